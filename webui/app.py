@@ -1,6 +1,7 @@
 """The application factory.
 
-Invariant: the application depends only on its two arguments; it reads no environment, clock or random numbers.
+Invariant: the application depends only on its two arguments; it reads no environment and no clock, except to measure
+how long a request takes.
 
 Source: Flask documentation, "Application Factories"; securedrop (typed configuration).
 """
@@ -11,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from inspect import getmembers, isfunction, signature
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from flask import Flask
@@ -20,13 +22,16 @@ from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
 from webui.http.languages import init_languages
+from webui.http.machines import PageSessions
+from webui.http.metrics import init_metrics
 from webui.http.once import FormProtect, init_once
 from webui.http.page_lookups import committee_names, key_maker, look_again, trustee_name
+from webui.http.request_ids import init_request_ids
 from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
-from webui.pages import PAGES
+from webui.pages import BY_TOKEN, PAGES
 from webui.ports.federation import Services
-from webui.presentation import calendar_wording, menus, model_wording, request_wording, wording
+from webui.presentation import calendar_wording, menus, model_wording, request_wording, token_forms, wording
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -48,9 +53,14 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     app = Flask("webui", root_path=str(HERE), static_folder=None)
     app.config.from_mapping(_flask_settings(config))
     app.extensions[EXTENSION] = build_site(config, services)
+    app.session_interface = PageSessions()
+    init_metrics(app, perf_counter)
+    init_request_ids(app, perf_counter)
     init_login(app)
     init_security(app)  # before CSRF, which reads the form
     protect = FormProtect(app)
+    for by_token in BY_TOKEN:
+        protect.exempt(by_token)
     init_once(app, protect)
     init_errors(app)
     init_languages(app)
@@ -82,7 +92,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (menus, wording, model_wording, request_wording, calendar_wording):
+    for module in (menus, wording, model_wording, request_wording, calendar_wording, token_forms):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters

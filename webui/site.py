@@ -34,6 +34,7 @@ from webui.store.records import RecordStore
 from webui.store.reminders import Reminders
 from webui.store.schedules import ScheduleStore
 from webui.store.throttle import Throttle
+from webui.store.tokens import TokenStore
 from webui.store.waiting import WaitingStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
@@ -85,6 +86,7 @@ class Site:
     replays: Replays
     mail: Mail
     book: AppointmentBook
+    tokens: TokenStore
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -123,6 +125,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         replays=Replays(services.audits, clock),
         mail=mail,
         book=book,
+        tokens=TokenStore(database, clock),
     )
 
 

@@ -43,6 +43,13 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--smtp-security", type=click.Choice(("starttls", "tls", "none")), default="starttls", show_default=True)
 @click.option("--smtp-user", default="", help="Its user; the password is in HEMALEDGER_SMTP_PASSWORD.")
 @click.option("--mail-from", default="", help="The sender of mails. [default: no-reply@ and the first --site-host]")
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How the site writes its log. json also writes one line per request.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -63,14 +70,18 @@ def serve(  # noqa: PLR0913  # one parameter per option
     smtp_security: str,
     smtp_user: str,
     mail_from: str,
+    log_format: str,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
+    from scripts.server.log import log_as_json
     from scripts.server.proxy import TrustedProxy
     from scripts.server.site import build_site, check_port, run_site
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
     from scripts.wiring.site_mail import mail_settings, site_address
 
+    if log_format == "json":
+        log_as_json()
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=tls)
     config = replace(
         site_config(home, hospital_name, zone, tls=tls),

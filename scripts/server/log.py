@@ -5,8 +5,12 @@ Source: waitress, `waitress.queue` (one warning per queued request).
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
+
+from webui.http.request_ids import REQUEST_ID
 
 QUEUE = "waitress.queue"
 EVERY_S = 60.0
@@ -38,3 +42,28 @@ def quieten(clock: Callable[[], float]) -> None:
     for old in [each for each in logger.filters if isinstance(each, OncePerMinute)]:
         logger.removeFilter(old)
     logger.addFilter(OncePerMinute(clock))
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line: time, level, logger, message, the request's id, and the facts about a request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if REQUEST_ID.get():
+            line["request_id"] = REQUEST_ID.get()
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps({**line, **getattr(record, "facts", {})}, ensure_ascii=False)
+
+
+def log_as_json() -> None:
+    """Write the log as JSON lines on standard error, with one line per request."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.getLogger().handlers = [handler]
+    logging.getLogger("hemaledger").setLevel(logging.INFO)

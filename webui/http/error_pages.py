@@ -44,6 +44,7 @@ from webui.errors import (
     TooManyAttempts,
     in_words,
 )
+from webui.http.machines import code_of, error_for_program, is_machine
 from webui.http.plain_pages import plain_page
 from webui.http.sessions import safe_next
 
@@ -51,6 +52,7 @@ TOO_LARGE = 413
 ALARM = "ALARM %s: %s"
 RETRY_AFTER_S = 30
 UNAVAILABLE = 503
+UNKNOWN_CALLER = 401
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class ErrorPage:
     """After how many seconds a second try may succeed."""
     back: str = ""
     """Path of the page to go back to; empty if there is only the home page."""
+    code: str = ""
+    """The stable name of the error for programs (machines.py)."""
 
 
 FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
@@ -185,7 +189,7 @@ def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
         current_app.logger.critical(ALARM, error.name, error)
     elif not isinstance(error, MalformedError | RefusedError):
         current_app.logger.error("%s: %s", error.name, error)
-    return _answer(page_of(error))
+    return _answer(replace(page_of(error), code=code_of(error.name)))
 
 
 def _expired_form(_error: CSRFError) -> ResponseReturnValue:
@@ -234,11 +238,15 @@ def _bug(error: Exception) -> ResponseReturnValue:
 
 
 def _answer(page: ErrorPage) -> ResponseReturnValue:
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        body: str | Response = jsonify(error=page.title, message=page.sentence)  # a script of ours asked
+    if is_machine(request.path):
+        body: str | Response = error_for_program(page.status, page.code or str(page.status), page.title, page.sentence)
+    elif request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+        body = jsonify(error=page.title, message=page.sentence)  # a script of ours asked
     else:
         body = _page(replace(page, back=_back()))
     response = make_response(body, page.status)
+    if page.status == UNKNOWN_CALLER and is_machine(request.path):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="hemaledger"'
     if page.retry_s is not None:
         response.headers["Retry-After"] = str(page.retry_s)
     return response

@@ -20,6 +20,7 @@ from flask_wtf.csrf import CSRFProtect, _FlaskFormCSRF, generate_csrf
 from wtforms.csrf.core import CSRFTokenField
 
 from fl.protocol.errors import UnavailableError
+from webui.http.machines import is_machine
 from webui.http.sessions import begin_session, visitor
 from webui.site import site
 from webui.store.handled import FormOutcome
@@ -70,6 +71,8 @@ def init_once(app: Flask, protect: FormProtect) -> None:
     def begin() -> ResponseReturnValue | None:
         if request.method != "POST" or request.endpoint is None or request.endpoint in MAKES_NOTHING:
             return None
+        if is_machine(request.path):  # bearer.py
+            return None
         user = visitor()
         sender = _sender()
         key = _key(sender, protect.sent_token())
@@ -92,7 +95,7 @@ def _sender() -> str:
 
 def _key(sender: str, token: str) -> bytes:
     """Return 32 bytes that identify sender, form and contents."""
-    parts = [sender, request.path, token, *_contents()]
+    parts = [sender, request.path, token, *contents()]
     digest = hmac.new(site().config.secret_key, digestmod=sha256)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
@@ -100,7 +103,7 @@ def _key(sender: str, token: str) -> bytes:
     return digest.digest()
 
 
-def _contents() -> list[str]:
+def contents() -> list[str]:
     """Return the names and values of a form in order; a file is its SHA-256."""
     if not request.form and not request.files:
         return [sha256(request.get_data()).hexdigest()]

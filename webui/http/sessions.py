@@ -88,6 +88,7 @@ def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
                 raise PageForbidden(member().role.value)
             return view(*args, **kwargs)
 
+        guarded.roles = roles  # type: ignore[attr-defined]  # tests/memory/test_webui_access.py reads it
         return guarded
 
     return decorate

@@ -6,7 +6,7 @@ from alembic import context
 
 from webui.store import calendar_tables as calendars  # noqa: F401 their tables
 from webui.store import job_tables as jobs  # noqa: F401 their tables
-from webui.store import models, openings  # noqa: F401 their tables
+from webui.store import models, openings, token_tables  # noqa: F401 their tables
 from webui.store.base import Base
 from webui.store.mariadb import is_compared, is_mariadb
 

@@ -13,10 +13,14 @@ from webui.pages import (
     doctor,
     health,
     home,
+    metrics,
     requests,
     schedule,
+    tokens,
     waiting,
 )
+from webui.pages.api import blueprint as api
+from webui.pages.fhir import blueprint as fhir
 
 PAGES = (
     health.blueprint,
@@ -32,4 +36,10 @@ PAGES = (
     waiting.blueprint,
     schedule.blueprint,
     calendar_feed.blueprint,
+    tokens.blueprint,
+    api,
+    fhir,
+    metrics.blueprint,
 )
+BY_TOKEN = (api, fhir)
+"""Those for programs: a token instead of a cookie, so no token of a form (http/machines.py)."""

@@ -16,6 +16,7 @@ from fl.protocol.errors import TooLarge
 from fl.protocol.names import Digest
 from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.images import decode_image, encode_png, shrunk
+from webui.http.metrics import counted
 from webui.site import Site
 from webui.store.throttle import Meter
 
@@ -26,6 +27,7 @@ NEUTRAL_NAME = "you uploaded"
 """Never the name of the file: it may be a patient's name."""
 
 
+@counted
 def check_image(site: Site, patient_id: int, upload: FileStorage, reading: PictureReading) -> int:
     """Predict, seal and store; return the row of the check. `reading` is what the patient knows about the file.
 

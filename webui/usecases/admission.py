@@ -9,9 +9,9 @@ Not here: how many attempts one person has (store/throttle.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from threading import BoundedSemaphore
 from typing import Self
 
@@ -28,6 +28,8 @@ class Admission:
         self._wait_s = wait_s
         self._inside = BoundedSemaphore(places)
         self._inside_or_waiting = BoundedSemaphore(2 * places)
+        self.busy = 0
+        """How many are inside or wait; only a figure, for nothing depends on it."""
 
     @contextmanager
     def enter(self) -> Iterator[None]:
@@ -38,6 +40,7 @@ class Admission:
         """
         if not self._inside_or_waiting.acquire(blocking=False):
             raise SiteBusy(self._what)
+        self.busy += 1
         try:
             if not self._inside.acquire(timeout=self._wait_s):
                 raise SiteBusy(self._what)
@@ -46,6 +49,7 @@ class Admission:
             finally:
                 self._inside.release()
         finally:
+            self.busy -= 1
             self._inside_or_waiting.release()
 
 
@@ -64,3 +68,7 @@ class Doors:
             Admission("have a file or a round checked", places.audits, places.wait_s),
             Admission("sign in or create an account", places.passwords, places.wait_s),
         )
+
+    def named(self) -> Mapping[str, Admission]:
+        """Return each by a short name, for figures."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}

@@ -1,0 +1,239 @@
+"""What programs get: each value of the site as JSON, and the schema of that JSON.
+
+Invariant: `SCHEMAS` describes every object that this module makes (tests/memory/test_webui_api.py validates each).
+Times are RFC 3339 in UTC; digests are 64 hexadecimal digits; probabilities are in 0..1.
+
+Source: OpenAPI 3.1, "Schema Object" (JSON Schema 2020-12); RFC 3339.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fl.protocol.task import Task
+from webui.ports.federation import FileFinding, RoundView, ServedModel
+from webui.store.accounts import SignedInUser
+from webui.store.models import Appointment, DoctorProfile
+from webui.store.slots import Slot
+from webui.usecases.patient_records import Shown
+
+Json = dict[str, Any]
+
+
+def moment(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def person_json(user: SignedInUser, scopes: frozenset[str]) -> Json:
+    return {"id": user.id, "name": user.name, "role": user.role.value, "scopes": sorted(scopes)}
+
+
+def model_json(model: ServedModel) -> Json:
+    return {
+        "round": model.round,
+        "model_digest": model.model_digest.hex(),
+        "envelope_digest": model.envelope_digest.hex(),
+        "protection": model.protection,
+        "coordinator": model.coordinator_name,
+        "final_at": moment(model.final_at),
+        "attested_by": list(model.attested_by),
+        "confirmed": model.verification.whole,
+        "task": task_json(model.task),
+    }
+
+
+def task_json(task: Task) -> Json:
+    classes = [{"code": each.code, "name": each.name, "disease": each.disease} for each in task.classes]
+    return {"code": task.code, "name": task.name, "drawn": task.drawn, "classes": classes}
+
+
+def check_json(shown: Shown) -> Json:
+    """Return one check; what cannot be opened has `state` other than `open` and no result."""
+    row, check = shown.row, shown.check
+    result = None
+    if check is not None:
+        result = {
+            "label": check.label,
+            "probability": check.probability,
+            "shares": dict(check.shares),
+            "possible": list(check.kept) if check.kept is not None else None,
+            "model": model_json(check.model),
+        }
+    return {
+        "id": row.id,
+        "patient": row.patient_id,
+        "number": row.number,
+        "state": shown.state,
+        "created_at": moment(row.created_at),
+        "result": result,
+    }
+
+
+def doctor_json(doctor: DoctorProfile) -> Json:
+    return {
+        "id": doctor.account_id,
+        "name": doctor.account.name,
+        "specialty": doctor.specialty,
+        "room": doctor.room,
+        "slot_minutes": doctor.slot_minutes,
+    }
+
+
+def slot_json(slot: Slot) -> Json:
+    return {"starts_at": moment(slot.starts_at), "ends_at": moment(slot.ends_at)}
+
+
+def appointment_json(booking: Appointment) -> Json:
+    return {
+        "id": booking.id,
+        "doctor": booking.doctor_id,
+        "patient": booking.patient_id,
+        "starts_at": moment(booking.starts_at),
+        "ends_at": moment(booking.ends_at),
+        "state": booking.state,
+        "cancelled_at": moment(booking.cancelled_at),
+        "cancelled_by": booking.cancelled_by,
+    }
+
+
+def round_json(view: RoundView) -> Json:
+    return {
+        "number": view.number,
+        "phase": view.phase,
+        "protection": view.protection,
+        "opened_at": moment(view.opened_at),
+        "ended_at": moment(view.ended_at),
+        "hospitals": [{"name": each.name, "committed": each.committed} for each in view.hospitals],
+        "model_digest": view.model_digest.hex() if view.model_digest else None,
+        "attested_by": list(view.attested_by),
+        "reason": view.reason,
+        "metrics": dict(view.report.metrics) if view.report.metrics is not None else None,
+        "alarm": view.report.alarm,
+    }
+
+
+def finding_json(finding: FileFinding) -> Json:
+    places = [
+        {
+            "what": place.what,
+            "sender": place.sender_name,
+            "account": "0x" + place.sender.hex(),
+            "round": place.round or None,
+            "recorded_at": moment(place.recorded_at),
+            "transaction": "0x" + place.transaction.hex(),
+            "block": place.block,
+        }
+        for place in finding.places
+    ]
+    return {"digest": finding.digest.hex(), "places": places}
+
+
+def listed(name: str, items: list[Json], page: int, *, more: bool) -> Json:
+    """Return one page of a list; `next` is the number of the following page, or null."""
+    return {name: items, "page": page, "next": page + 1 if more else None}
+
+
+def _object(**fields: Json) -> Json:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _list(schema: Json) -> Json:
+    return {"type": "array", "items": schema}
+
+
+def ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+TEXT: Json = {"type": "string"}
+TRUTH: Json = {"type": "boolean"}
+NUMBER: Json = {"type": "integer", "minimum": 0}
+SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
+TIME: Json = {"type": "string", "format": "date-time"}
+DIGEST: Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+SHARES: Json = {"type": "object", "additionalProperties": SHARE}
+METRICS: Json = {"type": "object", "additionalProperties": {"type": "number"}}
+
+
+def _page_of(name: str, schema: str) -> Json:
+    return _object(**{name: _list(ref(schema)), "page": NUMBER, "next": _or_null(NUMBER)})
+
+
+SCHEMAS: dict[str, Json] = {
+    "Problem": {
+        "type": "object",
+        "properties": {"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT},
+        "required": ["type", "title", "status", "detail"],
+    },
+    "Person": _object(id=NUMBER, name=TEXT, role=TEXT, scopes=_list(TEXT)),
+    "Task": _object(code=TEXT, name=TEXT, drawn=TRUTH, classes=_list(_object(code=TEXT, name=TEXT, disease=TRUTH))),
+    "Model": _object(
+        round=NUMBER,
+        model_digest=DIGEST,
+        envelope_digest=DIGEST,
+        protection=TEXT,
+        coordinator=TEXT,
+        final_at=TIME,
+        attested_by=_list(TEXT),
+        confirmed=TRUTH,
+        task=ref("Task"),
+    ),
+    "Result": _object(
+        label=TEXT, probability=_or_null(SHARE), shares=SHARES, possible=_or_null(_list(TEXT)), model=ref("Model")
+    ),
+    "Check": _object(
+        id=NUMBER,
+        patient=NUMBER,
+        number=_or_null(TEXT),
+        state={"enum": ["open", "waiting", "erased", "damaged"]},
+        created_at=TIME,
+        result=_or_null(ref("Result")),
+    ),
+    "Checks": _page_of("checks", "Check"),
+    "Doctor": _object(id=NUMBER, name=TEXT, specialty=TEXT, room=TEXT, slot_minutes=NUMBER),
+    "Doctors": _page_of("doctors", "Doctor"),
+    "Slot": _object(starts_at=TIME, ends_at=TIME),
+    "Slots": _page_of("slots", "Slot"),
+    "Appointment": _object(
+        id=NUMBER,
+        doctor=NUMBER,
+        patient=NUMBER,
+        starts_at=TIME,
+        ends_at=TIME,
+        state={"enum": ["booked", "cancelled"]},
+        cancelled_at=_or_null(TIME),
+        cancelled_by=_or_null(TEXT),
+    ),
+    "Appointments": _page_of("appointments", "Appointment"),
+    "NewAppointment": _object(doctor=NUMBER, starts_at=TIME),
+    "Round": _object(
+        number=NUMBER,
+        phase=TEXT,
+        protection=TEXT,
+        opened_at=TIME,
+        ended_at=_or_null(TIME),
+        hospitals=_list(_object(name=TEXT, committed=TRUTH)),
+        model_digest=_or_null(DIGEST),
+        attested_by=_list(TEXT),
+        reason=TEXT,
+        metrics=_or_null(METRICS),
+        alarm=TEXT,
+    ),
+    "Rounds": _page_of("rounds", "Round"),
+    "Place": _object(
+        what=TEXT,
+        sender=TEXT,
+        account=TEXT,
+        round=_or_null(NUMBER),
+        recorded_at=TIME,
+        transaction=TEXT,
+        block=NUMBER,
+    ),
+    "Finding": _object(digest=DIGEST, places=_list(ref("Place"))),
+    "Proof": {"type": "object"},
+}
