@@ -215,3 +215,20 @@ def test_an_account_has_a_limited_number_of_tokens(town: Town) -> None:
         Program(town, MAYA)
     answer = town.visitor(MAYA).post("/account/tokens/", label="x", scopes="checks:read", days="30")
     assert answer.status_code == 409
+
+
+def test_a_request_that_is_sent_again_with_its_key_is_carried_out_once(town: Town) -> None:
+    maya, doctor = Program(town, MAYA), town.members[INES].id
+    wanted = {"doctor": doctor, "starts_at": maya.get(f"/doctors/{doctor}/slots").json["slots"][0]["starts_at"]}
+    first, again = (maya.send("/appointments", wanted, key="one") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json == again.json
+    assert maya.send("/appointments", wanted, key="two").status_code == 409
+    first, again = (maya.check(cell(), key="picture") for _ in range(2))
+    assert first.json["id"] == again.json["id"]
+    assert len(maya.get("/checks").json["checks"]) == 1
+    assert maya.check(cell()).json["id"] != first.json["id"]
+    assert Program(town, OMAR).check(cell(), key="picture").json["id"] != first.json["id"]
+    assert maya.check(cell(), key="").status_code == 400
+    assert maya.check(b"no picture", key="other").status_code == 400
+    assert maya.check(b"no picture", key="other").status_code == 400

@@ -147,6 +147,20 @@ def test_the_check_goes_with_the_booking_and_only_an_own_one(town: Town) -> None
     assert f"/checks/{check}" in doctor
 
 
+def test_a_patient_chooses_video_and_gets_the_address_only_then(town: Town) -> None:
+    terms = Terms(place="Bern", meeting=Meeting.BOTH, video_address="https://video.example/ines")
+    town.site.book.schedules.set_terms(town.members[INES].id, terms)
+    patient, slot = town.visitor(MAYA), town.free()[0]
+    path = f"{week(town)}/{slot}"
+    assert "video.example" not in patient.get(path).text
+    assert patient.post(path, reason="question", check="", meeting="roof").status_code == 400
+    assert patient.post(path, reason="question", check="", meeting="video").status_code == 302
+    assert 'href="https://video.example/ines"' in patient.get("/appointments/").text
+    claimed = town.site.mail.store.claim()
+    assert claimed is not None
+    assert "Where: https://video.example/ines" in claimed[1].text
+
+
 def test_who_is_too_late_sees_the_next_free_times(town: Town) -> None:
     slots, omar = town.free(), town.visitor(OMAR)
     town.book(MAYA)

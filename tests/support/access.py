@@ -8,12 +8,16 @@ the view. A route for everybody needs one line in `OPEN`. A new name in a path (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from fl.protocol.names import Purpose
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town
 from webui.store.accounts import NewAccount
+from webui.store.calendar_tables import Part
 from webui.store.models import SiteRole
+from webui.store.slots import Slot, Stretch
 from webui.store.tokens import Scope
+from webui.store.waiting import Wish
 
 OTTO = "otto@clinic.example"
 PEOPLE = {
@@ -38,9 +42,14 @@ OPEN = frozenset(
         "api.document",
         "fhir.metadata",
         "metrics.show",
+        "calendar.feed",
     }
 )
-"""Endpoints for everybody. `metrics.show` looks itself at where a request comes from (test_webui_figures.py)."""
+"""Endpoints for everybody.
+
+`calendar.feed` needs a token in its address (test_webui_calendar.py). `metrics.show` looks itself at where a request
+comes from (test_webui_figures.py).
+"""
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,18 @@ class Row:
 
 @dataclass
 class Made:
-    """A town in which Maya has a check, an appointment with Ines, a request and a token."""
+    """A town in which Maya has a check, an appointment with Ines, a request and a token, and waits for another time."""
 
     town: Town
     check: int
     booking: int
     request: int
     token: int
+    wish: int
+    extra: int
+    """Extra hours of Ines."""
+    block: int
+    """A time that Ines blocked."""
 
     @classmethod
     def of(cls, town: Town) -> Made:
@@ -77,10 +91,21 @@ class Made:
         town.site.tokens.create(town.members[MAYA], "one", (Scope.CHECKS_READ,), 30)
         token = town.site.tokens.of(town.members[MAYA].id)[0].id
         town.site.anchoring.anchor()
-        return cls(town, check, booking, asked.row.id, token)
+        return cls(town, check, booking, asked.row.id, token, *_calendar(town))
 
     def number(self, email: str) -> int:
         return self.town.members[email].id
+
+
+def _calendar(town: Town) -> tuple[int, int, int]:
+    """Make a wish of Maya, and extra hours and a block of Ines; return their rows."""
+    maya, ines, book = town.members[MAYA].id, town.members[INES].id, town.site.book
+    saturday, last = date(2026, 11, 28), town.free()[-1]
+    book.waiting.join(maya, ines, Wish(saturday, saturday, Part.ANY))
+    book.schedules.add_extra(ines, saturday, Stretch(600, 660))
+    book.schedules.block(ines, Slot(last, last + 60))
+    schedule = book.schedules.of(ines)
+    return book.waiting.of_patient(maya)[0].wish.id, schedule.extra[0].id, schedule.blocks[0].id
 
 
 def seen_by(*emails: str) -> frozenset[str]:
@@ -99,6 +124,11 @@ ROWS: dict[str, Row] = {
     "slot_name": Row(lambda made: f"{made.number(JONAS)}-{made.town.free(JONAS)[-1]}"),
     "number": Row(7),
     "digest": Row("ab" * 32),
+    "wish_id": Row(lambda made: made.wish, seen_by(MAYA)),
+    "extra_id": Row(lambda made: made.extra, seen_by(INES)),
+    "block_id": Row(lambda made: made.block, seen_by(INES)),
+    "day": Row("2026-12-24"),
+    "token": Row("no-token"),
 }
 """By the name of the variable in the path."""
 SPECIAL: dict[str, Row] = {

@@ -31,12 +31,17 @@ class Program:
     def get(self, path: str, **query: object) -> Answer:
         return self._client.get(BASE + path, headers=self.headers, query_string=query or None)
 
-    def send(self, path: str, document: object = None) -> Answer:
-        return self._client.post(BASE + path, headers=self.headers, json=document)
+    def send(self, path: str, document: object = None, key: str | None = None) -> Answer:
+        return self._client.post(BASE + path, headers=self.keyed(key), json=document)
 
-    def check(self, data: bytes, **fields: str) -> Answer:
+    def check(self, data: bytes, key: str | None = None, **fields: str) -> Answer:
         form = {"image": (io.BytesIO(data), "cell.png"), **fields}
-        return self._client.post(BASE + "/checks", headers=self.headers, data=form, content_type="multipart/form-data")
+        return self._client.post(
+            BASE + "/checks", headers=self.keyed(key), data=form, content_type="multipart/form-data"
+        )
+
+    def keyed(self, key: str | None) -> dict[str, str]:
+        return self.headers if key is None else {**self.headers, "Idempotency-Key": key}
 
 
 def as_schema(document: Any, name: str) -> None:

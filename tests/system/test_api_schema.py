@@ -4,6 +4,7 @@ and every answer is one that the document describes."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -59,7 +60,7 @@ def test_no_request_makes_a_server_error_or_an_answer_that_is_not_described(
 
     @FEW
     @given(case=described.as_strategy())
-    def send(case: schemathesis.Case) -> None:
+    def send(case: schemathesis.Case[Any]) -> None:
         answer = case.call(headers=headers)
         case.validate_response(answer, checks=CHECKS)
         seen.add(answer.status_code)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from contextlib import suppress
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect, _FlaskFormCSRF, generate_csrf
 from wtforms.csrf.core import CSRFTokenField
 
+from fl.protocol.errors import UnavailableError
 from webui.http.machines import is_machine
 from webui.http.sessions import begin_session, visitor
 from webui.site import site
@@ -107,7 +109,7 @@ def _sender() -> str:
 
 def _key(sender: str, token: str) -> bytes:
     """Return 32 bytes that identify sender, form and contents."""
-    parts = [sender, request.path, token, *_contents()]
+    parts = [sender, request.path, token, *contents()]
     digest = hmac.new(site().config.secret_key, digestmod=sha256)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
@@ -115,7 +117,7 @@ def _key(sender: str, token: str) -> bytes:
     return digest.digest()
 
 
-def _contents() -> list[str]:
+def contents() -> list[str]:
     """Return the names and values of a form in order; a file is its SHA-256."""
     if not request.form and not request.files:
         return [sha256(request.get_data()).hexdigest()]
@@ -146,10 +148,11 @@ def _finish(response: Response) -> Response:
     if key is None:
         return response
     outcome = _outcome_of(response)
-    if outcome is None:
-        site().handled.abandon(key)
-    else:
-        site().handled.finish(key, outcome)
+    with suppress(UnavailableError):  # the answer is made, and a busy database must not replace it by an error
+        if outcome is None:
+            site().handled.abandon(key)
+        else:
+            site().handled.finish(key, outcome)
     return response
 
 
@@ -170,4 +173,5 @@ def _abandon(_error: BaseException | None) -> None:
     """Allow a form to be sent again if its handling failed without an answer."""
     key = g.pop("handling", None)
     if key is not None:
-        site().handled.abandon(key)
+        with suppress(UnavailableError):
+            site().handled.abandon(key)

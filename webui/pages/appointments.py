@@ -41,6 +41,7 @@ def mine() -> ResponseReturnValue:
         ahead=ahead,
         bookings=[*ahead, *rest],
         details=site().appointments.details(bookings),
+        terms={each.account_id: each.terms for each in site().appointments.doctors()},
         waiting=site().book.waiting.of_patient(member().id),
         undo=[booking for booking in rest if undoable(booking, now)],
         now=now,

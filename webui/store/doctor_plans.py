@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from webui.errors import NotFound
 from webui.store.calendar_tables import ClosedDay, DoctorSchedule, ExtraHours, Meeting, TakenTime, Taking
-from webui.store.models import Account, DoctorProfile, SiteRole
+from webui.store.models import Account, DoctorProfile, OfficeHours, SiteRole
 from webui.store.slots import MINUTE_S, Plan, Slot, Stretch, offered
 
 SEES_PATIENTS = (Account.role == SiteRole.DOCTOR.value) & Account.disabled_at.is_(None)
@@ -72,6 +72,10 @@ class Doctor:
     @property
     def room(self) -> str:
         return self.profile.room
+
+    @property
+    def hours(self) -> Sequence[OfficeHours]:
+        return self.profile.hours
 
     @property
     def slot_minutes(self) -> int:

@@ -17,6 +17,7 @@ from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 
 from webui.http.bearer import by_token
+from webui.http.idempotency import HEADER, LONGEST, once_by_key
 from webui.presentation.api_views import DIGEST, NUMBER, SCHEMAS, TIME, ref
 from webui.store.models import SiteRole
 from webui.store.tokens import Scope
@@ -30,6 +31,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "patient": {"schema": NUMBER, "description": "A patient in this doctor's care. Doctors must send it."},
 }
 PATHS: dict[str, dict[str, Any]] = {"digest": DIGEST, "moment": TIME}
+IDEMPOTENCY = {
+    "name": HEADER,
+    "in": "header",
+    "description": "A request that is sent again with the same key and body is carried out once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
+}
 PROBLEMS = {
     400: "The request cannot be read.",
     401: "There is no valid token.",
@@ -61,7 +68,6 @@ class Operation:
     query: tuple[str, ...] = ()
     body: dict[str, Any] = field(default_factory=dict)
     """Media type -> schema."""
-    headers: tuple[str, ...] = ()
 
 
 OPERATIONS: list[Operation] = []
@@ -72,7 +78,8 @@ def serves(operation: Operation) -> Callable[[View], View]:
     """Make a view the answer to an operation, for tokens with its role and scope."""
 
     def decorate(view: View) -> View:
-        guarded = by_token(*operation.roles, scope=operation.scope)(view)
+        once = once_by_key(view) if operation.method == "POST" else view
+        guarded = by_token(*operation.roles, scope=operation.scope)(once)
         blueprint.add_url_rule(operation.path, operation.name, guarded, methods=[operation.method])
         OPERATIONS.append(operation)
         return guarded
@@ -135,8 +142,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 def _others(operation: Operation) -> list[dict[str, Any]]:
     query = [{"name": name, "in": "query", **PARAMETERS[name]} for name in operation.query]
-    headers = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in operation.headers]
-    return [*query, *headers]
+    return [*query, IDEMPOTENCY] if operation.method == "POST" else query
 
 
 def _answers(operation: Operation) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webui.errors import NotFound
 from webui.http.bearer import by_token, caller
+from webui.http.idempotency import once_by_key
 from webui.pages.api.appointments import one_of, own
 from webui.pages.fhir.routes import READERS, blueprint, patient_asked
 from webui.pages.fhir.searching import (
@@ -102,6 +103,7 @@ def one_appointment(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/Appointment")
 @by_token(SiteRole.PATIENT, scope=WRITE)
+@once_by_key
 def book() -> ResponseReturnValue:
     """Book the Slot that the sent Appointment names, for the caller."""
     sent = sent_appointment()
