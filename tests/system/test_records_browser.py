@@ -70,6 +70,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
 
     keep_up(town.site)
     patient.page.reload()
+    patient.page.click("text=How this record is kept")
     assert "in block" in patient.says()
     with patient.page.expect_download() as download:
         patient.page.click("text=Download the proof")

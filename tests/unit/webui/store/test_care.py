@@ -66,7 +66,6 @@ def test_the_hospital_sets_the_period(tmp_path_factory: pytest.TempPathFactory) 
     town.book()
     patient = town.visitor(MAYA)
     for path in (
-        "/help",
         "/privacy",
         "/appointments/",
         "/appointments/doctors",
