@@ -1,16 +1,17 @@
-"""Checks a record's inclusion proof against the ledger. Anybody who has the proof can do it."""
+"""Checks a record's inclusion proof, or the receipt of a check, against the ledger. Anybody who has it can do it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from fl.protocol.codec import Fields, parse_document
+from fl.protocol.codec import Fields, JsonValue, parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, WrongContext
 from fl.protocol.merkle import record_leaf, verify_inclusion
-from fl.protocol.names import Digest, address, digest, parse_hex
+from fl.protocol.names import Digest, address, digest, parse_hex, show
 from fl.protocol.ports import Ledger
 from fl.replay.ledger_view import LedgerView
 from webui.usecases.anchoring import PROOF_FORMAT
+from webui.usecases.receipts import FORMAT as RECEIPT_FORMAT
 
 _WHAT = "inclusion proof"
 
@@ -40,7 +41,7 @@ def check_proof(data: bytes, ledger: Ledger) -> Checked:
         HashMismatch: the batch has another root.
         ProofInvalid: the path does not lead to the root.
     """
-    fields = Fields(parse_document(data, _WHAT), _WHAT)
+    fields = Fields(_as_proof(parse_document(data, _WHAT)), _WHAT)
     if fields.text("format") != PROOF_FORMAT:
         raise EncodingError(_WHAT, "it has another format")
     anchor = ledger.anchor
@@ -63,6 +64,28 @@ def check_proof(data: bytes, ledger: Ledger) -> Checked:
     entry = anchored.entry
     name = federation.book.name_of(hospital)
     return Checked(name, anchored.batch, entry.position.block, entry.timestamp, file_digest.hex())
+
+
+def _as_proof(document: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the proof in a receipt, whose file is its core; any other document as it is.
+
+    Raises:
+        EncodingError: the receipt has no path yet, or its core names another hospital.
+    """
+    if document.get("format") != RECEIPT_FORMAT:
+        return document
+    receipt = Fields(document, _WHAT)
+    if document.get("ledger") is None:
+        raise EncodingError(_WHAT, "it is a receipt whose root was not on the ledger yet: download it again")
+    ledger, core = receipt.mapping("ledger"), receipt.mapping("core")
+    if core.get("hospital") != ledger.get("hospital"):
+        raise EncodingError(_WHAT, "it is a receipt of another hospital than its path")
+    facts: dict[str, JsonValue] = {
+        "format": PROOF_FORMAT,
+        "salt": receipt.text("salt"),
+        "file_sha256": show(sha256(write_document(core))),
+    }
+    return {**ledger, **facts}
 
 
 def _digest(fields: Fields, name: str) -> Digest:

@@ -60,7 +60,7 @@ def erase(home: Home, name: str, number: str) -> None:
 @click.argument("proof", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @guarded
 def verify(home: Home, proof: Path) -> None:
-    """Check a downloaded proof against the ledger. This needs no key."""
+    """Check a downloaded proof or receipt (JSON) against the ledger. This needs no key."""
     from scripts.commands.record_proof import check_proof
     from scripts.wiring.roles import open_ledger
 

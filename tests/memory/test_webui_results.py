@@ -63,6 +63,15 @@ def test_the_proof_is_folded_and_a_digest_is_short_until_it_is_opened(town: Town
     assert not re.search(r"[0-9a-f]{32}", re.sub(r"<[^>]+>", " ", before)), "no raw digest before the proof"
 
 
+def test_a_doubt_about_the_model_is_not_folded_away(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    visitor.check(cell())
+    town.federation.lose_vault()
+    page = visitor.get(visitor.check(cell()).location).text
+    fold = page[: page.index("Where this answer comes from")]
+    assert fold[fold.rindex("<details") :].startswith('<details class="panel fold" open>')
+
+
 def test_the_heat_map_is_a_second_picture_over_what_the_network_saw(town: Town) -> None:
     visitor = town.visitor(MAYA)
     location = visitor.check(cell()).location

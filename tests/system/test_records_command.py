@@ -105,6 +105,25 @@ def test_a_changed_proof_is_refused_by_name(
         check_proof(write_document(parse_document(whole, "proof") | change), ledger)  # type: ignore[arg-type]
 
 
+def test_a_receipt_holds_without_a_key_and_a_changed_one_does_not(home: Home, site: Site, row: int) -> None:
+    stored = site.record_store.visible(MAYA, row)
+    check = site.patient_records.read(stored).check
+    assert check is not None
+    ledger = open_ledger(home)
+    with pytest.raises(EncodingError, match="download it again"):
+        check_proof(site.receipts.of(stored, check).to_bytes(), ledger)
+    site.anchoring.anchor()
+    whole = site.receipts.of(stored, check).to_bytes()
+    assert check_proof(whole, ledger).hospital == "alpha"
+    document = parse_document(whole, "receipt")
+    core = document["core"]
+    assert isinstance(core, dict)
+    with pytest.raises(ProofInvalid):
+        check_proof(write_document(document | {"core": core | {"checked_at": 5}}), ledger)
+    with pytest.raises(EncodingError, match="another hospital"):
+        check_proof(write_document(document | {"core": core | {"hospital": "0x" + "11" * 20}}), ledger)
+
+
 def test_the_operator_erases_by_number(home: Home, site: Site, row: int) -> None:
     number = site.record_store.visible(MAYA, row).number or ""
     assert "erased" in say(

@@ -58,6 +58,7 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         patient.click("#submit")
         patient.wait_for_selector("#verdict")
         assert "83 %" in patient.inner_text("main")
+        patient.click("text=Where this answer comes from")
         assert "Verified on the ledger" in patient.inner_text("main")
 
         patient.click("text=Book an appointment")

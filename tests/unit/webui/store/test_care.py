@@ -65,7 +65,14 @@ def test_the_hospital_sets_the_period(tmp_path_factory: pytest.TempPathFactory) 
     check = town.add_check(MAYA)
     town.book()
     patient = town.visitor(MAYA)
-    for path in ("/", "/appointments/", "/appointments/doctors", "/checks/new", "/consent/", "/requests/who-sees"):
+    for path in (
+        "/privacy",
+        "/appointments/",
+        "/appointments/doctors",
+        "/checks/new",
+        "/consent/",
+        "/requests/who-sees",
+    ):
         assert "7 days after your last appointment" in patient.text(path), path
     town.federation.clock.now = ended_at(town) + 7 * DAY_S
     assert statuses(town.visitor(INES), town, check) == {404}
