@@ -1,6 +1,7 @@
 """The static files: read and compressed once at the start.
 
 Invariant: an address with the file's current version may be cached for ever; any other address must be validated.
+Files that a style sheet names with `url("...")` get their version there too.
 
 Source: RFC 8246 (immutable); RFC 9110, 12.5.3 (Accept-Encoding).
 """
@@ -8,11 +9,13 @@ Source: RFC 8246 (immutable); RFC 9110, 12.5.3 (Accept-Encoding).
 from __future__ import annotations
 
 import gzip
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256, sha384
 from mimetypes import guess_type
 from pathlib import Path
+from posixpath import dirname, normpath
 
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import NotFound
@@ -20,6 +23,8 @@ from werkzeug.exceptions import NotFound
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "public, max-age=0, must-revalidate"
 VERSION_CHARS = 12
+NAMED = re.compile(rb'url\("([\w/.-]+)"\)')
+"""A file that a style sheet names, relative to itself."""
 WORTH_PACKING = 0.9
 """A file is compressed if that makes it smaller than this share."""
 
@@ -37,10 +42,13 @@ class Asset:
     @classmethod
     def read(cls, path: Path) -> Asset:
         """Read and compress a file; with a fixed time in gzip, the result is the same at every start."""
-        data = path.read_bytes()
+        return cls.of(path.name, path.read_bytes())
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Asset:
         packed = gzip.compress(data, 9, mtime=0)
         version = sha256(data).hexdigest()[:VERSION_CHARS]
-        mimetype = guess_type(path.name)[0] or "application/octet-stream"
+        mimetype = guess_type(name)[0] or "application/octet-stream"
         return cls(data, packed if len(packed) < WORTH_PACKING * len(data) else None, mimetype, version)
 
     @property
@@ -55,10 +63,21 @@ class Assets:
     def __init__(self, root: Path) -> None:
         files = (path for path in sorted(root.rglob("*")) if path.is_file())
         self._by_name = {path.relative_to(root).as_posix(): Asset.read(path) for path in files}
+        for name in [each for each in self._by_name if each.endswith(".css")]:
+            self._by_name[name] = self._versioned(name)
 
     def address(self, filename: str) -> str:
         """Return the URL of a file, with its version."""
         return url_for("static", filename=filename, v=self._by_name[filename].version)
+
+    def _versioned(self, sheet: str) -> Asset:
+        """Return a style sheet in which every file of this site has its version."""
+
+        def named(found: re.Match[bytes]) -> bytes:
+            file = normpath(f"{dirname(sheet)}/{found[1].decode()}").lstrip("/")
+            return b'url("%s?v=%s")' % (found[1], self._by_name[file].version.encode())
+
+        return Asset.of(sheet, NAMED.sub(named, self._by_name[sheet].data))
 
     def integrity(self, filename: str) -> str:
         return self._by_name[filename].integrity

@@ -32,6 +32,7 @@ POLICY = {
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self' data: blob:",  # data: Bootstrap's own icons in its style sheet; blob: the preview of an upload
+    "font-src": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",

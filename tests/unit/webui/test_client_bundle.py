@@ -1,11 +1,10 @@
-"""The script that browsers load is what its sources make."""
+"""The scripts and the style sheet that browsers load are what their sources make."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -13,20 +12,38 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = ROOT / "webui" / "static" / "approve.js"
+MENU = BUNDLE.with_name("menu.js")
+STYLES = BUNDLE.parent / "vendor" / "bootstrap" / "bootstrap.min.css"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 PACKAGE = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
 BUNDLED = ("@noble/curves", "@noble/hashes")
 
 
 def test_the_bundle_is_what_the_sources_make(tmp_path: Path) -> None:
+    made = run_script("client", tmp_path)
+    assert made.read_bytes() == BUNDLE.read_bytes(), "run `npm run client` and commit webui/static/approve.js"
+
+
+def test_the_script_of_the_menu_is_what_its_source_makes(tmp_path: Path) -> None:
+    made = run_script("menu", tmp_path)
+    assert made.read_bytes() == MENU.read_bytes(), "run `npm run menu` and commit webui/static/menu.js"
+
+
+def test_the_style_sheet_has_every_class_of_bootstrap_that_a_page_names_and_no_other(tmp_path: Path) -> None:
+    made = run_script("styles", tmp_path)
+    assert made.read_bytes() == STYLES.read_bytes(), "run `npm run styles` and commit bootstrap.min.css"
+
+
+def run_script(name: str, folder: Path) -> Path:
+    """Run a script of package.json with another place for what it makes; return that place."""
     if not ESBUILD.exists():
         pytest.skip("esbuild is not installed; run `make setup`")
-    _, *options = shlex.split(PACKAGE["scripts"]["client"])
-    made = tmp_path / "approve.js"
-    options = [f"--outfile={made}" if each.startswith("--outfile=") else each for each in options]
-    path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")])
-    subprocess.run([ESBUILD, *options], cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
-    assert made.read_bytes() == BUNDLE.read_bytes(), "run `npm run client` and commit webui/static/approve.js"
+    between, made = folder / "between.css", folder / "made"
+    command = PACKAGE["scripts"][name].replace("build/bootstrap.css", str(between))
+    tools = os.pathsep.join([str(ESBUILD.parent), str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")])
+    command = re.sub(r"--outfile=\S+", f"--outfile={made}", command)
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": tools}, check=True, shell=True)  # noqa: S602 ours
+    return made
 
 
 def test_the_tools_and_libraries_are_pinned() -> None:
