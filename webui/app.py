@@ -25,13 +25,13 @@ from webui.http.languages import init_languages
 from webui.http.machines import PageSessions
 from webui.http.metrics import init_metrics
 from webui.http.once import FormProtect, init_once
-from webui.http.page_lookups import key_maker, look_again
+from webui.http.page_lookups import committee_names, key_maker, look_again, trustee_name
 from webui.http.request_ids import init_request_ids
 from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import BY_TOKEN, PAGES
 from webui.ports.federation import Services
-from webui.presentation import menus, model_wording, request_wording, token_forms, wording
+from webui.presentation import calendar_wording, menus, model_wording, request_wording, token_forms, wording
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -92,12 +92,13 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (menus, wording, model_wording, request_wording, token_forms):
+    for module in (menus, wording, model_wording, request_wording, calendar_wording, token_forms):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters
                 app.jinja_env.globals[name] = partial(function, zone=zone) if zoned else function
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
+    app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

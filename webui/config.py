@@ -8,6 +8,7 @@ Source: RFC 9106, section 4 (the second recommended Argon2id option); OWASP Sess
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -89,6 +90,27 @@ class Places:
 
 
 @dataclass(frozen=True)
+class SmtpSettings:
+    """The mail server of the hospital."""
+
+    host: str
+    port: int
+    security: str = "starttls"
+    """`starttls` (usual port 587), `tls` (usual port 465), or `none` (only for a server on the same machine)."""
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """How the site sends mail: through a server, else into a folder. With neither, mails wait in the database."""
+
+    sender: str = "no-reply@localhost"
+    smtp: SmtpSettings | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class SiteConfig:
     """One installation of the site."""
 
@@ -118,6 +140,9 @@ class SiteConfig:
     places: Places = Places()
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
+    mail: MailSettings = MailSettings()
+    address: str = "http://localhost"
+    """How mails name this site, without a slash at the end: `https://clinic.example`."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values.

@@ -280,3 +280,19 @@ class ReplayRunning(RefusedError):
 
     http_status = 409
     sentence = "This site is checking another round now. Wait a few seconds and try again."
+
+
+@dataclass(eq=False)
+class MailNotSent(UnavailableError):
+    """A mail could not be delivered now; the site tries again later."""
+
+    why: str
+    sentence = "The mail could not be sent now: {why}. The site tries again later."
+
+
+@dataclass(eq=False)
+class MailUndeliverable(RefusedError):
+    """No server will ever take this mail."""
+
+    why: str
+    sentence = "The mail cannot be delivered: {why}."

@@ -34,6 +34,9 @@ def keep_up(site: Site) -> None:
         ("forgetting old forms", site.handled.forget_old),
         ("sealing records to the current key", site.patient_records.follow_key),
         ("checking the model again", lambda: _look(site)),
+        ("offering free times to waiting lists", site.book.waiting.turn),
+        ("reminding of appointments", site.book.reminders.turn),
+        ("sending mail", site.mail.keep_up),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
     for what, task in tasks:

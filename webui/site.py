@@ -7,6 +7,7 @@ Source: securedrop's typed configuration on the application object.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
@@ -18,23 +19,44 @@ from webui.ports.federation import Services
 from webui.ports.records import CommitteeFacts
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
+from webui.store.booking_rules import Rules
+from webui.store.calendar_feeds import FeedStore
 from webui.store.care import Care, CareStore
+from webui.store.carriers import carrier_of
 from webui.store.database import Database
 from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
+from webui.store.mail import MailStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
+from webui.store.reminders import Reminders
+from webui.store.schedules import ScheduleStore
 from webui.store.throttle import Throttle
 from webui.store.tokens import TokenStore
+from webui.store.waiting import WaitingStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.appointment_mail import AppointmentMail, Letterhead
+from webui.usecases.mail import Mail
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 
 EXTENSION = "hemaledger"
+
+
+@dataclass(frozen=True)
+class AppointmentBook:
+    """All that belongs to appointments."""
+
+    appointments: AppointmentStore
+    schedules: ScheduleStore
+    waiting: WaitingStore
+    feeds: FeedStore
+    reminders: Reminders
+    head: Letterhead
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,8 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    mail: Mail
+    book: AppointmentBook
     tokens: TokenStore
 
     def committee(self) -> CommitteeFacts | None:
@@ -78,6 +102,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
+    mail = Mail(MailStore(database, clock), carrier_of(config.mail))
+    book = _book(config, database, mail, clock)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -92,12 +118,28 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         wake=Event(),
         doors=Doors.of(config.places),
         record_requests=RecordRequests(requests, openings, records, services.requests, clock),
-        appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
+        appointments=book.appointments,
         care=CareStore(database, care),
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        mail=mail,
+        book=book,
         tokens=TokenStore(database, clock),
+    )
+
+
+def _book(config: SiteConfig, database: Database, mail: Mail, clock: Callable[[], int]) -> AppointmentBook:
+    zone, open_bookings = config.tz, config.limits.open_bookings
+    head = Letterhead(config.hospital_name, config.mail.sender, config.address, zone)
+    news = AppointmentMail(mail, head, clock)
+    return AppointmentBook(
+        appointments=AppointmentStore(database, zone, open_bookings, clock, news.tell),
+        schedules=ScheduleStore(database, zone, clock),
+        waiting=WaitingStore(database, lambda: Rules(zone, open_bookings, clock()), news.tell, news.offer),
+        feeds=FeedStore(database, clock),
+        reminders=Reminders(database, news.tell, clock),
+        head=head,
     )
 
 

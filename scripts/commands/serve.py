@@ -39,6 +39,10 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--trusted-proxy", help="IP address of that proxy. The site trusts its X-Forwarded-* headers.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Host name that browsers use for the site. Repeatable.")
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="Number of proxies in a row.")
+@click.option("--smtp", help="The mail server, HOST:PORT. Without it, mails are files in the folder site/outbox.")
+@click.option("--smtp-security", type=click.Choice(("starttls", "tls", "none")), default="starttls", show_default=True)
+@click.option("--smtp-user", default="", help="Its user; the password is in HEMALEDGER_SMTP_PASSWORD.")
+@click.option("--mail-from", default="", help="The sender of mails. [default: no-reply@ and the first --site-host]")
 @click.option(
     "--log-format",
     type=click.Choice(("text", "json")),
@@ -62,6 +66,10 @@ def serve(  # noqa: PLR0913  # one parameter per option
     trusted_proxy: str | None,
     site_hosts: tuple[str, ...],
     proxies: int,
+    smtp: str | None,
+    smtp_security: str,
+    smtp_user: str,
+    mail_from: str,
     log_format: str,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
@@ -70,6 +78,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     from scripts.server.site import build_site, check_port, run_site
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
+    from scripts.wiring.site_mail import mail_settings, site_address
 
     if log_format == "json":
         log_as_json()
@@ -79,6 +88,10 @@ def serve(  # noqa: PLR0913  # one parameter per option
         hosts=(host, f"[{host}]", *site_hosts),
         care_days=care_days,
         picture_frame=frame_of(picture_frame),
+        mail=mail_settings(
+            home, smtp, smtp_security, smtp_user, mail_from or f"no-reply@{(*site_hosts, 'localhost')[0]}"
+        ),
+        address=site_address(host, port, site_hosts, tls=tls),
     )
     check_port(host, port)
     running = build_site(home, name, config)

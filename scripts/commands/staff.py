@@ -44,6 +44,8 @@ def staff() -> None:
 @click.option("--room", default="", help="Of a doctor: where patients go.")
 @click.option("--slot-minutes", type=click.IntRange(5, 240), default=30, show_default=True, help="Of a doctor.")
 @click.option("--hours", multiple=True, help='Of a doctor, such as "mon-fri 09:00-12:00". Repeatable.')
+@click.option("--place", default="", help="Of a doctor: the clinic's site, such as a town. Patients search by it.")
+@click.option("--language", multiple=True, help="Of a doctor: a code such as en. Repeatable.")
 @guarded
 def add(  # noqa: PLR0913  # one parameter per option
     home: Path,
@@ -55,6 +57,8 @@ def add(  # noqa: PLR0913  # one parameter per option
     room: str,
     slot_minutes: int,
     hours: tuple[str, ...],
+    place: str,
+    language: tuple[str, ...],
 ) -> None:
     """Create an account. Set its password in HEMALEDGER_STAFF_PASSWORD, or type it when asked."""
     from scripts.wiring.site_accounts import open_accounts
@@ -64,7 +68,7 @@ def add(  # noqa: PLR0913  # one parameter per option
     facts = None
     if role == SiteRole.DOCTOR.value:
         opening = tuple(stretch for text in hours for stretch in parse_hours(text))
-        facts = DoctorFacts(specialty, room, slot_minutes, opening)
+        facts = DoctorFacts(specialty, room, slot_minutes, opening, place, language)
     new = NewAccount(SiteRole(role), email, full_name, _password(), facts)
     open_accounts(_config(home)).create(new)
     click.echo(f"{email} can sign in as {role}.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+from pathlib import Path
 
 from fl.files import write_atomic
 from scripts.wiring.clock import now
 from scripts.wiring.home import OWNER_ONLY, Home
-from webui.config import SiteConfig
+from webui.config import MailSettings, SiteConfig
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
@@ -31,7 +32,13 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
         zone=zone,
         secure_cookies=tls,
         demo_accounts=demo,
+        mail=MailSettings(folder=outbox(home)),
     )
+
+
+def outbox(home: Home) -> Path:
+    """Return the folder of the site's mails when there is no mail server."""
+    return home.folder / "site" / "outbox"
 
 
 def open_accounts(config: SiteConfig) -> AccountStore:

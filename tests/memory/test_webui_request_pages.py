@@ -499,3 +499,18 @@ def test_what_a_quorum_opened_is_an_opening_that_the_patient_sees(town: Town) ->
     doctor.post("/requests/1/open", page="/requests/1")
     page = town.visitor(MAYA).text("/requests/who-sees")
     assert "Dr Jonas Okafor opened, with the approval of a quorum, your check of" in page
+
+
+def test_patients_read_the_names_of_people_not_of_accounts(town: Town) -> None:
+    town.add_check(MAYA)
+    ask(town, town.visitor(INES))
+    approve(town, places=(1,))
+    [answer] = town.federation.requests.made[0].facts.answers
+    patient = town.visitor(MAYA)
+    assert "Dr Jonas Okafor" not in patient.text("/requests/about-me")
+    town.site.request_store.link_trustee(JONAS, ACCOUNTS[1])
+    assert f"Dr Jonas Okafor (on the ledger: {answer.trustee}) approved" in patient.text("/requests/about-me")
+    committee = town.federation.records.keys
+    for key_id, facts in committee.items():
+        committee[key_id] = replace(facts, accounts=tuple(ACCOUNTS))
+    assert "Dr Jonas Okafor" in patient.text("/consent/")

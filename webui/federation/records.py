@@ -134,6 +134,7 @@ def committee_facts(federation: Federation) -> CommitteeFacts | None:
         dealer_made=committee.origin == CeremonyKind.DEALER,
         expires_at=committee.expires_at,
         key_id=ThresholdKey.from_bytes(committee.public_key).key_id,
+        accounts=tuple(committee.members),
     )
 
 

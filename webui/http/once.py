@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from contextlib import suppress
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect, _FlaskFormCSRF, generate_csrf
 from wtforms.csrf.core import CSRFTokenField
 
+from fl.protocol.errors import UnavailableError
 from webui.http.machines import is_machine
 from webui.http.sessions import begin_session, visitor
 from webui.site import site
@@ -132,10 +134,11 @@ def _finish(response: Response) -> Response:
     if key is None:
         return response
     outcome = _outcome_of(response)
-    if outcome is None:
-        site().handled.abandon(key)
-    else:
-        site().handled.finish(key, outcome)
+    with suppress(UnavailableError):  # the answer is made, and a busy database must not replace it by an error
+        if outcome is None:
+            site().handled.abandon(key)
+        else:
+            site().handled.finish(key, outcome)
     return response
 
 
@@ -155,4 +158,5 @@ def _abandon(_error: BaseException | None) -> None:
     """Allow a form to be sent again if its handling failed without an answer."""
     key = g.pop("handling", None)
     if key is not None:
-        site().handled.abandon(key)
+        with suppress(UnavailableError):
+            site().handled.abandon(key)

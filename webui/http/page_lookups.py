@@ -14,6 +14,7 @@ from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from fl.roles.serving.model_facts import Verification
 from webui.ports.federation import ServedModel
+from webui.ports.records import CommitteeFacts
 from webui.site import site
 from webui.store.models import StoredRecord
 
@@ -54,3 +55,19 @@ def _dealt_keys() -> frozenset[bytes] | None:
             g.dealt_keys = site().services.records.dealt_keys()
     dealt: frozenset[bytes] | None = g.dealt_keys
     return dealt
+
+
+def trustee_name(account: bytes, ledger_name: str) -> str:
+    """Return the name of the person who answers with a ledger account; the ledger's name if the site knows nobody."""
+    if "trustee_names" not in g:
+        g.trustee_names = {}
+        with suppress(UnavailableError):
+            g.trustee_names = site().request_store.trustee_names()
+    names: dict[bytes, str] = g.trustee_names
+    return names.get(account, ledger_name)
+
+
+def committee_names(committee: CommitteeFacts) -> list[str]:
+    """Return the names of the people who hold the shares of a key."""
+    accounts = committee.accounts or (b"",) * len(committee.trustees)
+    return [trustee_name(account, name) for account, name in zip(accounts, committee.trustees, strict=True)]

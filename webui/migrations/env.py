@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from webui.store import calendar_tables as calendars  # noqa: F401 their tables
 from webui.store import job_tables as jobs  # noqa: F401 their tables
 from webui.store import models, openings, token_tables  # noqa: F401 their tables
 from webui.store.base import Base

@@ -7,6 +7,7 @@ from webui.pages import (
     appointments,
     approvals,
     auditor,
+    calendar_feed,
     checks,
     consent,
     doctor,
@@ -14,7 +15,9 @@ from webui.pages import (
     home,
     metrics,
     requests,
+    schedule,
     tokens,
+    waiting,
 )
 from webui.pages.api import blueprint as api
 from webui.pages.fhir import blueprint as fhir
@@ -30,6 +33,9 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    waiting.blueprint,
+    schedule.blueprint,
+    calendar_feed.blueprint,
     tokens.blueprint,
     api,
     fhir,

@@ -17,22 +17,30 @@ from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
+PAST_S = 7 * 24 * 3600
+"""How long a past appointment stays in the list; the calendar has them all."""
 
 
 @blueprint.get("/")
 @only(SiteRole.DOCTOR)
 def agenda() -> ResponseReturnValue:
-    """List today's and later appointments by day, with each patient's newest check."""
+    """List today's and later appointments by day, then the last days, with each patient's newest check."""
     running = site()
-    bookings = running.appointments.of_doctor(member().id, _midnight(running))
+    today = _midnight(running)
+    care = running.care.patients_of(member().id)
+    known = {person.account_id for person, _ in care}
+    since = running.appointments.of_doctor(member().id, today - PAST_S)
+    bookings = [row for row in since if row.ends_at > today or row.patient_id in known]
     days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, running.config.tz))]
+    past = sum(rows[-1].starts_at < today for _, rows in days)
+    days = [*days[past:], *reversed(days[:past])]
     rows = running.record_store.latest_of(booking.patient_id for booking in bookings)
     shown = running.patient_records.show_all(member(), list(rows.values()), How.LIST)
     latest, listed = {each.row.patient_id: each for each in shown}, {booking.patient_id for booking in bookings}
-    others = [
-        (person, until) for person, until in running.care.patients_of(member().id) if person.account_id not in listed
-    ]
-    return render_template("doctor/agenda.html", days=days, latest=latest, others=others, now=running.services.clock())
+    others = [(person, until) for person, until in care if person.account_id not in listed]
+    return render_template(
+        "doctor/agenda.html", days=days, latest=latest, others=others, past=past, now=running.services.clock()
+    )
 
 
 @blueprint.get("/patients/<int:patient_id>")

@@ -34,6 +34,8 @@ class CommitteeFacts:
     """Seconds since 1970; afterwards trustees cannot answer until the shares are refreshed."""
     key_id: bytes = field(repr=False)
     """16 bytes that name the key in wraps."""
+    accounts: tuple[bytes, ...] = ()
+    """Of the trustees on the ledger, in the order of `trustees`."""
 
 
 @dataclass(frozen=True)

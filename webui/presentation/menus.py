@@ -22,6 +22,8 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "doctor": (
         ("doctor.agenda", "My patients"),
         ("requests.mine", "Requests"),
+        ("schedule.calendar", "Calendar"),
+        ("schedule.hours", "Working hours"),
     ),
     "auditor": (
         ("auditor.rounds", "Rounds"),

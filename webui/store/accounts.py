@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.errors import AccountExists, CodeRefused, HoursOverlap, SignInRefused
+from webui.store.calendar_tables import DoctorSchedule, Meeting
 from webui.store.database import Database
 from webui.store.emails import email_key, search_key, typed_email
 from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfile, SiteRole
@@ -70,6 +71,10 @@ class DoctorFacts:
     room: str
     slot_minutes: int
     hours: tuple[Hours, ...]
+    place: str = ""
+    """The clinic's site; only for a new account, as the languages. Later the doctor changes both."""
+    languages: tuple[str, ...] = ()
+    """Codes of ISO 639-1."""
 
     def __post_init__(self) -> None:
         """Refuse hours that overlap.
@@ -87,6 +92,18 @@ class DoctorFacts:
             OfficeHours(weekday=each.weekday, opens_minute=each.opens_minute, closes_minute=each.closes_minute)
             for each in self.hours
         ]
+
+    def schedule(self, account: Account) -> DoctorSchedule:
+        """Return the row of what the doctor sets later."""
+        return DoctorSchedule(
+            doctor_id=account.id,
+            place=self.place,
+            languages=" ".join(self.languages),
+            meeting=Meeting.ROOM.value,
+            video_address="",
+            buffer_minutes=0,
+            several_a_day=False,
+        )
 
     def profile(self, account: Account) -> DoctorProfile:
         shown = {"specialty": self.specialty, "room": self.room, "slot_minutes": self.slot_minutes}
@@ -138,6 +155,9 @@ class AccountStore:
             session.flush()
             if profile is not None:
                 session.add(profile)
+                session.flush()
+            if isinstance(new.facts, DoctorFacts):
+                session.add(new.facts.schedule(account))
                 session.flush()
             return _member(account)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from webui.store.appointments import IN_FORCE
+from webui.store.booking_rules import IN_FORCE
 from webui.store.database import Database
 from webui.store.models import Account, Appointment, DoctorProfile, PatientProfile, SiteRole
 

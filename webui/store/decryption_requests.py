@@ -107,6 +107,12 @@ class RequestStore:
             profile = session.get(DoctorProfile, doctor_id)
         return Address(profile.trustee_account) if profile is not None and profile.trustee_account else None
 
+    def trustee_names(self) -> dict[bytes, str]:
+        """Return the names of the doctors who answer requests, by their ledger accounts."""
+        with self._database.reading() as session:
+            query = select(DoctorProfile).where(DoctorProfile.trustee_account.is_not(None))
+            return {row.trustee_account or b"": row.account.name for row in session.scalars(query).unique()}
+
     def link_trustee(self, email: str, account: Address | None) -> None:
         """Set the ledger account with which a doctor answers requests; None removes it.
 

@@ -21,9 +21,11 @@ MORNINGS = tuple(Hours(day, *MORNING) for day in WEEKDAYS)
 
 def demo_accounts(password: str) -> tuple[NewAccount, ...]:
     """Return two patients, three doctors, an auditor and an operator, all with the same password."""
-    haematology = DoctorFacts("Haematology", "Building B, room 2.14", 30, FULL_WEEK)
-    paediatrics = DoctorFacts("Paediatric oncology", "Children's clinic, room 7", 20, MORNINGS)
-    surgery = DoctorFacts("Surgery", "Building A, room 0.3", 30, MORNINGS)
+    haematology = DoctorFacts("Haematology", "Building B, room 2.14", 30, FULL_WEEK, "City campus", ("en", "pt"))
+    paediatrics = DoctorFacts(
+        "Paediatric oncology", "Children's clinic, room 7", 20, MORNINGS, "Lake campus", ("en", "de")
+    )
+    surgery = DoctorFacts("Surgery", "Building A, room 0.3", 30, MORNINGS, "City campus", ("en", "ar"))
     maya, omar = PatientFacts(date(1987, 4, 12)), PatientFacts(date(1962, 9, 3))
     return (
         NewAccount(SiteRole.PATIENT, "maya@patients.example", "Maya Lindqvist", password, maya),

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from webui.errors import AccountExists, NotFound, RoleFixed
 from webui.store.accounts import DoctorFacts, code_digest, find_account, hours_of
-from webui.store.appointments import IN_FORCE
+from webui.store.booking_rules import IN_FORCE
 from webui.store.database import Database
 from webui.store.emails import email_key, typed_email
 from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole

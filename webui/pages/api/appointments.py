@@ -23,7 +23,7 @@ SLOT_ROWS = 200
 
 @serves(Operation("GET", "/doctors", "doctors", "The doctors, by name.", "Doctors", PATIENT, READ, query=(PAGE,)))
 def doctors() -> ResponseReturnValue:
-    return answer(paged("doctors", [doctor_json(each) for each in site().appointments.doctors()], PAGE_ROWS))
+    return answer(paged("doctors", [doctor_json(each.profile) for each in site().appointments.doctors()], PAGE_ROWS))
 
 
 @serves(

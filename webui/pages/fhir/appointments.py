@@ -56,13 +56,13 @@ def one_patient(patient_id: int) -> ResponseReturnValue:
 @by_token(SiteRole.PATIENT, scope=READ)
 def schedules() -> ResponseReturnValue:
     page = page_of_search()
-    return _page([schedule(each) for each in site().appointments.doctors()[page * ROWS :][: ROWS + 1]], page)
+    return _page([schedule(each.profile) for each in site().appointments.doctors()[page * ROWS :][: ROWS + 1]], page)
 
 
 @blueprint.get("/Schedule/<int:doctor_id>")
 @by_token(SiteRole.PATIENT, scope=READ)
 def one_schedule(doctor_id: int) -> ResponseReturnValue:
-    return send(schedule(site().appointments.doctor(doctor_id)))
+    return send(schedule(site().appointments.doctor(doctor_id).profile))
 
 
 @blueprint.get("/Slot")

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from fl.protocol.errors import SlotTaken
 from tests.support.site_town import INES, Town
 from webui.errors import BookingOverlaps, DatabaseUnavailable
-from webui.store.appointments import IN_FORCE, AppointmentStore
+from webui.store.appointments import AppointmentStore
+from webui.store.booking_rules import IN_FORCE
 from webui.store.database import Database
 from webui.store.models import Account, Appointment, PatientProfile
 
