@@ -8,14 +8,20 @@ the view. A route for everybody needs one line in `OPEN`. A new name in a path (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from fl.protocol.names import Purpose
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town
 from webui.store.accounts import NewAccount
+from webui.store.calendar_tables import Part
 from webui.store.models import SiteRole
+from webui.store.slots import Slot, Stretch
 from webui.store.tokens import Scope
+from webui.store.waiting import Wish
 
 OTTO = "otto@clinic.example"
+SATURDAY = date(2026, 11, 28)
+"""In the first week of the towns' clock."""
 PEOPLE = {
     MAYA: SiteRole.PATIENT,
     OMAR: SiteRole.PATIENT,
@@ -38,9 +44,11 @@ OPEN = frozenset(
         "api.document",
         "fhir.metadata",
         "metrics.show",
+        "calendar.feed",
     }
 )
-"""Endpoints for everybody. `metrics.show` looks itself at where a request comes from (test_webui_figures.py)."""
+"""Endpoints for everybody. `calendar.feed` has a secret in its address (tests/memory/test_webui_calendar.py), and
+`metrics.show` looks itself at where a request comes from (test_webui_figures.py)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,9 @@ class Made:
     booking: int
     request: int
     token: int
+    wish: int
+    extra: int
+    block: int
 
     @classmethod
     def of(cls, town: Town) -> Made:
@@ -77,10 +88,21 @@ class Made:
         town.site.tokens.create(town.members[MAYA], "one", (Scope.CHECKS_READ,), 30)
         token = town.site.tokens.of(town.members[MAYA].id)[0].id
         town.site.anchoring.anchor()
-        return cls(town, check, booking, asked.row.id, token)
+        return cls(town, check, booking, asked.row.id, token, *_calendar_of(town))
 
     def number(self, email: str) -> int:
         return self.town.members[email].id
+
+
+def _calendar_of(town: Town) -> tuple[int, int, int]:
+    """Let Maya wait for Jonas, and Ines add hours and a block; return their rows."""
+    schedules, waiting, ines = town.site.book.schedules, town.site.book.waiting, town.members[INES].id
+    waiting.join(town.members[MAYA].id, town.members[JONAS].id, Wish(SATURDAY, SATURDAY, Part.ANY))
+    schedules.add_extra(ines, SATURDAY, Stretch(9 * 60, 10 * 60))
+    last = town.free()[-1]
+    schedules.block(ines, Slot(last, last + 60))
+    made = schedules.of(ines)
+    return waiting.of_patient(town.members[MAYA].id)[0].wish.id, made.extra[0].id, made.blocks[0].id
 
 
 def seen_by(*emails: str) -> frozenset[str]:
@@ -93,6 +115,10 @@ ROWS: dict[str, Row] = {
     "appointment_id": Row(lambda made: made.booking, seen_by(MAYA, INES)),
     "row_id": Row(lambda made: made.request, seen_by(MAYA)),
     "patient_id": Row(lambda made: made.number(MAYA), seen_by(MAYA, INES)),
+    "wish_id": Row(lambda made: made.wish, seen_by(MAYA)),
+    "extra_id": Row(lambda made: made.extra, seen_by(INES)),
+    "block_id": Row(lambda made: made.block, seen_by(INES)),
+    "day": Row(SATURDAY),
     "token_id": Row(lambda made: made.token, seen_by(MAYA)),
     "doctor_id": Row(lambda made: made.number(INES)),
     "starts_at": Row(lambda made: made.town.free()[0]),
