@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.server.log import JsonLines
+from scripts.server.log import JsonLines, log_as_json
 from tests.support.api import Program
 from tests.support.site_town import MAYA, OMAR, PASSWORD, Town, cell
 from webui.http.request_ids import LOG
@@ -110,6 +110,18 @@ def test_the_log_has_one_json_line_per_request_without_address_or_name(
     assert answer.headers["X-Request-ID"] != other.headers["X-Request-ID"]
     assert "Maya" not in json.dumps(lines)
     assert location not in json.dumps(lines)
+
+
+def test_the_whole_log_becomes_json_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logging.getLogger("hemaledger"), "level", logging.WARNING)
+    log_as_json()
+    logging.getLogger("hemaledger.site").warning("A task failed: %s", "anchoring")
+    LOG.info("one request", extra={"facts": {"status": 200}})
+    logging.getLogger("of.a.library").info("not for operators")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["message"] for line in lines] == ["A task failed: anchoring", "one request"]
+    assert lines[1]["status"] == 200
 
 
 def test_a_mistake_is_one_json_line_with_its_trace() -> None:

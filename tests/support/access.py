@@ -20,6 +20,8 @@ from webui.store.tokens import Scope
 from webui.store.waiting import Wish
 
 OTTO = "otto@clinic.example"
+SATURDAY = date(2026, 11, 28)
+"""In the first week of the towns' clock."""
 PEOPLE = {
     MAYA: SiteRole.PATIENT,
     OMAR: SiteRole.PATIENT,
@@ -118,6 +120,10 @@ ROWS: dict[str, Row] = {
     "appointment_id": Row(lambda made: made.booking, seen_by(MAYA, INES)),
     "row_id": Row(lambda made: made.request, seen_by(MAYA)),
     "patient_id": Row(lambda made: made.number(MAYA), seen_by(MAYA, INES)),
+    "wish_id": Row(lambda made: made.wish, seen_by(MAYA)),
+    "extra_id": Row(lambda made: made.extra, seen_by(INES)),
+    "block_id": Row(lambda made: made.block, seen_by(INES)),
+    "day": Row(SATURDAY),
     "token_id": Row(lambda made: made.token, seen_by(MAYA)),
     "doctor_id": Row(lambda made: made.number(INES)),
     "starts_at": Row(lambda made: made.town.free()[0]),

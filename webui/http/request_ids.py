@@ -36,7 +36,8 @@ def init_request_ids(app: Flask, timer: Callable[[], float]) -> None:
 
     def end(response: Response) -> Response:
         response.headers[HEADER] = REQUEST_ID.get()
-        if request.endpoint not in QUIET or response.status_code >= 400:  # noqa: PLR2004
+        loud = request.endpoint not in QUIET or response.status_code >= 400  # noqa: PLR2004
+        if loud and LOG.isEnabledFor(logging.INFO):
             _write(response, timer() - g.begun)
         return response
 

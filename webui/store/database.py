@@ -33,7 +33,8 @@ KEPT_CONNECTIONS = 20
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 NEWEST = "0010"
 """The last revision in `MIGRATIONS`. A database at this revision needs no Alembic, which takes long to import."""
-SERIALISATION_FAILURE = "40001"
+LOST = frozenset({"40001", "40P01"})
+"""PostgreSQL: the transaction could not be serialised, or was the victim of a deadlock."""
 WRITE_TRIES = 4
 
 Result = TypeVar("Result")
@@ -183,7 +184,7 @@ def _translated() -> Iterator[None]:
     except IntegrityError:
         raise
     except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlstate", None) == SERIALISATION_FAILURE or mariadb.is_conflict(error.orig):
+        if getattr(error.orig, "sqlstate", None) in LOST or mariadb.is_conflict(error.orig):
             raise _WriteConflict("two changes at the same moment") from error
         raise DatabaseUnavailable("no answer, or no connection") from error
 
