@@ -112,6 +112,8 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
         raise ImageUnreadable(name, str(error)) from error
     except Image.DecompressionBombError as error:
         raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
+    except Damaged as error:
+        raise ImageUnreadable(name, f"it is damaged or incomplete ({error})") from error
     except _BROKEN as error:
         raise ImageUnreadable(name, "it is damaged or incomplete") from error
 
