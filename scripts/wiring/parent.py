@@ -7,7 +7,7 @@ import stat
 import sys
 import threading
 
-NICE = 10
+NICE = 5
 """So much less than others such a process takes of the processor."""
 
 

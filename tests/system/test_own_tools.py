@@ -45,6 +45,9 @@ ALONE = (
 )
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
+SLOW_S = 500.0
+"""A training gives way to others, so on a busy machine it may wait for minutes."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -149,13 +152,13 @@ def test_a_training_outside_any_round_reports_its_passes_can_be_stopped_and_star
     training.start(100)
     with pytest.raises(TrainingRunning):
         training.start(1)
-    until("the first pass", lambda: training.now().done > 0)
+    until("the first pass", lambda: training.now().done > 0, SLOW_S)
     training.stop()
     assert training.now().step is TrainingStep.STOPPED
     assert training.result() is None
 
     training.start(2)
-    until("the end of the training", lambda: training.now().step is not TrainingStep.RUNNING)
+    until("the end of the training", lambda: training.now().step is not TrainingStep.RUNNING, SLOW_S)
     assert training.now().step is TrainingStep.DONE, (folder / "log").read_text()
     result = training.result()
     assert result is not None

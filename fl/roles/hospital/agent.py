@@ -63,10 +63,10 @@ class Hospital:
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         reader = FileReader(self._account, ports.vault, ports.keyring, release)
         self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
-        self._training = Background(train)
+        self._training = Background(train, handed.ready)
         self._promises = RoundOutbox(ports)
         self._sealed = SealedHospital(ports, reader, self._promises, train, handed)
-        self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust, handed)
+        self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.

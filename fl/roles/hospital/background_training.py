@@ -46,6 +46,8 @@ class Background:
     """Runs `train` in its own thread."""
 
     train: Train
+    ready: Callable[[TrainingJob], bool] = lambda _job: True
+    """Whether a job can begin; it may have to wait for weights from the staff (uploads.py)."""
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "training"))
     _running: tuple[bytes, Future[Learned]] | None = None
 

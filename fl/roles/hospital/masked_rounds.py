@@ -53,7 +53,6 @@ from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
-from fl.roles.hospital.uploads import Uploads
 from fl.timing import timed
 from fl.training.aggregation.quantise import Words
 from fl.training.aggregation.work import figures
@@ -63,20 +62,13 @@ class MaskedHospital:
     """One hospital's steps in masked rounds."""
 
     def __init__(
-        self,
-        ports: Ports,
-        reader: FileReader,
-        promises: RoundOutbox,
-        training: Background,
-        trust: TrustedPeers,
-        uploads: Uploads,
+        self, ports: Ports, reader: FileReader, promises: RoundOutbox, training: Background, trust: TrustedPeers
     ) -> None:
         self._ports = ports
         self._reader = reader
         self._sums = RoundSum(reader, ports.vault)
         self._training = training
         self._trust = trust
-        self._uploads = uploads
         self._promises = promises
         self._rejections = RejectionReporter(ports.notify)
         self._account = ports.ledger.account
@@ -121,7 +113,7 @@ class MaskedHospital:
         if self._training.begun(current.context):
             return
         job = training_job(self._ports, self._reader, federation, current)
-        if not self._uploads.ready(job):
+        if not self._training.ready(job):
             self._promises.await_upload(current)
             return
         self._ports.notify(Event.TRAINING, {"round": current.number})
