@@ -130,10 +130,6 @@ ROWS: dict[str, Row] = {
     "slot_name": Row(lambda made: f"{made.number(JONAS)}-{made.town.free(JONAS)[-1]}"),
     "number": Row(7),
     "digest": Row("ab" * 32),
-    "wish_id": Row(lambda made: made.wish, seen_by(MAYA)),
-    "extra_id": Row(lambda made: made.extra, seen_by(INES)),
-    "block_id": Row(lambda made: made.block, seen_by(INES)),
-    "day": Row("2026-12-24"),
     "token": Row("no-token"),
 }
 """By the name of the variable in the path."""
