@@ -10,7 +10,6 @@ Source: SQLite, "Isolation" (serialisable transactions).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -275,10 +274,8 @@ class AppointmentStore:
         if any(slot.overlaps(Slot(each.starts_at, each.ends_at)) for each in own):
             return False
         mine = [each for each in own if each.doctor_id == doctor.account_id]
-        return doctor.terms.several_a_day or self._day(slot.starts_at) not in {self._day(e.starts_at) for e in mine}
-
-    def _day(self, moment: int) -> date:
-        return local_day(moment, self._zone)
+        days = {local_day(each.starts_at, self._zone) for each in mine}
+        return doctor.terms.several_a_day or local_day(slot.starts_at, self._zone) not in days
 
     def _list(self, *conditions: ColumnElement[bool]) -> Sequence[Appointment]:
         with self._database.reading() as session:
