@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tests.memory.test_webui_second_steps import add_passkey, use_passkey
 from tests.support.authenticator import Authenticator
+from tests.support.second_steps import add_passkey, use_passkey
 from tests.support.site_town import INES, MAYA, NOOR, OMAR, PASSWORD, Town, Visitor, cell, words
 from webui.account_errors import AccessLogChanged
 from webui.config import Limit, Limits

@@ -58,7 +58,8 @@ def test_what_the_network_saw_comes_with_the_answer(world: ServiceWorld) -> None
     seen = world.services.predictions.predict(cell_pixels("PNG", (450, 450))).seen
     assert seen is not None
     assert seen.picture.shape == (*seen.heat.shape, 3)
-    assert (seen.heat.dtype, int(seen.heat.min())) == (np.uint8, 0)
+    assert seen.heat.dtype == np.uint8
+    assert int(seen.heat.min()) == 0
 
 
 def test_the_same_image_gets_the_same_answer(world: ServiceWorld) -> None:

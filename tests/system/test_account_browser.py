@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.memory.test_webui_second_steps import Phone
 from tests.support.approval_site import served
+from tests.support.second_steps import Phone
 from tests.support.site_town import INES, MAYA, PASSWORD, Town
-from tests.system.test_people_browser import sign_in
+from tests.support.tab_stops import sign_in
 
 DEVICE = {
     "protocol": "ctap2",

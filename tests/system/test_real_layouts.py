@@ -31,7 +31,7 @@ from fl.training.pictures.images import Pixels, encode_png
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.recipe import Recipe
 from scripts.commands.data import HOLDOUT, parts_of
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.server.site import open_services
 from scripts.wiring.home import Home

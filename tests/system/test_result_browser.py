@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.approval_site import served
 from tests.support.site_town import MAYA, Town, Visitor, cell
-from tests.system.test_people_browser import sign_in
+from tests.support.tab_stops import sign_in
 
 SHOWN = """name => getComputedStyle(document.querySelector('.heat-' + name)).display !== 'none'"""
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"

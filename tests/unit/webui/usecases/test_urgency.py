@@ -64,5 +64,5 @@ def test_urgency_and_the_words_for_a_risk_agree(low: float, probability: float, 
     risk = Risk(probability, low, high, "", (), "", "", (), None, "")
     schema = load_schema("heart-disease")
     values = (None,) * len(schema.columns)
-    record = RiskRecord(Subject(1, "Maya", "1987-04-12"), 0, "Maya", "heart", schema, values, risk, (), MODEL)
+    record = RiskRecord(Subject(1, "Maya", "1987-04-12"), 0, "Maya", "heart", schema, values, risk, (), MODEL, {}, 0)
     assert TONES[urgency_of_risk(risk)] == risk_saying(record).tone
