@@ -61,7 +61,7 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         patient.click("text=Where this answer comes from")
         assert "Verified on the ledger" in patient.inner_text("main")
 
-        patient.click("text=Book an appointment")
+        patient.click("text=Book an appointment about this check")
         patient.click("text=Dr Inês Carvalho")
         patient.click(".time >> nth=1")
         patient.wait_for_selector("text=Book this appointment?")
