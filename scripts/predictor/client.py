@@ -196,8 +196,7 @@ class PredictorProcess:
         except BaseException as error:
             self._stop()  # else the next question would get this answer
             if isinstance(error, OSError | EncodingError) and not isinstance(error, ConnectionError):
-                late = isinstance(error, TimeoutError)
-                raise PredictorSilent("it took too long" if late else "it answered in another form") from error
+                raise PredictorSilent(_why(error)) from error
             raise
         raise refusal
 
@@ -236,6 +235,13 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
         ours.close()
         raise PredictorSilent("it cannot be started") from error
     return child, ours
+
+
+def _why(error: OSError | EncodingError) -> str:
+    """Return why there was no answer; only our own words, never the system's."""
+    if isinstance(error, EncodingError):
+        return str(error)
+    return "it took too long" if isinstance(error, TimeoutError) else "the connection to it broke"
 
 
 def _refusal(head: object) -> HemaledgerError:
