@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from functools import partial
 
 from werkzeug.datastructures import FileStorage
 
@@ -27,7 +28,9 @@ PART_BYTES = 2**20
 
 
 @counted
-def check_images(site: Site, patient_id: int, uploads: Sequence[FileStorage], reading: PictureReading) -> int:
+def check_images(
+    site: Site, patient_id: int, uploads: Sequence[FileStorage], reading: PictureReading, server: str = ""
+) -> int:
     """Predict, seal and store the pictures of one sample; return the row of the check.
 
     Args:
@@ -35,6 +38,7 @@ def check_images(site: Site, patient_id: int, uploads: Sequence[FileStorage], re
         patient_id: Whose pictures.
         uploads: The files.
         reading: What the patient knows about them.
+        server: The hospital whose server the patient chose; empty for no choice.
 
     Raises:
         TooManyAttempts: the patient has checked too many images.
@@ -51,7 +55,8 @@ def check_images(site: Site, patient_id: int, uploads: Sequence[FileStorage], re
         site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     files = [read_capped(upload, site.config.image_cap) for upload in uploads]
     with site.doors.checks.enter():
-        checked = check_pictures(files, reading, site.config.picture_frame, site.services.predictions)
+        ask = partial(site.services.predictions.predict, server=server)
+        checked = check_pictures(files, reading, site.config.picture_frame, ask)
         return site.patient_records.add(patient_id, checked)
 
 

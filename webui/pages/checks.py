@@ -59,12 +59,13 @@ def _tone(shown: Shown) -> str:
 def new() -> ResponseReturnValue:
     """Check an uploaded image, and go to the result."""
     form, status, model, asked, refused = ImageForm(), 200, _model(), None, None
+    form.offer(_hospitals())
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
         form.drawn.errors, status = ["Please tick this box first."], 400
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
-            check_id = check_images(site(), member().id, form.image.data, reading)
+            check_id = check_images(site(), member().id, form.image.data, reading, form.chosen_server)
         except NoAnswer as error:
             refused, status = error, status_of(error)
         except MalformedError as error:
@@ -77,6 +78,15 @@ def new() -> ResponseReturnValue:
     profile = site().record_store.patient(member().id)
     shown = {"form": form, "profile": profile, "model": model, "asked": asked, "refused": refused}
     return render_template("checks/new.html", **shown), status
+
+
+def _hospitals() -> list[str]:
+    """Return the hospitals whose servers may judge a picture; none if there is no choice or no model."""
+    try:
+        servers = [route.server for route in site().services.predictions.servers()]
+    except HemaledgerError:
+        return []
+    return servers if len(servers) > 1 else []
 
 
 def _model() -> ServedModel | None:

@@ -7,10 +7,12 @@ Source: NIST SP 800-63B, 3.1.1.2 (passwords); GOV.UK Design System, "Error summa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from flask import request
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired, MultipleFileField
 from flask_wtf.form import _Auto
@@ -197,7 +199,20 @@ class ImageForm(Form):
         default="",
     )
     """Only if the file does not say how many bits it uses."""
+    server = SelectField(lazy_gettext("Which hospital's computer answers"), choices=[], validate_choice=False)
+    """Only if the site knows several (`offer`)."""
     submit = SubmitField("Check this image")
+
+    def offer(self, hospitals: Sequence[str]) -> None:
+        """Let the patient choose among the servers of these hospitals."""
+        nearest = SelectChoice("", gettext("Let the site choose"))
+        self.server.choices = [nearest, *(SelectChoice(name, name) for name in hospitals)]
+
+    @property
+    def chosen_server(self) -> str:
+        """Return the hospital that the patient chose among those offered; empty for no choice."""
+        offered = {str(choice.value) for choice in self.server.choices or ()}
+        return self.server.data if self.server.data in offered else ""
 
 
 class LedgerFileForm(Form):

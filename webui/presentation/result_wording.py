@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from flask_babel import gettext, ngettext
 
 from fl.protocol.task import Task
+from fl.roles.serving.routing import Why
+from webui.ports.federation import Route
 from webui.presentation.wording import Saying, thing_of, verdict
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured
@@ -232,3 +234,16 @@ def step_after(check: Check | None, *, booked: bool) -> Saying:
 def data_uri(picture: bytes, kind: str = "image/webp") -> str:
     """Return a small picture as part of a page."""
     return f"data:{kind};base64," + b64encode(picture).decode()
+
+
+def route_reason(route: Route) -> str:
+    """Return why this hospital's server judged a picture."""
+    reasons = {
+        Why.WISH: gettext("you chose this hospital."),
+        Why.HOME: gettext("it is this site's own hospital."),
+        Why.NEAREST: gettext("this site's own computer was busy, and this one was the nearest."),
+        Why.FREEST: gettext("this site's own computer was busy, and this one had the shortest queue."),
+        Why.FALLBACK: gettext("another computer did not answer in time."),
+    }
+    reason = reasons.get(Why(route.why), "") if route.why in set(Why) else ""
+    return reason if route.km is None else f"{reason} {gettext('It is about %(km)d km away.', km=round(route.km))}"

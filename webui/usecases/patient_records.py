@@ -88,6 +88,7 @@ class PatientRecords:
             image_png=checked.image_png,
             views=checked.views,
             sample=checked.sample,
+            route=prediction.route,
         )
         policy = new_policy(profile)
         sealed = self._service.seal(policy, pack(check))

@@ -31,7 +31,7 @@ from webui.ports.records import RecordService
 from webui.store.models import StoredRecord
 from webui.store.receipts import NewReceipt, ReceiptStore
 from webui.usecases.anchoring import Anchoring
-from webui.usecases.record_format import Check
+from webui.usecases.record_format import Check, route_document
 from webui.usecases.record_pictures import Pictured, prediction_document
 
 FORMAT = "hemaledger-receipt-1"
@@ -125,6 +125,7 @@ def core_of(check: Check, record_id: bytes, hospital: bytes, salt: bytes) -> dic
             "ledger_was": model.verification.ledger.state.value,
             "ledger_at": model.verification.ledger.at,
         },
+        **({"route": route_document(check.route)} if check.route else {}),
     }
 
 

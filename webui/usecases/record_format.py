@@ -19,7 +19,7 @@ from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
 from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.preparation import PLAIN
-from webui.ports.federation import ServedModel
+from webui.ports.federation import Route, ServedModel
 from webui.usecases.record_pictures import (
     NO_VIEWS,
     ONE_PICTURE,
@@ -78,6 +78,8 @@ class Check:
     views: Views = NO_VIEWS
     sample: Sample = ONE_PICTURE
     """The other pictures of the sample. The check's own picture is the one with the worst answer (sampling.py)."""
+    route: Route | None = None
+    """Which hospital's server judged the check's own picture; None if the site knew no other than its own."""
 
     @property
     def pictures(self) -> tuple[Pictured, ...]:
@@ -167,7 +169,21 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
         "model": _model_document(check.model),
         **({"sample": sample_document(check.sample)} if check.sample.others else {}),
         **({"parts": parts} if parts else {}),
+        **({"route": route_document(check.route)} if check.route else {}),
     }
+
+
+def route_document(route: Route) -> dict[str, JsonValue]:
+    """Return a route as records and receipts have it."""
+    return {"server": route.server, "why": route.why, **({} if route.km is None else {"km": float(route.km)})}
+
+
+def _parse_route(fields: Fields) -> Route | None:
+    if "route" not in fields.value:
+        return None
+    inner = Fields(fields.mapping("route"), _WHAT)
+    inner.only("server", "why", *(name for name in ("km",) if name in inner.value))
+    return Route(inner.text("server"), inner.text("why"), inner.number("km") if "km" in inner.value else None)
 
 
 def _model_document(model: ServedModel) -> dict[str, JsonValue]:
@@ -211,7 +227,7 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
 
 
 def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> Check:
-    further = (name for name in ("sample", "parts") if name in fields.value)
+    further = (name for name in ("sample", "parts", "route") if name in fields.value)
     fields.only(*_COMMON, "checked_at", "prediction", "model", *further)
     model = _parse_model(Fields(fields.mapping("model"), _WHAT))
     label, probability, shares, kept = parse_prediction(fields, model.task)
@@ -226,6 +242,7 @@ def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> 
         kept=kept,
         views=views_in(parts, 0),
         sample=parse_sample(fields, model.task, parts),
+        route=_parse_route(fields),
     )
 
 

@@ -13,7 +13,7 @@ Source: a differential count looks at many cells, and a few abnormal ones among 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels, decode_image, encode_png, shrunk
 from webui.errors import TooManyPictures
-from webui.ports.federation import Prediction, PredictionService
+from webui.ports.federation import Prediction
 from webui.usecases.doubt import sees
 from webui.usecases.record_pictures import MAX_PICTURES, Pictured, Refused, Sample, Views
 
@@ -34,6 +34,7 @@ ALONE_PX, AMONG_PX = 1024, 512
 THUMB_PX = 144
 """Side of a small picture in lists: twice 72, for sharp screens."""
 THUMB_QUALITY = 70
+Ask = Callable[[Pixels, Frame | None], Prediction]
 NEUTRAL_NAME = "you uploaded"
 """Never the name of the file: it may be a patient's name."""
 
@@ -49,10 +50,14 @@ class Checked:
     sample: Sample
 
 
-def check_pictures(
-    files: Sequence[bytes], reading: PictureReading, frame: Frame | None, service: PredictionService
-) -> Checked:
+def check_pictures(files: Sequence[bytes], reading: PictureReading, frame: Frame | None, ask: Ask) -> Checked:
     """Answer for each picture in the files; without a page in `reading`, each page of a file is a picture.
+
+    Args:
+        files: Their bytes.
+        reading: What the patient knows about them.
+        frame: The hospital's setting for its pictures.
+        ask: Judges one picture; raises NoAnswer if the model may not.
 
     Raises:
         TooManyPictures: there are more than `MAX_PICTURES`.
@@ -61,7 +66,7 @@ def check_pictures(
         UnavailableError, TamperedError: there is no prediction (ports/federation.py).
     """
     side = ALONE_PX if len(files) == 1 else AMONG_PX
-    found = [_answer(pixels, side, frame, service) for pixels in _decoded(files, reading)]
+    found = [_answer(pixels, side, frame, ask) for pixels in _decoded(files, reading)]
     answered = [(place, png, said) for place, (png, said) in enumerate(found) if isinstance(said, Prediction)]
     if not answered:
         raise _no_answer([said for _, said in found if isinstance(said, NoAnswer)])
@@ -107,11 +112,9 @@ def _check_count(count: int) -> None:
         raise TooManyPictures(count, MAX_PICTURES)
 
 
-def _answer(
-    pixels: Pixels, side: int, frame: Frame | None, service: PredictionService
-) -> tuple[bytes, Prediction | NoAnswer]:
+def _answer(pixels: Pixels, side: int, frame: Frame | None, ask: Ask) -> tuple[bytes, Prediction | NoAnswer]:
     try:
-        answer: Prediction | NoAnswer = service.predict(pixels, frame)
+        answer: Prediction | NoAnswer = ask(pixels, frame)
     except NoAnswer as error:
         answer = error
     return encode_png(shrunk(pixels, side)), answer
