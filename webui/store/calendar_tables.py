@@ -1,7 +1,7 @@
 """The tables of doctors' schedules, of what takes a doctor's time, of waiting lists and of calendar feeds.
 
 Invariant: `taken_time` has one row for each booking in force, each held offer and each block, and two rows of one
-doctor never overlap. The database itself forbids it (migration 0004), and its triggers write the rows of bookings.
+doctor never overlap. The database itself forbids it (migration 0003), and its triggers write the rows of bookings.
 
 Not here: appointments and weekly working hours (models.py).
 """

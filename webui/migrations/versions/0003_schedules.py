@@ -4,7 +4,7 @@
 forbids it by an exclusion constraint, SQLite and MariaDB by triggers. Triggers of `appointment` write the rows of
 bookings. A later migration that copies `appointment` on SQLite must create them again.
 
-Revision: 0004.
+Revision: 0003.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

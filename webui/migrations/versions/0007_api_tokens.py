@@ -1,6 +1,6 @@
 """Tokens with which programs use the site for a person.
 
-Revision: 0010.
+Revision: 0007.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0008"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

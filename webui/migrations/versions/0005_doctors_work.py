@@ -1,6 +1,6 @@
 """Doctors' work: read marks, reviews, reasons of requests, notices, and kits that were made in the browser.
 
-Revision: 0006, after 0005.
+Revision: 0005, after 0004.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
