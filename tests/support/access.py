@@ -3,11 +3,13 @@
 **Adding a route.** A route whose view has `only(...)` or `by_token(...)` needs nothing here: its roles are read from
 the view. A route for everybody needs one line in `OPEN`. A new name in a path (`<int:letter_id>`) needs one line in
 `ROWS`: who owns such a row in the test's town, and who else of the route's roles may see it. Where one endpoint means
-another thing by that name, add it to `SPECIAL`; where a page needs a question in its address, to `QUERIES`.
+another thing by that name, add it to `SPECIAL`; where a page needs a question in its address, to `QUERIES`; what a
+form must have for a change to happen, to `FORMS`.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +20,10 @@ from sqlalchemy import select
 
 from fl.protocol.names import Purpose
 from fl.training.model.handed_in import Declared
+from tests.support.site_decryption_requests import THRESHOLD
 from tests.support.site_hospital import weights
 from tests.support.site_risks import RiskTown
-from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, TOVE
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, TOVE, cell
 from webui.ports.local_training import LocalTraining, TrainingStep
 from webui.store.accounts import NewAccount
 from webui.store.calendar_tables import Part
@@ -101,7 +104,8 @@ class Row:
 class Made:
     """A town in which Maya has a check, an appointment with Ines, a request and a token, and waits for another time.
 
-    Everybody has begun to set up an app for codes, and the hospital's staff sent weights and finished a training.
+    Everybody has begun to set up an app for codes, the trustees have answered the request, and the hospital's
+    staff sent weights and finished a training.
     """
 
     town: RiskTown
@@ -122,8 +126,10 @@ class Made:
         town.members[OTTO] = town.site.accounts.create(NewAccount(SiteRole.OPERATOR, OTTO, "Otto Brandt", PASSWORD))
         town.federation.records.hold_key()
         check, booking = town.add_check(MAYA), town.book(MAYA, INES)
-        number = town.site.record_store.visible(town.members[MAYA], check).number or ""
+        number = _record_number(town, check)
         asked = town.site.record_requests.ask(town.members[MAYA], number, Purpose.PATIENT_WISH)
+        for trustee in range(THRESHOLD):
+            town.federation.requests.answer(1, trustee)
         town.site.tokens.create(town.members[MAYA], "one", (Scope.CHECKS_READ,), 30)
         token = town.site.tokens.of(town.members[MAYA].id)[0].id
         town.site.anchoring.anchor()
@@ -133,6 +139,10 @@ class Made:
 
     def number(self, email: str) -> int:
         return self.town.members[email].id
+
+    def record_number(self) -> str:
+        """Return the number of Maya's check that people read."""
+        return _record_number(self.town, self.check)
 
     def passkey(self) -> int:
         """Return a passkey of Maya; made late, because with one the password alone does not sign her in."""
@@ -154,6 +164,10 @@ class Made:
         found = re.search(r"/([\w-]{43})\b", texts[0])
         assert found is not None
         return found[1]
+
+
+def _record_number(town: RiskTown, check: int) -> str:
+    return town.site.record_store.visible(town.members[MAYA], check).number or ""
 
 
 def _handed_in(town: RiskTown) -> int:
@@ -228,5 +242,23 @@ QUERIES: Mapping[str, Callable[[Made], str]] = {
     "risk.start": lambda made: f"?table=heart&patient={made.number(MAYA)}",
 }
 """By endpoint, what the address asks for."""
-WITHOUT_PRESS: frozenset[str] = frozenset()
-"""Endpoints whose bare POST finds nothing, also for the right person."""
+FORMS: Mapping[str, Callable[[Made], dict[str, object]]] = {
+    "account.confirm": lambda _: {"password": PASSWORD},
+    "account.address": lambda _: {"email": "other@patients.example"},
+    "passkeys.rename": lambda _: {"name": "My telephone"},
+    "checks.new": lambda _: {"image": (io.BytesIO(cell()), "cell.png")},
+    "checks.add_note": lambda _: {"text": "Blood count on Monday."},
+    "reviews.review": lambda _: {"decision": "confirmed"},
+    "requests.ask": lambda made: {"number": made.record_number(), "purpose": Purpose.PATIENT_WISH.value},
+    "requests.find": lambda _: {"text": MAYA},
+    "schedule.add_exception": lambda _: {"day": "2026-12-05", "hours": "10:00-12:00"},
+    "operator.staff": lambda _: {"role": "auditor", "name": "Ida Berg", "email": "ida@ledger.example"},
+    "local_training.training": lambda _: {"passes": 1},
+    "own_tools.uploads": lambda made: {
+        "file": (io.BytesIO(weights(made.town.federation.hospital)), "weights.safetensors"),
+        "samples": 100,
+        "correct": 80,
+        "loss": 0.4,
+    },
+}
+"""By endpoint, the fields with which the right person's change happens; other people send the same ones."""
