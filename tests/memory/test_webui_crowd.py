@@ -16,7 +16,7 @@ from threading import Barrier
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from flask import Flask, session
+from flask import session
 from flask.sessions import SecureCookieSessionInterface
 from flask_login.utils import _create_identifier
 from flask_wtf.csrf import generate_csrf
@@ -26,9 +26,11 @@ from sqlalchemy.orm import Session as Transaction
 from tests.support.approval_site import served
 from tests.support.databases import KINDS, new_database
 from tests.support.site_town import INES, Town
+from webui.store.accounts import SignedInUser
 from webui.store.booking_rules import IN_FORCE
 from webui.store.calendar_tables import TakenTime
-from webui.store.models import Account, Appointment, PatientProfile
+from webui.store.models import Account, Appointment, PatientProfile, SiteRole
+from webui.store.sessions import Place, Steps
 
 CROWD = 200
 AGENT = "crowd"
@@ -51,14 +53,17 @@ def patients(town: Town) -> list[int]:
     return town.site.database.write(work)
 
 
-def signed_in(app: Flask, people: list[int]) -> tuple[list[str], str]:
+def signed_in(town: Town, people: list[int]) -> tuple[list[str], str]:
     """Return a session cookie for each account, and the token of a form that is valid in all of them."""
+    app, sessions = town.app, town.site.sessions
     with app.test_request_context(environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"User-Agent": AGENT}):
         identifier, token = _create_identifier(), generate_csrf()
         shared = {"csrf_token": session["csrf_token"], "_fresh": True, "_id": identifier}
     signer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert signer is not None
-    return [f"hemaledger={signer.dumps(shared | {'_user_id': f'{person}:0'})}" for person in people], token
+    users = [SignedInUser(person, SiteRole.PATIENT, "P", 0) for person in people]
+    begun = [sessions.begin(user, Steps.PASSWORD, Place(), lambda _: None) for user in users]
+    return [f"hemaledger={signer.dumps(shared | {'_user_id': user.get_id()})}" for user in begun], token
 
 
 def press(address: str, path: str, cookie: str, form: str) -> tuple[int, str]:
@@ -78,7 +83,7 @@ def test_of_two_hundred_who_press_at_once_one_wins_and_the_others_see_the_next_t
         town = Town(tmp_path, database_url=url)
         doctor, slots, gate = town.members[INES].id, town.free(), Barrier(CROWD)
         path = f"/appointments/doctors/{doctor}/{slots[0]}"
-        cookies, token = signed_in(town.app, patients(town))
+        cookies, token = signed_in(town, patients(town))
         form = urlencode({"csrf_token": f"once~{token}", "reason": "question", "check": "", "meeting": "room"})
 
         with served(town.app) as address:

@@ -177,8 +177,8 @@ def test_a_review_sends_the_patient_one_mail_without_any_result(town: Town) -> N
     row = check(town, MAYA, 0.9)
     review(town, row, message="This looks harmless.")
     with Session(town.site.database.engine) as session:
-        (mail,) = session.scalars(select(MailRow)).all()
-    assert (mail.recipient, mail.subject) == (MAYA, "A doctor has looked at your check")
+        (mail,) = session.scalars(select(MailRow).where(MailRow.subject == "A doctor has looked at your check")).all()
+    assert mail.recipient == MAYA
     assert f"/checks/{row}" in mail.text
     for secret in ("leukemia", "harmless", "agree"):
         assert secret not in mail.text

@@ -148,7 +148,7 @@ def test_a_database_that_went_away_is_503_even_when_signed_in(town: Town, monkey
     def gone(_: str) -> None:
         raise refusals.DatabaseUnavailable("OperationalError")
 
-    monkeypatch.setattr(town.site.accounts, "resume", gone)
+    monkeypatch.setattr(town.site.sessions, "resume", gone)
     answer = visitor.get("/checks/")
     assert answer.status_code == 503
     assert "does not answer" in words(answer)
