@@ -44,7 +44,8 @@ class Bounds:
     """The server reads so many bytes of a body that is too large, so that its sender gets a page."""
     all_bodies: int = 128 * 1024 * 1024
     """Bytes of unfinished bodies in all connections."""
-    threads: int = 16
+    threads: int = 20
+    """Four more than expensive work can occupy (`Places.threads` in webui/config.py): other pages always get one."""
 
 
 class BodiesFull(Error):  # type: ignore[misc]  # waitress brings no types

@@ -111,7 +111,11 @@ def test_nobody_blocks_the_own_account_or_opens_a_patients(town: Town) -> None:
     assert "you cannot block it" in operator.text(f"/operator/staff/{own}")
     token = operator.token("/operator/staff")
     assert operator.post_bare(f"/operator/staff/{own}/disable", csrf_token=token).status_code == 404
-    assert operator.get(f"/operator/staff/{town.members[MAYA].id}").status_code == 404
+    patient = f"/operator/staff/{town.members[MAYA].id}"
+    assert operator.get(patient).status_code == 404
+    for deed in ("code", "disable", "enable"):
+        assert operator.post_bare(f"{patient}/{deed}", csrf_token=token).status_code == 404, deed
+    assert town.visitor().sign_in(MAYA).status_code == 302
 
 
 def test_an_order_is_a_sentence_and_a_file_and_changes_nothing(town: Town) -> None:

@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 from flask import url_for
+from werkzeug.routing import AnyConverter, BaseConverter
 
 from tests.support.authenticator import Authenticator
 from tests.support.second_steps import STEP, Phone, add_passkey, ask, recovery_codes, set_up_app, use_passkey
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, words
 from webui.config import Limit, Limits
+from webui.http.machines import is_machine
 from webui.http.second_step import OPEN
 from webui.store.mail_tables import MailRow
+
+DESCRIPTIONS = {"/api/v1/openapi.json", "/fhir/metadata"}
+"""What programs read before they have a token."""
 
 
 @pytest.fixture
@@ -286,19 +291,25 @@ def test_staff_without_a_second_step_cannot_call_other_routes_by_script(strict: 
 
 
 def test_no_route_of_the_site_opens_before_the_second_step_is_set_up(strict: Town) -> None:
-    """Every address of the site, so that a new page cannot be forgotten."""
+    """Every address of the site, so that a new page cannot be forgotten. Paths for programs read no cookie at all."""
     visitor = strict.visitor(INES)
     token = visitor.token("/account/second-step")
     reached = []
     with strict.app.test_request_context():
         for rule in strict.app.url_map.iter_rules():
             endpoint = rule.endpoint
-            arguments: dict[str, Any] = dict.fromkeys(rule.arguments, 1)
+            arguments: dict[str, Any] = {name: _example(each) for name, each in rule._converters.items()}
             if endpoint in OPEN or endpoint.startswith("health."):
                 continue
             path = url_for(endpoint, **arguments)
             sends = "POST" in (rule.methods or ())
             answer = visitor.post_bare(path, csrf_token=token) if sends else visitor.get(path)
-            if answer.location != "/account/second-step":
+            stopped = answer.status_code == 401 if is_machine(path) else answer.location == "/account/second-step"
+            if not stopped and path not in DESCRIPTIONS:
                 reached.append(path)
     assert reached == []
+
+
+def _example(converter: BaseConverter) -> object:
+    """Return a value that fits into an address in this place."""
+    return min(converter.items) if isinstance(converter, AnyConverter) else 1

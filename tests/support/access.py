@@ -2,19 +2,34 @@
 
 **Adding a route.** A route whose view has `only(...)` or `by_token(...)` needs nothing here: its roles are read from
 the view. A route for everybody needs one line in `OPEN`. A new name in a path (`<int:letter_id>`) needs one line in
-`ROWS`: who owns such a row in the test's town, and who else of the route's roles may see it.
+`ROWS`: who owns such a row in the test's town, and who else of the route's roles may see it. Where one endpoint means
+another thing by that name, add it to `SPECIAL`; where a page needs a question in its address, to `QUERIES`; what a
+form must have for a change to happen, to `FORMS`.
 """
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
+
+from sqlalchemy import select
 
 from fl.protocol.names import Purpose
-from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town
+from fl.training.model.handed_in import Declared
+from tests.support.site_decryption_requests import THRESHOLD
+from tests.support.site_hospital import weights
+from tests.support.site_risks import RiskTown
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, TOVE, cell
+from webui.ports.local_training import LocalTraining, TrainingStep
 from webui.store.accounts import NewAccount
 from webui.store.calendar_tables import Part
+from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.passkeys import NewPasskey
 from webui.store.slots import Slot, Stretch
 from webui.store.tokens import Scope
 from webui.store.waiting import Wish
@@ -29,6 +44,7 @@ PEOPLE = {
     JONAS: SiteRole.DOCTOR,
     NOOR: SiteRole.AUDITOR,
     OTTO: SiteRole.OPERATOR,
+    TOVE: SiteRole.HOSPITAL,
 }
 OPEN = frozenset(
     {
@@ -45,10 +61,26 @@ OPEN = frozenset(
         "fhir.metadata",
         "metrics.show",
         "calendar.feed",
+        "home.model",
+        "receipts.compare",
+        "about.help_page",
+        "about.privacy",
+        "about.terms",
+        "about.security",
+        "about.robots",
+        "about.favicon",
+        "ways_back.forgot",
+        "ways_back.sent",
+        "ways_back.link",
+        "passkeys.options",
+        "passkeys.sign_in",
+        "factors.second",
     }
 )
 """Endpoints for everybody.
 
+`ways_back.link` needs a code in its address, `factors.second` the right password before it, and the routes of passkeys
+the token of the page of signing in (test_webui_account.py, test_webui_second_steps.py).
 `calendar.feed` needs a token in its address (test_webui_calendar.py). `metrics.show` looks itself at where a request
 comes from (test_webui_figures.py).
 """
@@ -70,9 +102,13 @@ class Row:
 
 @dataclass
 class Made:
-    """A town in which Maya has a check, an appointment with Ines, a request and a token, and waits for another time."""
+    """A town in which Maya has a check, an appointment with Ines, a request and a token, and waits for another time.
 
-    town: Town
+    Everybody has begun to set up an app for codes, the trustees have answered the request, and the hospital's
+    staff sent weights and finished a training.
+    """
+
+    town: RiskTown
     check: int
     booking: int
     request: int
@@ -82,24 +118,67 @@ class Made:
     """Extra hours of Ines."""
     block: int
     """A time that Ines blocked."""
+    upload: int
+    """Weights that Tove sent."""
 
     @classmethod
-    def of(cls, town: Town) -> Made:
+    def of(cls, town: RiskTown) -> Made:
         town.members[OTTO] = town.site.accounts.create(NewAccount(SiteRole.OPERATOR, OTTO, "Otto Brandt", PASSWORD))
         town.federation.records.hold_key()
         check, booking = town.add_check(MAYA), town.book(MAYA, INES)
-        number = town.site.record_store.visible(town.members[MAYA], check).number or ""
+        number = _record_number(town, check)
         asked = town.site.record_requests.ask(town.members[MAYA], number, Purpose.PATIENT_WISH)
+        for trustee in range(THRESHOLD):
+            town.federation.requests.answer(1, trustee)
         town.site.tokens.create(town.members[MAYA], "one", (Scope.CHECKS_READ,), 30)
         token = town.site.tokens.of(town.members[MAYA].id)[0].id
         town.site.anchoring.anchor()
-        return cls(town, check, booking, asked.row.id, token, *_calendar(town))
+        for user in town.members.values():
+            town.site.second_steps.store.start(user.id)
+        return cls(town, check, booking, asked.row.id, token, *_calendar(town), _handed_in(town))
 
     def number(self, email: str) -> int:
         return self.town.members[email].id
 
+    def record_number(self) -> str:
+        """Return the number of Maya's check that people read."""
+        return _record_number(self.town, self.check)
 
-def _calendar(town: Town) -> tuple[int, int, int]:
+    def passkey(self) -> int:
+        """Return a passkey of Maya; made late, because with one the password alone does not sign her in."""
+        store, maya = self.town.site.passkeys.store, self.number(MAYA)
+        if not store.of(maya):
+            new = NewPasskey(b"credential", b"key", 0, "telephone", synced=False)
+            self.town.site.database.write(lambda session: store.add(session, maya, new))
+        return store.of(maya)[0].id
+
+    def session(self) -> int:
+        """Return the session in which Maya is signed in."""
+        return self.town.site.sessions.of(self.town.members[MAYA])[0].id
+
+    def code(self) -> str:
+        """Return the code that was mailed to a new address of Maya."""
+        self.town.site.ways_back.ask_address(self.town.members[MAYA], "new@patients.example", "/{}")
+        with self.town.site.database.reading() as session:
+            texts = session.scalars(select(MailRow.text).order_by(MailRow.id.desc())).all()
+        found = re.search(r"/([\w-]{43})\b", texts[0])
+        assert found is not None
+        return found[1]
+
+
+def _record_number(town: RiskTown, check: int) -> str:
+    return town.site.record_store.visible(town.members[MAYA], check).number or ""
+
+
+def _handed_in(town: RiskTown) -> int:
+    """Let Tove send weights, and end a training with the same ones; return the row of the upload."""
+    file, said = weights(town.federation.hospital), Declared(100, 80, 0.4)
+    town.federation.training.file = file
+    town.federation.training.state = LocalTraining(TrainingStep.DONE, 0, 1, samples=100, correct=80, loss=0.4)
+    return town.site.own_tools.receive(town.members[TOVE].id, file, said, "").id
+
+
+def _calendar(town: RiskTown) -> tuple[int, int, int]:
     """Make a wish of Maya, and extra hours and a block of Ines; return their rows."""
     maya, ines, book = town.members[MAYA].id, town.members[INES].id, town.site.book
     saturday, last = date(2026, 11, 28), town.free()[-1]
@@ -131,10 +210,55 @@ ROWS: dict[str, Row] = {
     "number": Row(7),
     "digest": Row("ab" * 32),
     "token": Row("no-token"),
+    "code": Row(lambda made: made.code()),
+    "upload_id": Row(lambda made: made.upload),
+    "account_id": Row(lambda made: made.number(NOOR)),
+    "key": Row("heart"),
+    "kind": Row("register"),
+    "name": Row("members"),
+    "form": Row("json"),
+    "what": Row("picture"),
 }
 """By the name of the variable in the path."""
-SPECIAL: dict[str, Row] = {
-    "approvals.approve": Row(1, seen_by()),  # neither doctor here is a trustee
-    "approvals.submit": Row(1, seen_by()),
+NO_TRUSTEE = {"number": Row(1, seen_by())}
+"""Neither doctor here is a trustee."""
+FIRST = {"number": Row(1)}
+PASSKEY = {"row_id": Row(lambda made: made.passkey(), seen_by(MAYA))}
+SPECIAL: Mapping[str, Mapping[str, Row]] = {
+    "approvals.approve": NO_TRUSTEE,
+    "approvals.submit": NO_TRUSTEE,
+    "pictures.view": FIRST,
+    "pictures.thumb": FIRST,
+    "viewer.view": FIRST,
+    "passkeys.rename": PASSKEY,
+    "passkeys.remove": PASSKEY,
+    "account.end_session": {"row_id": Row(lambda made: made.session(), seen_by(MAYA))},
+    "own_tools.download": {"name": Row("model.zip")},
+    "ledger.thing": {"key": Row((b"\1" * 20).hex())},
 }
-"""By endpoint, where the row of `ROWS` does not fit."""
+"""By endpoint and name, where the row of `ROWS` does not fit."""
+QUERIES: Mapping[str, Callable[[Made], str]] = {
+    "operator.order_file": lambda _: "?" + urlencode({"account": "0x" + "77" * 20, "name": "Lake", "role": "hospital"}),
+    "risk.start": lambda made: f"?table=heart&patient={made.number(MAYA)}",
+}
+"""By endpoint, what the address asks for."""
+FORMS: Mapping[str, Callable[[Made], dict[str, object]]] = {
+    "account.confirm": lambda _: {"password": PASSWORD},
+    "account.address": lambda _: {"email": "other@patients.example"},
+    "passkeys.rename": lambda _: {"name": "My telephone"},
+    "checks.new": lambda _: {"image": (io.BytesIO(cell()), "cell.png")},
+    "checks.add_note": lambda _: {"text": "Blood count on Monday."},
+    "reviews.review": lambda _: {"decision": "confirmed"},
+    "requests.ask": lambda made: {"number": made.record_number(), "purpose": Purpose.PATIENT_WISH.value},
+    "requests.find": lambda _: {"text": MAYA},
+    "schedule.add_exception": lambda _: {"day": "2026-12-05", "hours": "10:00-12:00"},
+    "operator.staff": lambda _: {"role": "auditor", "name": "Ida Berg", "email": "ida@ledger.example"},
+    "local_training.training": lambda _: {"passes": 1},
+    "own_tools.uploads": lambda made: {
+        "file": (io.BytesIO(weights(made.town.federation.hospital)), "weights.safetensors"),
+        "samples": 100,
+        "correct": 80,
+        "loss": 0.4,
+    },
+}
+"""By endpoint, the fields with which the right person's change happens; other people send the same ones."""
