@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.access import PEOPLE, Made
 from tests.support.api import Program
-from tests.support.site_town import Town
+from tests.support.site_risks import RiskTown
 from webui.config import Limit, Limits
 from webui.http import bearer
 from webui.pages.api.operations import OPERATIONS, PREFIX, Operation, template_of
@@ -38,7 +38,7 @@ FEW = settings(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    town = Town(tmp_path_factory.mktemp("town"), limits=Limits(checks=Limit(10**6, 60)))
+    town = RiskTown(tmp_path_factory.mktemp("town"), limits=Limits(checks=Limit(10**6, 60)))
     yield Made.of(town)
     town.site.database.close()
 
