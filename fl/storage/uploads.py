@@ -49,7 +49,7 @@ class FolderUploads:
         try:
             self._folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageFull(str(self._folder), error.strerror or str(error)) from error
+            raise StorageFull(str(self._folder), error.strerror or "the system refused it") from error
         write_atomic(self._path(name, SEALED), file, mode=0o600)
 
     def outcome(self, name: str) -> Outcome | None:

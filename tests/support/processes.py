@@ -154,9 +154,9 @@ class Party:
         return self.start(name, "hospital", "run", "--name", name, "--threads", "1", "--device", "cpu")
 
     def start_site(self, name: str) -> tuple[Process, str]:
-        """Serve a hospital's site; return its process and its address."""
+        """Serve a hospital's site, which asks staff for a password only; return its process and its address."""
         port = free_port()
-        site = self.start("site", "serve", "--name", name, "--port", str(port))
+        site = self.start("site", "serve", "--name", name, "--port", str(port), "--no-staff-second-step")
         site.wait_for("The site is at")
         address = f"http://127.0.0.1:{port}"
         until("the site's first answer", lambda: answers(address))

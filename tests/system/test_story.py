@@ -188,6 +188,7 @@ def test_a_patient_gets_a_prediction_from_the_model_that_the_ledger_confirms(cha
         page.set_input_files("input[type=file]", image)
         page.check("input[name=drawn]")
         page.click("main [type=submit]")
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         text = page.inner_text("main")
     assert "trained on drawn cells" in text
     model = json.loads((chain / "summary.json").read_bytes())["model"]

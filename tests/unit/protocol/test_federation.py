@@ -343,9 +343,9 @@ def test_an_audits_replay_ends_at_the_first_record_that_the_rules_forbid_and_nam
     assert (finding.name, finding.round) == ("WrongRole", 1)
     assert finding.subject == f"RoundFrozen in block {good + 1} by HOSPITAL-11"
     assert "0x" + "11" * 20 in finding.sentence
-    assert report.to_dict()["findings"] == [
-        {"name": "WrongRole", "round": 1, "subject": finding.subject, "sentence": finding.sentence, "step": None}
-    ]
+    said = {"name": "WrongRole", "round": 1, "subject": finding.subject, "sentence": finding.sentence, "step": None}
+    assert report.to_dict()["findings"] == [{**said, "evidence": dict(finding.evidence)}]
+    assert finding.evidence
 
 
 def test_every_digest_on_the_ledger_is_mentioned_with_its_place() -> None:
