@@ -7,11 +7,12 @@ Layout (big-endian):
     head     = "BAFL/1/query" ‖ consortium[32] ‖ sender[20] ‖ receiver[20] ‖ epoch of each:u32,u32 ‖ at:u64
     question = head ‖ signature[64] ‖ sealed
     sealed   = HPKE.SealBase(pk of the receiver, info = head, answerKey[32] ‖ body)
-    answer   = AES-256-GCM(answerKey, nonce 0^12, aad = SHA-256(question), length:u32 ‖ body ‖ zeros)
-The signature (ECDSA-P256-SHA256 by the sender's key, r ‖ s) covers head ‖ SHA-256(sealed). An answer key is used once.
-Answers are filled up to whole kilobytes, so that their length says nothing.
+    answer   = nonce[12] ‖ AES-256-GCM(answerKey, nonce, aad = SHA-256(question), length:u32 ‖ body ‖ zeros)
+The signature (ECDSA-P256-SHA256 by the sender's key, r ‖ s) covers head ‖ SHA-256(sealed). The nonce is random, because
+somebody on the way can send a question again within five minutes and get a second answer under the same key. Answers
+are filled up to whole kilobytes, so that their length says nothing.
 
-Source: RFC 9180, 6.1 (single-shot base mode); NIST SP 800-38D (a key with one message may have a fixed nonce).
+Source: RFC 9180, 6.1 (single-shot base mode); NIST SP 800-38D, 8.2.2 (random nonces).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ HEAD_BYTES = len(LABEL) + 32 + 20 + 20 + 4 + 4 + 8
 CLOCKS_APART_S = 300
 """A question that is older or newer than this is refused, so that nobody can ask it again later."""
 BLOCK_BYTES = 1024
-_NONCE = bytes(12)
+NONCE_BYTES = 12
 _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _QUESTION, _ANSWER = "question to a server", "answer of a server"
 
@@ -132,10 +133,11 @@ def open_query(data: bytes, book: KeyBook, me: Address, keys: Mapping[int, Priva
 
 
 def seal_answer(opened: Opened, body: bytes) -> bytes:
-    """Seal the answer to a question; a question has one answer."""
+    """Seal the answer to a question."""
     padding = -(4 + len(body)) % BLOCK_BYTES
     plain = Writer().u32(len(body)).raw(body, len(body)).raw(bytes(padding), padding).bytes()
-    return AESGCM(opened.answer_key).encrypt(_NONCE, plain, opened.digest)
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(opened.answer_key).encrypt(nonce, plain, opened.digest)
 
 
 def open_answer(question: Question, data: bytes) -> bytes:
@@ -146,7 +148,7 @@ def open_answer(question: Question, data: bytes) -> bytes:
         EncodingError: it is malformed inside.
     """
     try:
-        plain = AESGCM(question.answer_key).decrypt(_NONCE, data, sha256(question.data))
+        plain = AESGCM(question.answer_key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], sha256(question.data))
     except (InvalidTag, ValueError) as error:
         raise AuthFailure(_ANSWER) from error
     reader = Reader(plain, _ANSWER)

@@ -1,16 +1,18 @@
 """Another hospital's server for questions, over HTTP or HTTPS.
 
-Invariant: an answer is bounded in size and time. Redirects are not followed, and no proxy of the environment sees a
-question. What travels is sealed; TLS adds that nobody on the way sees who asks whom.
+Invariant: an answer is bounded in size, and its body in time, however slowly it comes. Redirects are not followed, and
+no proxy of the environment sees a question. What travels is sealed; TLS adds that nobody on the way sees who asks whom.
 
 Source: RFC 9110 (HTTP semantics).
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
@@ -66,24 +68,26 @@ class HttpServer:
                     method,
                     self.url + path,
                     data=body,
-                    headers={"Content-Type": "application/octet-stream"},
+                    headers={"Content-Type": "application/octet-stream", "Accept-Encoding": "identity"},
                     timeout=seconds,
                     stream=True,
                     allow_redirects=False,
                 ) as answer:
                     if answer.status_code != OK:
                         raise ServerSilent(self.name, f"it answered with status {answer.status_code}")
-                    return self._whole(answer, cap)
-        except (requests.RequestException, ValueError) as error:
+                    return self._whole(answer, cap, time.monotonic() + seconds)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             why = "it took too long" if isinstance(error, requests.Timeout) else "there is no connection"
             raise ServerSilent(self.name, why) from error
 
-    def _whole(self, answer: requests.Response, cap: int) -> bytes:
+    def _whole(self, answer: requests.Response, cap: int, ends: float) -> bytes:
         data = bytearray()
-        for part in answer.iter_content(CHUNK):
+        while part := answer.raw.read1(CHUNK):
             data += part
             if len(data) > cap:
                 raise ServerSilent(self.name, "its answer is too long")
+            if time.monotonic() > ends:
+                raise ServerSilent(self.name, "it took too long")
         return bytes(data)
 
 

@@ -20,7 +20,7 @@ from fl.protocol.errors import EncodingError, ServerSilent, TamperedError
 from fl.protocol.keys.members import KeyBook, Member
 from fl.protocol.names import Role
 from fl.roles.serving.model_facts import Verification
-from fl.roles.serving.query_messages import PictureQuestion, parse_answer
+from fl.roles.serving.query_messages import PictureAnswer, PictureQuestion, parse_answer
 from fl.roles.serving.router import Router
 from fl.roles.serving.routing import Choice, Health, Server, Wish
 from fl.training.pictures.field import Frame
@@ -28,6 +28,9 @@ from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from webui.federation.predictions import FederationPredictions
 from webui.ports.federation import Prediction, ReportedModel, Route, ServedModel
+
+ROUNDING = 1e-3
+"""How far the shares of a picture may be from 1 together."""
 
 
 class Line(Protocol):
@@ -113,6 +116,8 @@ class RoutedPredictions:
         if answer.model_digest != model.model_digest or set(answer.shares) != set(codes):
             raise ServerSilent(server.name, "it has another model")
         shares = {code: answer.shares[code] for code in codes}
+        if not _agrees(answer, shares, several=model.task.several):
+            raise ServerSilent(server.name, "its answer contradicts itself")
         disease = model.task.disease_probability(list(shares.values()))
         heat = np.frombuffer(answer.heat, np.uint8).reshape(len(picture), -1) if answer.heat else None
         seen = None if heat is None else Seen(picture, heat)
@@ -128,3 +133,10 @@ class RoutedPredictions:
 
 def _route(choice: Choice) -> Route:
     return Route(choice.server.name, choice.why.value, choice.km)
+
+
+def _agrees(answer: PictureAnswer, shares: Mapping[str, float], *, several: bool) -> bool:
+    """Return whether the parts of an answer fit together; `shares` are in the order of the task."""
+    in_order = answer.kept is None or answer.kept == tuple(code for code in shares if code in answer.kept)
+    likeliest = shares[answer.label] == max(shares.values())
+    return in_order and likeliest and (several or abs(sum(shares.values()) - 1.0) <= ROUNDING)

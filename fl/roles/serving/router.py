@@ -1,7 +1,8 @@
 """Asks the chosen server, then the next: a circuit breaker for each server, and a second question if the first is slow.
 
 Invariant: one question gets one answer or one error in time. A server that failed `FAILURES` times in a row gets no
-question until it has said again how it is. Nothing of a question is stored.
+question until it has said again how it is. Each server has threads of its own, so one that hangs delays no other.
+Nothing of a question is stored.
 
 Source: M. Nygard, Release It!, "Circuit Breaker"; J. Dean and L. A. Barroso, "The Tail at Scale", 2013 (hedging).
 """
@@ -21,7 +22,10 @@ from fl.roles.serving.routing import Choice, Health, Server, Wish, ranked
 FAILURES = 3
 POLL_S = 2.0
 """Between two questions about a server's state."""
-THREADS = 16
+AT_ONCE = 8
+"""Questions that one server has at the same time; one more is asked elsewhere."""
+HEALTH_S = 3.0
+"""How long the router waits for servers to say how they are."""
 T = TypeVar("T")
 DATA_FAULTS = (UnavailableError, TamperedError)
 """After these another server is asked; other errors are about the question itself."""
@@ -60,6 +64,9 @@ class _State:
 
     health: Health | None = None
     failures: int = 0
+    asked: int = 0
+    """Questions that it has not answered yet."""
+    polled: Future[None] | None = None
 
 
 @dataclass
@@ -73,17 +80,25 @@ class Router:
     """Seconds that only grow."""
     waits: Waits = Waits()
     _states: dict[str, _State] = field(init=False)
-    _pool: ThreadPoolExecutor = field(init=False)
+    _pools: dict[str, ThreadPoolExecutor] = field(init=False)
+    _polls: ThreadPoolExecutor = field(init=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _stop: threading.Event = field(init=False, default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         """Know nothing about any server yet."""
         self._states = {server.name: _State() for server in self.servers}
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="route")
+        self._pools = {name: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="route") for name in self._states}
+        self._polls = ThreadPoolExecutor(max(1, len(self._states)), thread_name_prefix="route-health")
 
     def poll(self) -> None:
-        """Ask every server how it is, all at the same time."""
-        list(self._pool.map(self._poll_one, [server.name for server in self.servers]))
+        """Ask every server how it is, all at the same time; one that does not say it in time counts as silent."""
+        for name, state in self._states.items():
+            if state.polled is None or state.polled.done():
+                state.polled = self._polls.submit(self._poll_one, name)
+        asked = {state.polled: state for state in self._states.values() if state.polled is not None}
+        for late in wait(asked, HEALTH_S).not_done:
+            asked[late].health = None
 
     def watch(self) -> None:
         """Ask again every `POLL_S` seconds, in the background, until `close`."""
@@ -91,7 +106,8 @@ class Router:
 
     def close(self) -> None:
         self._stop.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (*self._pools.values(), self._polls):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def choices(self, wish: Wish) -> tuple[Choice, ...]:
         """Return the servers for a question, the best first."""
@@ -113,7 +129,10 @@ class Router:
         while (waiting or running) and (left := ends - self.clock()) > 0.0:
             if waiting:
                 choice = waiting.pop(0)
-                running[self._pool.submit(ask, choice.server)] = choice
+                if begun := self._begin(choice.server, ask):
+                    running[begun] = choice
+                elif not running:
+                    continue
             done, _ = wait(running, min(second_s, left) if waiting else left, FIRST_COMPLETED)
             for future in done:
                 choice = running.pop(future)
@@ -123,6 +142,21 @@ class Router:
                     return Routed(answer, choice)
         _forget(running)
         raise ServersSilent(len(self.servers))
+
+    def _begin(self, server: Server, ask: Callable[[Server], T]) -> Future[T] | None:
+        """Begin a question, or return None if the server has too many."""
+        state = self._states[server.name]
+        with self._lock:
+            if state.asked >= AT_ONCE:
+                return None
+            state.asked += 1
+        future = self._pools[server.name].submit(ask, server)
+        future.add_done_callback(lambda _: self._end(state))
+        return future
+
+    def _end(self, state: _State) -> None:
+        with self._lock:
+            state.asked -= 1
 
     def _judged(self, future: Future[T], choice: Choice) -> T:
         """Return a server's answer, and count its failures."""

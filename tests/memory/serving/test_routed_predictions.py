@@ -44,12 +44,15 @@ class Listener:
             found = predictions.look(asked.pixels)
             digest = self.model or found.model.model_digest
             heat = b"" if found.seen is None else found.seen.heat.tobytes()
-            return PictureAnswer(found.model.round, digest, found.label, found.shares, found.kept, heat)
+            label = self.label or found.label
+            return PictureAnswer(found.model.round, digest, label, found.shares, found.kept, heat)
 
         def state() -> Health:
             model = predictions.model()
             return Health(model.round, model.model_digest, 0)
 
+        self.label = ""
+        """What it claims as the likeliest class; empty for the true one."""
         self.model: Digest | None = None
         """What it claims as its model; None for the true one."""
         now = lambda: int(time.time())  # noqa: E731
@@ -136,3 +139,11 @@ def test_a_server_with_another_model_is_not_believed(scene: Scene) -> None:
 def test_a_picture_that_the_model_may_not_judge_gets_the_same_refusal(scene: Scene) -> None:
     with pytest.raises(NoAnswer):
         scene.site.predict(cell_pixels() * 0, server=scene.names["beta"])
+
+
+def test_an_answer_that_contradicts_itself_is_not_believed(scene: Scene) -> None:
+    true = scene.site.predict(cell_pixels())
+    scene.listeners["beta"].label = min(true.shares, key=true.shares.__getitem__)
+    found = scene.site.predict(cell_pixels(), server=scene.names["beta"])
+    assert found.route is not None
+    assert (found.route.server, found.label) == (scene.names["alpha"], true.label)

@@ -12,6 +12,7 @@ from fl.crypto.sealed_query import (
     BLOCK_BYTES,
     CLOCKS_APART_S,
     HEAD_BYTES,
+    NONCE_BYTES,
     Asker,
     Opened,
     Question,
@@ -139,3 +140,9 @@ def test_the_length_of_an_answer_says_nothing() -> None:
     found = opened(ask().data)
     lengths = {len(seal_answer(found, b"x" * size)) for size in (1, 7, 500, BLOCK_BYTES - 4)}
     assert len(lengths) == 1
+
+
+def test_the_same_question_twice_gets_two_answers_that_share_no_key_stream() -> None:
+    found = opened(ask().data)
+    one, other = (seal_answer(found, body) for body in (b"healthy", b"leukemia"))
+    assert one[:NONCE_BYTES] != other[:NONCE_BYTES]

@@ -10,7 +10,7 @@ import pytest
 
 from fl.protocol.errors import NoAnswer, ServerSilent, ServersSilent
 from fl.protocol.names import Digest
-from fl.roles.serving.router import FAILURES, Router, Waits
+from fl.roles.serving.router import AT_ONCE, FAILURES, Router, Waits
 from fl.roles.serving.routing import Health, Server, Why, Wish
 
 MODEL = Digest(b"m" * 32)
@@ -124,3 +124,16 @@ def test_many_at_once_all_get_an_answer_while_a_server_goes_down() -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 60
+
+
+def test_a_server_that_hangs_delays_no_question_to_another() -> None:
+    town = Town()
+    town.clinics["South"].gate.clear()
+    wish = Wish("Home", MODEL, frozenset({"EU"}), server="South")
+    quick = Waits(second_s=0.01, wished_s=0.01, whole_s=5.0)
+    router = Router((HOME, SOUTH), town.clinics, time.monotonic, quick)
+    router.poll()
+    found = [router.ask(wish, lambda server: town.clinics[server.name].answer()) for _ in range(3 * AT_ONCE)]
+    assert {routed.choice.server.name for routed in found} == {"Home"}
+    assert town.clinics["South"].asked == AT_ONCE
+    town.clinics["South"].gate.set()
