@@ -12,11 +12,12 @@ import pytest
 from fl.protocol.errors import ServerSilent
 from fl.transport.http_server import STATUS_CAP, HttpServer
 
+Answer = Callable[[socket.socket, threading.Event], object]
 STATUS = b'{"model_digest":"' + b"ab" * 32 + b'","round":7,"waiting":2}'
 
 
 @contextmanager
-def answering(answer: Callable[[socket.socket, threading.Event], None]) -> Iterator[HttpServer]:
+def answering(answer: Answer) -> Iterator[HttpServer]:
     """Serve one connection with `answer`."""
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -35,9 +36,7 @@ def answering(answer: Callable[[socket.socket, threading.Event], None]) -> Itera
         thread.join()
 
 
-def whole(
-    body: bytes, status: bytes = b"200 OK", more: bytes = b""
-) -> Callable[[socket.socket, threading.Event], None]:
+def whole(body: bytes, status: bytes = b"200 OK", more: bytes = b"") -> Answer:
     head = b"HTTP/1.1 " + status + b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\n" + more + b"\r\n"
     return lambda connection, _: connection.sendall(head + body)
 
@@ -71,7 +70,7 @@ def test_a_server_says_how_it_is() -> None:
     ],
     ids=["list", "incomplete", "long", "error", "redirect", "no HTTP", "cut off", "silent", "drip"],
 )
-def test_what_is_no_status_is_silence(answer: Callable[[socket.socket, threading.Event], None]) -> None:
+def test_what_is_no_status_is_silence(answer: Answer) -> None:
     with answering(answer) as server, pytest.raises(ServerSilent):
         server.health()
 
