@@ -247,6 +247,9 @@ def step_after(check: Check | None, *, booked: bool) -> Saying:
     if tone == WAIT:
         title = gettext("Try a sharper picture, or ask a doctor")
         return Saying(WAIT, title, gettext("The model was not sure about your last picture."))
+    if tone == PLAIN:
+        title = gettext("Ask a doctor what your last result means")
+        return Saying(PLAIN, title, gettext("The model says what it sees. It does not say whether that is a disease."))
     title = gettext("Nothing because of your last result")
     return Saying(GOOD, title, gettext("If you feel unwell, see a doctor, whatever the model says."))
 
