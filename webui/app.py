@@ -44,6 +44,7 @@ from webui.presentation import (
     receipt_wording,
     request_wording,
     result_wording,
+    review_wording,
     risk_wording,
     schema_words,
     token_forms,
@@ -66,6 +67,7 @@ WORDINGS = (
     risk_wording,
     schema_words,
     hospital_wording,
+    review_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

@@ -65,6 +65,37 @@ def test_nothing_of_another_patient_is_in_it(town: Town) -> None:
     assert not [name for name in found.namelist() if name.startswith("checks/")]
 
 
+def test_what_doctors_say_about_an_answer_is_in_it_as_far_as_the_patient_may_read(town: Town) -> None:
+    town.book(MAYA, INES)
+    row = town.add_check(MAYA)
+    said = {"decision": "other", "answer": "leukemia", "reason": "I see a blast.", "show_reason": "y"}
+    said |= {"note": "Ask Jonas.", "message": "Please come on Monday."}
+    assert town.visitor(INES).post(f"/reviews/{row}", **said).status_code == 302
+    found = exported(town.visitor(MAYA))
+    name = next(name for name in found.namelist() if name.endswith("/reviews.json"))
+    reviews = read(found, name)
+    assert isinstance(reviews, list)
+    assert reviews[0].pop("written_at").endswith("Z")
+    assert reviews == [
+        {
+            "author": "Dr Inês Carvalho",
+            "decision": "other",
+            "labels": {"leukemia": "leukemic blast"},
+            "message": "Please come on Monday.",
+            "reason": "I see a blast.",
+            "kept_among_doctors": ["note"],
+        }
+    ]
+    assert b"Ask Jonas" not in b"".join(found.read(each) for each in found.namelist())
+    assert not [each for each in found.namelist() if each.endswith("/notes.json")], "a review is no note"
+
+
+def test_the_file_says_what_it_does_not_have(town: Town) -> None:
+    text = exported(town.visitor(MAYA)).read("README.txt").decode()
+    assert "everything" not in text
+    assert all(missing in text for missing in ("access tokens", "wishes for an earlier appointment"))
+
+
 def test_what_cannot_be_opened_is_listed(town: Town) -> None:
     visitor = town.visitor(MAYA)
     location = visitor.check(cell()).location

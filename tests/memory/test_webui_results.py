@@ -141,9 +141,9 @@ def test_the_worst_answer_leads_a_sample(town: Town) -> None:
     predictions = town.site.services.predictions
     inner = predictions.predict
 
-    def answered(*given: object) -> object:
+    def answered(*given: object, **chosen: object) -> object:
         town.federation.probability = next(shares)
-        return inner(*given)  # type: ignore[arg-type]
+        return inner(*given, **chosen)  # type: ignore[arg-type]
 
     object.__setattr__(predictions, "predict", answered)
     page = visitor.text(check_many(visitor, cell(), cell(size=(72, 72)), cell(size=(80, 80))))

@@ -17,7 +17,9 @@ from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.presentation.history_forms import HistoryForm
 from webui.presentation.result_wording import answer_of
+from webui.presentation.review_wording import step_of_review
 from webui.presentation.risk_wording import risk_saying
+from webui.presentation.wording import Saying
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
@@ -36,7 +38,9 @@ def history() -> ResponseReturnValue:
     """List the patient's checks, a page at a time, by answer and date if asked for."""
     form, page, running = HistoryForm(request.args), page_number(), site()
     if not form.validate():
-        return render_template("checks/history.html", form=form, checks=[], page=0, older=None, scanned=0), 400
+        return render_template(
+            "checks/history.html", form=form, checks=[], advice={}, page=0, older=None, scanned=0
+        ), 400
     tone = form.answer.data
     rows_at_once = SCANNED_ROWS if tone else PAGE_ROWS
     rows = running.record_store.between(member().id, *form.span(running.config.tz), page, rows_at_once)
@@ -44,7 +48,16 @@ def history() -> ResponseReturnValue:
     checks = running.patient_records.show_all(member(), rows)
     if tone:
         checks = [each for each in checks if _tone(each) == tone]
-    return render_template("checks/history.html", form=form, checks=checks, page=page, older=older, scanned=len(rows))
+    shown = {"checks": checks, "advice": _advice(checks), "page": page, "older": older, "scanned": len(rows)}
+    return render_template("checks/history.html", form=form, **shown)
+
+
+def _advice(checks: list[Shown]) -> dict[int, Saying | None]:
+    """Return what to do after the newest review, for the rows of those checks that have one."""
+    states = site().work.states(member().id, [each.row.id for each in checks])
+    reviewed = [each.row for each in checks if states[each.row.id][1]]
+    newest = ((row.id, site().patient_records.newest_review(member(), row)) for row in reviewed)
+    return {row_id: step_of_review([review]) for row_id, review in newest if review is not None}
 
 
 def _tone(shown: Shown) -> str:

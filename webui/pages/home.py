@@ -10,6 +10,7 @@ from webui.http.error_pages import ALARM, ErrorPage, page_of
 from webui.http.sessions import visitor
 from webui.ports.federation import ReportedModel
 from webui.presentation.result_wording import step_after
+from webui.presentation.review_wording import step_of_review
 from webui.presentation.risk_wording import step_after_risk
 from webui.site import site
 from webui.store.accounts import SignedInUser
@@ -26,11 +27,15 @@ def index() -> ResponseReturnValue:
     if user is None or user.role is not SiteRole.PATIENT:
         return render_template("home.html", **known)
     last, booking = _last_check(user), _next_appointment(user)
-    if last is not None and last.risk is not None:
+    review = site().patient_records.newest_review(user, last.row) if last is not None else None
+    advice = step_of_review([review] if review is not None else [])
+    if advice is not None:
+        step = advice
+    elif last is not None and last.risk is not None:
         step = step_after_risk(last.risk, booked=booking is not None)
     else:
         step = step_after(last.check if last is not None else None, booked=booking is not None)
-    return render_template("results/home_patient.html", **known, last=last, booking=booking, step=step)
+    return render_template("results/home_patient.html", **known, last=last, booking=booking, step=step, advice=advice)
 
 
 @blueprint.get("/model")

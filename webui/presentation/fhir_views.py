@@ -1,7 +1,8 @@
 """The site's values as FHIR R4 resources.
 
 Invariant: every resource is valid (tests/memory/test_webui_fhir.py parses each with fhir.resources, whose R4B models of
-these types are the same as R4's). A model's answer is `preliminary`: no doctor has confirmed it.
+these types are the same as R4's). A model's answer is `preliminary`, also after a doctor's review, which is not in
+these resources. Its words are those of the page: a class is coded only where the page says so much.
 
 Source: HL7 FHIR 4.0.1: Patient, Appointment, Slot, Schedule, DiagnosticReport, Observation, Media, Bundle.
 """
@@ -11,15 +12,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from webui.presentation.result_wording import BAD, WAIT, answer_of
+from webui.presentation.wording import findings_of
 from webui.store.models import Appointment, BookingState, DoctorProfile, PatientProfile
 from webui.store.slots import Slot
 from webui.usecases.patient_records import Shown
+from webui.usecases.record_format import Check
 
 Resource = dict[str, Any]
 VERSION = "4.0.1"
 TASKS, CLASSES, PEOPLE = "urn:hemaledger:task", "urn:hemaledger:class", "urn:hemaledger:account"
 ONE = {"system": "http://unitsofmeasure.org", "code": "1"}
 """UCUM's unit of a plain number."""
+REVIEWED, NOT_REVIEWED = "a doctor has reviewed it, read the review on the site", "no doctor has reviewed it"
 RESOURCES: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]] = {
     "Patient": (("read", "search-type"), (("_id", "token"),)),
     "Appointment": (("read", "search-type", "create", "update"), (("patient", "reference"), ("date", "date"))),
@@ -116,7 +121,7 @@ def appointment(booking: Appointment) -> Resource:
     }
 
 
-def report(shown: Shown) -> Resource:
+def report(shown: Shown, *, reviewed: bool) -> Resource:
     """Return a check as a report; one that cannot be opened has the status `unknown` and no result."""
     row, check = shown.row, shown.check
     found: Resource = {
@@ -134,13 +139,13 @@ def report(shown: Shown) -> Resource:
             "status": "preliminary",
             "result": [{"reference": f"Observation/{row.id}"}],
             "media": [{"link": {"reference": f"Media/{row.id}"}}],
-            "conclusion": f"{_class_name(shown, check.label)}. A model's answer; no doctor has confirmed it.",
+            "conclusion": f"{answer_of(check).title}. A model's answer; {REVIEWED if reviewed else NOT_REVIEWED}.",
         }
     return found
 
 
 def observation(shown: Shown) -> Resource:
-    """Return a check's result: the likeliest class, and the probability of each."""
+    """Return a check's result: what the page says of it, and the probability of each class."""
     row, check = shown.row, shown.check
     if check is None:
         return _unknown_observation(shown)
@@ -149,7 +154,7 @@ def observation(shown: Shown) -> Resource:
         **_unknown_observation(shown),
         "status": "preliminary",
         "code": {"coding": [{"system": TASKS, "code": model.task.code}], "text": model.task.name},
-        "valueCodeableConcept": _class(shown, check.label),
+        "valueCodeableConcept": _answer(shown, check),
         "device": {
             "identifier": {"system": "urn:hemaledger:model", "value": model.model_digest.hex()},
             "display": f"Model of round {model.round}",
@@ -207,6 +212,23 @@ def _unknown_observation(shown: Shown) -> Resource:
         "subject": {"reference": f"Patient/{shown.row.patient_id}"},
         "effectiveDateTime": instant(shown.row.created_at),
     }
+
+
+def _answer(shown: Shown, check: Check) -> Resource:
+    """Return the answer in the words of the page, with the codes of the classes that it takes for found."""
+    coded = [{"system": CLASSES, "code": code, "display": _class_name(shown, code)} for code in _found(check)]
+    return {"text": answer_of(check).title, **({"coding": coded} if coded else {})}
+
+
+def _found(check: Check) -> list[str]:
+    """Return the findings above their threshold, or the likeliest class if the page's verdict is on its side."""
+    task, tone = check.model.task, answer_of(check).tone
+    if task.several:
+        return [one.code for one in findings_of(task, check.shares)]
+    if tone == WAIT:
+        return []
+    diseases = {one.code for one in task.disease}
+    return [check.label] if (check.label in diseases) == (tone == BAD) else []
 
 
 def _class(shown: Shown, code: str) -> Resource:

@@ -24,6 +24,8 @@ from webui.usecases.record_pictures import Pictured
 GOOD, WAIT, BAD, PLAIN = "good", "wait", "bad", "plain"
 NONE = "none"
 """The tone of a picture without an answer."""
+BADNESS = {BAD: 4, WAIT: 3, PLAIN: 2, GOOD: 1, NONE: 0}
+"""The answer of a sample has the tone of its worst picture, also in records whose first picture is another."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def answer_of(check: Check) -> Saying:
     said = verdict(task, check.label, check.probability, check.kept, check.shares)
     if len(check.pictures) == 1:
         return said
+    said = max([said, *(said_of(task, each) for each in check.pictures)], key=lambda each: BADNESS[each.tone])
     tally, disease = tally_of(check), task.reported
     if tally.signs:
         title = gettext(
@@ -91,6 +94,12 @@ def answer_of(check: Check) -> Saying:
     elif said.tone == WAIT:
         title = gettext(
             "The model is not sure about %(count)d of %(total)d pictures", count=tally.unsure, total=tally.total
+        )
+    elif said.tone == GOOD and not disease:
+        title = gettext(
+            "The model sees none of its findings in %(count)d of %(total)d pictures",
+            count=tally.clear,
+            total=tally.total,
         )
     elif said.tone == GOOD:
         title = gettext(
@@ -135,12 +144,7 @@ def counts_of(check: Check) -> list[str]:
             ),
             (
                 tally.clear,
-                ngettext(
-                    "%(num)d picture without signs of %(disease)s",
-                    "%(num)d pictures without signs of %(disease)s",
-                    tally.clear,
-                    disease=disease,
-                ),
+                _clear(tally.clear, disease),
             ),
             (
                 tally.named,
@@ -163,6 +167,20 @@ def counts_of(check: Check) -> list[str]:
     ]
 
 
+def _clear(count: int, disease: str) -> str:
+    """Return how many pictures have no signs of the disease, or none of the findings where no class is a disease."""
+    if not disease:
+        return str(ngettext("%(num)d picture without a finding", "%(num)d pictures without a finding", count))
+    return str(
+        ngettext(
+            "%(num)d picture without signs of %(disease)s",
+            "%(num)d pictures without signs of %(disease)s",
+            count,
+            disease=disease,
+        )
+    )
+
+
 def means(check: Check) -> list[str]:
     """Return what an answer means, in short sentences for the patient."""
     task, tone = check.model.task, answer_of(check).tone
@@ -177,6 +195,8 @@ def means(check: Check) -> list[str]:
             gettext("The model cannot tell. It says so instead of guessing."),
             gettext("A better picture can help. A doctor can say more."),
         ]
+    if tone == GOOD and not task.reported:
+        return [gettext("The model sees none of its findings in this %(thing)s.", **names)]
     if tone == GOOD:
         return [gettext("Nothing in the picture looks to the model like %(disease)s.", **names)]
     return [gettext("The model gives this %(thing)s the name that fits best.", **names)]
@@ -227,6 +247,9 @@ def step_after(check: Check | None, *, booked: bool) -> Saying:
     if tone == WAIT:
         title = gettext("Try a sharper picture, or ask a doctor")
         return Saying(WAIT, title, gettext("The model was not sure about your last picture."))
+    if tone == PLAIN:
+        title = gettext("Ask a doctor what your last result means")
+        return Saying(PLAIN, title, gettext("The model says what it sees. It does not say whether that is a disease."))
     title = gettext("Nothing because of your last result")
     return Saying(GOOD, title, gettext("If you feel unwell, see a doctor, whatever the model says."))
 

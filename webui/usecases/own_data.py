@@ -28,12 +28,14 @@ from webui.store.database import Database
 from webui.store.models import Appointment, PatientProfile, StoredRecord
 from webui.store.openings import Openings
 from webui.store.records import PAGE_ROWS, RecordStore
-from webui.usecases.patient_records import PatientRecords, Shown
+from webui.usecases.own_reviews import written
+from webui.usecases.patient_records import PatientRecords
 from webui.usecases.receipts import Receipts
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured, prediction_document
 from webui.usecases.record_requests import RecordRequests, RequestView
 from webui.usecases.risk_format import RiskRecord
+from webui.usecases.worklist import task_of
 
 MOST_PAGES = 50
 """Of 20 checks: an export ends after 1,000 checks and says so."""
@@ -41,7 +43,8 @@ MOST_OPENINGS = 200
 """Pages of openings."""
 README = """Your data from {site}
 
-This file has everything that this site stores about you.
+This file has what this site stores about your health, who opened it, and your appointments. It does not have the
+settings of your account: access tokens, signed-in devices, wishes for an earlier appointment, reminders, and mails.
 
   account.json        name, e-mail address, date of birth, and your choice of who may open your records
   appointments.json   all appointments, also cancelled ones
@@ -54,6 +57,7 @@ This file has everything that this site stores about you.
     seen-1.png        the picture as the model saw it
     heat-1.png        where the model looked: white is most
     notes.json        the notes of doctors
+    reviews.json      what doctors say about the answer; a text that a doctor keeps among doctors is named, not shown
     receipt.json      the receipt; anybody can compare it with the ledger
     risk.json         in place of picture and check: the values, the risk with its interval, what moved it, the texts
 
@@ -117,9 +121,8 @@ class OwnData:
             for number, one in enumerate(shown.check.pictures, 1):
                 _pictures(archive, folder, number, one)
             _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.check))
-        notes = self.records.show_all(who, self.store.notes_on(row.id))
-        if notes:
-            _json(archive, f"{folder}/notes.json", [_note(each) for each in notes])
+        for name, found in written(self.records.show_all(who, self.store.notes_on(row.id)), task_of(shown)).items():
+            _json(archive, f"{folder}/{name}.json", found)
 
     def _receipt(self, row: StoredRecord, check: Check) -> object:
         try:
@@ -263,12 +266,6 @@ def _pictures(archive: zipfile.ZipFile, folder: str, number: int, one: Pictured)
     for name, data in parts:
         if data:
             archive.writestr(f"{folder}/{name}-{number}.png", data, zipfile.ZIP_STORED)
-
-
-def _note(each: Shown) -> dict[str, object]:
-    if each.note is None:
-        return {"state": each.state, "written_at": _time(each.row.created_at)}
-    return {"author": each.note.author, "written_at": _time(each.note.written_at), "text": each.note.text}
 
 
 def _request(view: RequestView) -> dict[str, object]:

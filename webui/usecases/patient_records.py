@@ -151,6 +151,13 @@ class PatientRecords:
         self._note(reader, seen, how)
         return seen
 
+    def newest_review(self, patient: SignedInUser, row: StoredRecord) -> Review | None:
+        """Return the newest review of a patient's own check; None if there is none that this site can open."""
+        if row.patient_id != patient.id:
+            raise NotFound
+        opened = (self._read_one(each) for each in reversed(self._store.notes_on(row.id)))
+        return next((each.review for each in opened if each.review is not None), None)
+
     def read(self, row: StoredRecord) -> Shown:
         """Open a record, or return why it cannot be shown.
 

@@ -4,8 +4,9 @@ Invariant: every picture that was sent is in the check, with its own answer or w
 picture is decoded at a time.
 
 The rule of a sample: its answer is the worst answer among its pictures. *Signs of the disease* is worse than *not
-sure*, which is worse than *no signs*; among equals the higher probability counts. The page also says how many pictures
-got each answer, and the mean.
+sure*, which is worse than *no signs*; among equals the higher probability counts. Where a picture may have several
+findings, a disease above its own threshold is a sign, and among equals the distance to the threshold counts. The page
+also says how many pictures got each answer, and the mean.
 
 Source: a differential count looks at many cells, and a few abnormal ones among normal ones matter.
 """
@@ -26,8 +27,8 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels, decode_image, encode_png, shrunk
 from webui.errors import TooManyPictures
 from webui.ports.federation import Prediction
-from webui.usecases.doubt import sees
 from webui.usecases.record_pictures import MAX_PICTURES, Pictured, Refused, Sample, Views
+from webui.usecases.urgency import Urgency, urgency_of_answer
 
 ALONE_PX, AMONG_PX = 1024, 512
 """Largest side of a stored picture, alone and among others; it is only for viewing."""
@@ -35,6 +36,8 @@ THUMB_PX = 144
 """Side of a small picture in lists: twice 72, for sharp screens."""
 THUMB_QUALITY = 70
 Ask = Callable[[Pixels, Frame | None], Prediction]
+LEVELS = {Urgency.HIGH: 3, Urgency.UNSURE: 2, Urgency.OTHER: 1, Urgency.LOW: 0}
+"""How bad a verdict is; a finding that is not a disease is more than no finding."""
 NEUTRAL_NAME = "you uploaded"
 """Never the name of the file: it may be a patient's name."""
 
@@ -129,17 +132,15 @@ def _other(each: tuple[bytes, Prediction | NoAnswer]) -> Pictured:
 
 
 def _badness(answer: Prediction) -> tuple[int, float]:
-    """Return how bad an answer is, to compare: 2 signs, 1 not sure, 0 no signs; then its probability."""
+    """Return how bad an answer is, to compare: its verdict; then its probability, or its distance to a finding."""
     task, probability = answer.model.task, answer.probability
-    if probability is None:
-        return (0, _most(task, answer))
-    clear = sees(task, probability, answer.kept)
-    return (1 if clear is None else 2 * int(clear), probability)
+    level = LEVELS[urgency_of_answer(task, answer)]
+    return (level, _most(task, answer) if probability is None else probability)
 
 
 def _most(task: Task, answer: Prediction) -> float:
-    """Return the largest probability of a disease among several findings; 0 if no class is a disease."""
-    return max((answer.shares.get(one.code, 0.0) for one in task.classes if one.disease), default=0.0)
+    """Return how far the clearest disease is above its threshold, in -1..1; 0 if no class is a disease."""
+    return max((answer.shares.get(one.code, 0.0) - one.threshold for one in task.disease), default=0.0)
 
 
 def _no_answer(errors: Sequence[NoAnswer]) -> NoAnswer:

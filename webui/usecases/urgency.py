@@ -11,7 +11,9 @@ Source: usecases/doubt.py (the limits), presentation/wording.verdict (the words;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Protocol
 
 from fl.protocol.task import Task
 from fl.training.tables.answer import Risk
@@ -39,15 +41,37 @@ class Urgency(IntEnum):
 
 
 def urgency_of(check: Check | None) -> Urgency:
-    """Return how urgent a check is; None is one that the site cannot open."""
+    """Return how urgent a check is: as its most urgent picture; None is one that the site cannot open."""
     if check is None:
         return Urgency.UNKNOWN
-    task = check.model.task
+    task, pictures = check.model.task, check.pictures
+    answered = [urgency_of_answer(task, each) for each in pictures if each.refused is None]
+    return min(answered, default=Urgency.UNKNOWN)
+
+
+class Answer(Protocol):
+    """The model's answer about one picture: a Prediction, or a Pictured of a stored sample."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def probability(self) -> float | None: ...
+
+    @property
+    def shares(self) -> Mapping[str, float]: ...
+
+    @property
+    def kept(self) -> tuple[str, ...] | None: ...
+
+
+def urgency_of_answer(task: Task, answer: Answer) -> Urgency:
+    """Return how urgent one picture's answer is; never UNKNOWN."""
     if task.several:
-        return _of_findings(check, task)
-    if check.probability is None:
-        return _of_likeliest(check)
-    clear = sees(task, check.probability, check.kept)
+        return _of_findings(task, answer)
+    if answer.probability is None:
+        return _of_likeliest(answer)
+    clear = sees(task, answer.probability, answer.kept)
     if clear is None:
         return Urgency.UNSURE
     return Urgency.HIGH if clear else Urgency.LOW
@@ -65,14 +89,14 @@ def place(urgency: Urgency, created_at: int, row_id: int, *, reviewed: bool) -> 
     return reviewed, int(urgency), created_at, row_id
 
 
-def _of_findings(check: Check, task: Task) -> Urgency:
-    found = [one for one in task.classes if check.shares.get(one.code, 0.0) > one.threshold]
+def _of_findings(task: Task, answer: Answer) -> Urgency:
+    found = [one for one in task.classes if answer.shares.get(one.code, 0.0) > one.threshold]
     if not found:
         return Urgency.LOW
     return Urgency.HIGH if any(one.disease for one in found) else Urgency.OTHER
 
 
-def _of_likeliest(check: Check) -> Urgency:
-    if check.kept is not None:
-        return Urgency.OTHER if len(check.kept) == 1 else Urgency.UNSURE
-    return Urgency.UNSURE if check.shares.get(check.label, 1.0) < LIKELY else Urgency.OTHER
+def _of_likeliest(answer: Answer) -> Urgency:
+    if answer.kept is not None:
+        return Urgency.OTHER if len(answer.kept) == 1 else Urgency.UNSURE
+    return Urgency.UNSURE if answer.shares.get(answer.label, 1.0) < LIKELY else Urgency.OTHER

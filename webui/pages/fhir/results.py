@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -24,19 +24,20 @@ READ = Scope.CHECKS_READ
 @blueprint.get("/DiagnosticReport")
 @by_token(*READERS, scope=READ)
 def reports() -> ResponseReturnValue:
-    return _search(report, "date")
+    return _search(lambda shown, reviewed: report(shown, reviewed=reviewed), "date")
 
 
 @blueprint.get("/DiagnosticReport/<int:check_id>")
 @by_token(*READERS, scope=READ)
 def one_report(check_id: int) -> ResponseReturnValue:
-    return send(report(_shown(check_id)))
+    shown = _shown(check_id)
+    return send(report(shown, reviewed=_reviewed([shown])[check_id]))
 
 
 @blueprint.get("/Observation")
 @by_token(*READERS, scope=READ)
 def observations() -> ResponseReturnValue:
-    return _search(observation, "date")
+    return _search(lambda shown, _: observation(shown), "date")
 
 
 @blueprint.get("/Observation/<int:check_id>")
@@ -48,7 +49,7 @@ def one_observation(check_id: int) -> ResponseReturnValue:
 @blueprint.get("/Media")
 @by_token(*READERS, scope=READ)
 def pictures() -> ResponseReturnValue:
-    return _search(_media, "created")
+    return _search(lambda shown, _: _media(shown), "created")
 
 
 @blueprint.get("/Media/<int:check_id>")
@@ -62,18 +63,26 @@ def _media(shown: Shown) -> Resource:
 
 
 def _shown(check_id: int) -> Shown:
-    """Return one check; an erased one is not there any more."""
+    """Return one check; an erased one is not there any more, and an answer about a table is none."""
     reader, running = caller(), site()
     shown = running.patient_records.show(reader, running.record_store.visible(reader, check_id))
-    if shown.state == "erased":
+    if shown.state == "erased" or shown.risk is not None:
         raise NotFound
     return shown
 
 
-def _search(view: Callable[[Shown], Resource], when: str) -> ResponseReturnValue:
-    """Return a page of a patient's checks; a page may have fewer than there are on the next."""
+def _reviewed(found: Sequence[Shown]) -> dict[int, bool]:
+    """Return for the number of each check whether a doctor has reviewed it."""
+    states = site().work.states(caller().id, [each.row.id for each in found])
+    return {row_id: reviewed for row_id, (_, reviewed) in states.items()}
+
+
+def _search(view: Callable[[Shown, bool], Resource], when: str) -> ResponseReturnValue:
+    """Return a page of a patient's checks of pictures; a page may have fewer than there are on the next."""
     running, page, wanted = site(), page_of_search("patient", when), span(when)
     rows = running.record_store.of_patient(patient_asked(reference("patient", "Patient")), page)
     fitting = [row for row in rows if row.erased_at is None and wanted.has(row.created_at)]
-    found = running.patient_records.show_all(caller(), fitting, How.LIST)
-    return found_on_page([view(each) for each in found], page, more=len(rows) == PAGE_ROWS)
+    opened = running.patient_records.show_all(caller(), fitting, How.LIST)
+    found = [each for each in opened if each.risk is None]
+    reviewed = _reviewed(found)
+    return found_on_page([view(each, reviewed[each.row.id]) for each in found], page, more=len(rows) == PAGE_ROWS)

@@ -1,0 +1,28 @@
+"""What a patient should do after a doctor's review.
+
+Invariant: where the doctor says something else than the model, the model's advice does not stand alone.
+
+Source: GMC, Good medical practice (clear information for patients); usecases/review_format.py (decisions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from webui.presentation.texts import gettext
+from webui.presentation.wording import Saying
+from webui.usecases.review_format import Decision, Review
+
+
+def step_of_review(reviews: Sequence[Review]) -> Saying | None:
+    """Return what to do after the newest review; None without one, or if that doctor agrees with the model.
+
+    Args:
+        reviews: Those that the patient can read, the oldest first.
+    """
+    if not reviews or reviews[-1].decision is Decision.CONFIRMED:
+        return None
+    title = gettext("Read what the doctor says")
+    if reviews[-1].decision is Decision.OTHER:
+        return Saying("wait", title, gettext("A doctor gives another answer than the model."))
+    return Saying("wait", title, gettext("A doctor looked at it and cannot tell from it."))
