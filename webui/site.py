@@ -205,7 +205,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         sessions=SessionStore(database, clock, config.session_s),
         second_steps=steps,
         passkeys=Passkeys(PasskeyStore(database, clock), one_time, steps, accounts, keyed),
-        ways_back=WaysBack(database, accounts, one_time, notices),
+        ways_back=WaysBack(database, accounts, one_time, notices, clock),
         notices=notices,
         preferences=PreferenceStore(database),
         access_log=log,
