@@ -92,6 +92,7 @@ class AppointmentBook:
     feeds: FeedStore
     reminders: Reminders
     head: Letterhead
+    news: AppointmentMail
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         sessions=SessionStore(database, clock, config.session_s),
         second_steps=steps,
         passkeys=Passkeys(PasskeyStore(database, clock), one_time, steps, accounts, keyed),
-        ways_back=WaysBack(database, accounts, one_time, notices),
+        ways_back=WaysBack(database, accounts, one_time, notices, clock),
         notices=notices,
         preferences=PreferenceStore(database),
         access_log=log,
@@ -223,7 +224,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         ledger_tables=LedgerTables(services.audits),
         full_audits=FullAudits(services.auditor, services.audits, clock),
         health=Health(services.audits, services.machine, database),
-        staff=StaffStore(database, clock),
+        staff=StaffStore(database, clock, book.news.tell),
         own_tools=OwnTools(UploadStore(database, clock), services.hospital),
     )
 
@@ -239,6 +240,7 @@ def _book(config: SiteConfig, database: Database, mail: Mail, clock: Callable[[]
         feeds=FeedStore(database, clock),
         reminders=Reminders(database, news.tell, clock),
         head=head,
+        news=news,
     )
 
 

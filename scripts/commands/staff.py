@@ -142,14 +142,17 @@ def change(  # noqa: PLR0913  # one parameter per option
 @home_option
 @email_option
 @click.option("--keep-appointments", is_flag=True, help="Do not cancel the doctor's appointments.")
+@click.option("--hospital-name", default="", help="In the mails to patients.")
+@click.option("--zone", default="UTC", show_default=True, help="Of the times in these mails, an IANA name.")
+@click.option("--address", default="", help="Of the site, in these mails, such as https://site.example.")
 @guarded
-def disable(home: Path, email: str, *, keep_appointments: bool) -> None:
+def disable(home: Path, email: str, *, keep_appointments: bool, hospital_name: str, zone: str, address: str) -> None:
     """Block an account now: its sessions end, nobody can sign in, and a doctor offers no more appointments.
 
-    The command cancels future appointments. Patients see on the site that the hospital cancelled. Call
-    them.
+    The command cancels future appointments. Patients see on the site that the hospital cancelled, and each gets a
+    mail, which the running site sends. Call them, too.
     """
-    cancelled = _staff(home).disable(email, keep_appointments=keep_appointments)
+    cancelled = _telling(home, hospital_name, zone, address).disable(email, keep_appointments=keep_appointments)
     click.echo(f"{email} can no longer sign in.")
     for booking in cancelled:
         patient = booking.patient.account
@@ -245,6 +248,24 @@ def _staff(home: Path) -> StaffStore:
     config = _config(home)
     upgrade_database(config.database_url)
     return StaffStore(Database(config.database_url), now)
+
+
+def _telling(home: Path, hospital: str, zone: str, address: str) -> StaffStore:
+    """Return the accounts, with mails to the patients whose appointments are cancelled."""
+    from scripts.wiring.clock import now
+    from scripts.wiring.home import Home
+    from scripts.wiring.site_accounts import site_config
+    from webui.store.database import Database, upgrade_database
+    from webui.store.mail import MailStore
+    from webui.store.staff import StaffStore
+    from webui.usecases.appointment_mail import AppointmentMail, Letterhead
+    from webui.usecases.mail import Mail
+
+    config = site_config(Home(home), hospital, zone, tls=False)
+    upgrade_database(config.database_url)
+    database = Database(config.database_url)
+    head = Letterhead(hospital, config.mail.sender, address.rstrip("/"), config.tz)
+    return StaffStore(database, now, AppointmentMail(Mail(MailStore(database, now), None), head, now).tell)
 
 
 def _moment(seconds: int) -> str:

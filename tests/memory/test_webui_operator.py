@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import select
 
 from fl.protocol.errors import ChainUnavailable, EncodingError
 from fl.protocol.names import Protection
@@ -19,6 +20,7 @@ from webui.ports.federation import Services
 from webui.ports.health import Backup, Disk, NodeAnswer
 from webui.ports.orders import Order, OrderKind
 from webui.store.accounts import NewAccount
+from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
 
 OLGA = "olga@clinic.example"
@@ -104,6 +106,20 @@ def test_a_blocked_doctors_appointments_are_cancelled_unless_they_are_kept(town:
     operator.post(f"{page}/enable", page=page)
     operator.post(f"{page}/disable", page=page)
     assert "1 appointments were cancelled" in operator.text(page)
+
+
+def test_a_blocked_doctors_patients_get_a_mail_and_the_page_says_whom_to_call(town: Town) -> None:
+    town.book(MAYA, INES)
+    operator, page = town.visitor(OLGA), f"/operator/staff/{town.members[INES].id}"
+    assert "Patients to call" not in operator.text(page)
+    operator.post(f"{page}/disable", page=page)
+    assert f"Maya Lindqvist ({MAYA})" in operator.text(page)
+    with town.site.database.reading() as session:
+        _, mail = session.scalars(select(MailRow).where(MailRow.recipient == MAYA).order_by(MailRow.id))
+    assert mail.subject.startswith("Cancelled by the hospital: your appointment on")
+    assert "sign in or call the hospital" in mail.text
+    operator.post(f"{page}/enable", page=page)
+    assert "Maya" not in operator.text(page)
 
 
 def test_nobody_blocks_the_own_account_or_opens_a_patients(town: Town) -> None:

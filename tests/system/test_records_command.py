@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from chain.embedded.chain import DevChain
 from fl.protocol.codec import parse_document, sha256, write_document
@@ -24,6 +25,7 @@ from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell, cell_pixels
 from webui.site import Site, build_site
 from webui.store.accounts import SignedInUser
+from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
 from webui.usecases.patient_records import sealed_of
 
@@ -154,6 +156,9 @@ def test_the_operator_looks_after_accounts(home: Home, site: Site, monkeypatch: 
     said = say("staff", "disable", *where, "--email", new)
     assert "can no longer sign in" in said
     assert "Omar Haddad (omar@patients.example)" in said
+    with site.database.reading() as session:
+        subjects = list(session.scalars(select(MailRow.subject)))
+    assert any(each.startswith("Cancelled by the hospital") for each in subjects)
     assert "disabled since" in say("staff", "list", *where)
     say("staff", "enable", *where, "--email", new)
     code = say("staff", "reset", *where, "--email", "maya@patients.example").split("example: ")[1].split()[0]

@@ -124,7 +124,7 @@ def _reset(running: Site, form: ResetForm) -> SignedInUser:
     running.throttle.take(Meter("code", account, limit), Meter("code address", _address(), limit))
     with running.doors.passwords.enter():
         return running.accounts.replace_forgotten(
-            form.email.data, form.code.data, form.password.data, running.ways_back.changed
+            form.email.data, form.code.data, form.password.data, running.ways_back.replaced
         )
 
 

@@ -107,7 +107,8 @@ def account(account_id: int) -> ResponseReturnValue:
 def _account_page(account_id: int, code: str = "") -> str:
     shown = site().staff.one(account_id)
     own = account_id == member().id
-    return render_template("operator/account.html", account=shown, form=DisableForm(), code=code, own=own)
+    call = site().staff.to_call(account_id)
+    return render_template("operator/account.html", account=shown, form=DisableForm(), code=code, own=own, call=call)
 
 
 @blueprint.post("/staff/<int:account_id>/code")

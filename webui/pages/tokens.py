@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from webui.config import Limit
+from webui.http.second_step import recently
 from webui.http.sessions import member, only
 from webui.presentation.forms import PressForm
 from webui.presentation.token_forms import TokenForm
@@ -20,13 +21,15 @@ NEW_TOKENS = Limit(20, 60 * 60)
 
 @blueprint.route("/", methods=["GET", "POST"])
 @only(*SiteRole)
+@recently
 def mine() -> ResponseReturnValue:
     """List the tokens, and make a new one; its secret is on the page that answers, and nowhere else."""
     running, owner, form = site(), member(), TokenForm(member().role)
     secret, status = None, 200
     if form.validate_on_submit():
         running.throttle.take(Meter("new token", str(owner.id), NEW_TOKENS))
-        secret = running.tokens.create(owner, form.label.data, form.chosen, int(form.days.data))
+        days, told = int(form.days.data), running.notices.token_made
+        secret = running.tokens.create(owner, form.label.data, form.chosen, days, told)
         form = TokenForm.empty(owner.role)
     elif form.is_submitted():
         status = 400

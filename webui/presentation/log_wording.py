@@ -28,6 +28,8 @@ def log_words(event: str) -> str:
         "opened": gettext("Opened"),
         "downloaded": gettext("Downloaded"),
         "changed": gettext("Sent or changed"),
+        "read by a program": gettext("Read by a program with a token"),
+        "changed by a program": gettext("Sent or changed by a program with a token"),
     }
     return str(words.get(event, event))
 

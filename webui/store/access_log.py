@@ -42,6 +42,9 @@ class LogEvent(StrEnum):
     OPENED = "opened"
     DOWNLOADED = "downloaded"
     CHANGED = "changed"
+    PROGRAM_READ = "read by a program"
+    """With a token, as in the next line."""
+    PROGRAM_CHANGED = "changed by a program"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class News(StrEnum):
     """By the patient."""
     CALLED_OFF = "called off"
     """By the doctor."""
+    HOSPITAL_CANCELLED = "cancelled by the hospital"
+    """Because one of the two accounts was blocked."""
     RESTORED = "restored"
     REMINDER = "reminder"
 

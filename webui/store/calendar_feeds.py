@@ -49,8 +49,7 @@ class FeedStore:
 
     def revoke(self, account_id: int) -> None:
         """End somebody's address."""
-        mine = CalendarFeed.account_id == account_id
-        self._database.write(lambda session: session.execute(delete(CalendarFeed).where(mine)))
+        self._database.write(lambda session: end_feed(session, account_id))
 
     def owner(self, token: str) -> Account:
         """Return whose calendar a token opens.
@@ -66,6 +65,11 @@ class FeedStore:
         if account is None:
             raise NotFound
         return account
+
+
+def end_feed(session: Session, account_id: int) -> None:
+    """End somebody's address in the caller's transaction."""
+    session.execute(delete(CalendarFeed).where(CalendarFeed.account_id == account_id))
 
 
 def _digest(token: str) -> bytes:

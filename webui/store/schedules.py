@@ -109,7 +109,7 @@ class ScheduleStore:
         self._database.write(work)
 
     def close_day(self, doctor_id: int, day: date) -> None:
-        """Offer no weekly hours on one day.
+        """Offer no weekly hours on one day; offers of the waiting list that are held on it end.
 
         Raises:
             DayHasBookings: there are appointments on that day.
@@ -125,6 +125,9 @@ class ScheduleStore:
             bookings = session.scalar(select(func.count(Appointment.id)).where(*same, *within)) or 0
             if bookings:
                 raise DayHasBookings(bookings)
+            held = (TakenTime.doctor_id == doctor_id, TakenTime.kind == Taking.OFFER.value)
+            that_day = (TakenTime.starts_at < span.ends_at, TakenTime.ends_at > span.starts_at)
+            session.execute(delete(TakenTime).where(*held, *that_day))
             session.execute(delete(ClosedDay).where(ClosedDay.doctor_id == doctor_id, ClosedDay.day < oldest))
             _refuse_full(session.scalar(select(func.count()).where(ClosedDay.doctor_id == doctor_id)))
             session.merge(ClosedDay(doctor_id=doctor_id, day=day))

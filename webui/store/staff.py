@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from webui.errors import AccountExists, NotFound, RoleFixed
 from webui.store.access_log import Line, LogEvent, entry_of
 from webui.store.accounts import DoctorFacts, code_digest, find_account, hours_of
-from webui.store.booking_rules import IN_FORCE
+from webui.store.booking_rules import IN_FORCE, News, Notify, changed, tell_nobody
 from webui.store.database import Database
 from webui.store.emails import email_key, typed_email
 from webui.store.factors import remove_all_factors
@@ -30,6 +30,8 @@ from webui.store.readable_codes import ALPHABET
 CODE_CHARS = 20
 """100 bits."""
 GROUP = 5
+BY_HOSPITAL = "hospital"
+"""Who cancelled, in `Appointment.cancelled_by`."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class Change:
 class StaffStore:
     """The accounts, for the hospital's staff."""
 
-    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        """Change accounts in `database`; `clock` gives seconds since 1970."""
+    def __init__(self, database: Database, clock: Callable[[], int], notify: Notify = tell_nobody) -> None:
+        """Change accounts in `database`; `clock` gives seconds since 1970; `notify` tells patients of cancellations."""
         self._database = database
         self._clock = clock
+        self._notify = notify
 
     def all(self) -> Sequence[Account]:
         """Return all accounts of staff, by role and name."""
@@ -110,6 +113,8 @@ class StaffStore:
     def disable(self, email: str, *, keep_appointments: bool = False) -> list[Appointment]:
         """Disable an account and end its sessions; return the future appointments that this cancels.
 
+        Each patient gets a mail in the same transaction.
+
         Raises:
             NotFound: no such account.
         """
@@ -126,10 +131,20 @@ class StaffStore:
             ahead = [] if keep_appointments else list(session.scalars(query.order_by(Appointment.starts_at)).unique())
             for booking in ahead:
                 booking.state, booking.cancelled_at = BookingState.CANCELLED.value, now
-                booking.cancelled_by = "hospital"
+                booking.cancelled_by = BY_HOSPITAL
+                changed(session, booking)
+                self._notify(session, booking, News.HOSPITAL_CANCELLED)
             return ahead
 
         return self._database.write(work)
+
+    def to_call(self, account_id: int) -> Sequence[Appointment]:
+        """Return the coming appointments of a doctor that were cancelled when the account was disabled."""
+        query = select(Appointment).join(Account, Account.id == Appointment.doctor_id)
+        query = query.where(Appointment.doctor_id == account_id, Appointment.cancelled_by == BY_HOSPITAL)
+        query = query.where(Appointment.starts_at > self._clock(), Appointment.cancelled_at >= Account.disabled_at)
+        with self._database.reading() as session:
+            return session.scalars(query.order_by(Appointment.starts_at)).unique().all()
 
     def enable(self, email: str) -> None:
         """Let somebody sign in again.

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webui.errors import NotFound
 from webui.ports.api_errors import TokenRefused, TooManyTokens
-from webui.store.accounts import SignedInUser
+from webui.store.accounts import Also, SignedInUser, nothing_else
 from webui.store.database import Database
 from webui.store.handled import mark_made
 from webui.store.models import SiteRole
@@ -82,8 +82,10 @@ class TokenStore:
         self._database = database
         self._clock = clock
 
-    def create(self, owner: SignedInUser, label: str, scopes: Iterable[Scope], days: int) -> str:
-        """Store a new token that ends after `days` days, and return its secret.
+    def create(
+        self, owner: SignedInUser, label: str, scopes: Iterable[Scope], days: int, also: Also = nothing_else
+    ) -> str:
+        """Store a new token that ends after `days` days, and return its secret; `also` runs in the same transaction.
 
         Raises:
             TooManyTokens: the account has as many as it may have.
@@ -106,6 +108,7 @@ class TokenStore:
                 )
             )
             mark_made(session)
+            also(session, owner.id)
 
         self._database.write(work)
         return secret
@@ -159,6 +162,12 @@ class TokenStore:
                 token.used_at = now
 
         self._database.note(work)
+
+
+def revoke_all(session: Session, account_id: int, now: int) -> None:
+    """End every token of an account in the caller's transaction."""
+    valid = (ApiToken.account_id == account_id, ApiToken.revoked_at.is_(None))
+    session.execute(update(ApiToken).where(*valid).values(revoked_at=now))
 
 
 def digest_of(secret: str) -> bytes:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fl.protocol.errors import RefusedError
-from webui.errors import NotFound
+from webui.errors import NotFound, SlotNotOffered
 from webui.store.appointments import UNDO_S
 from webui.store.booking_rules import News, Notify, Rules, Visit, end_offers
 from webui.store.calendar_errors import AlreadyWaiting, DaysNotOffered, OfferGone, TooManyWishes
@@ -36,7 +36,7 @@ LEAD_S = 2 * 60 * 60
 WISHES = 5
 """Doctors for whom one patient can wait."""
 TURN_OFFERS = 100
-"""Offers of one turn at most."""
+"""Offers of one doctor in one turn at most; who gets none does not count."""
 
 TellOffer = Callable[[Session, WaitingWish, TakenTime], None]
 
@@ -135,7 +135,7 @@ class WaitingStore:
 
         Raises:
             NotFound: this patient does not wait there.
-            OfferGone: the offer ran out.
+            OfferGone: the offer ran out, or the doctor does not offer this time any more.
             BookingOverlaps, OneADay, TooManyBookings: the rules of the book; the offer stays.
         """
         rules = self._rules()
@@ -146,10 +146,11 @@ class WaitingStore:
             offer = session.scalar(query)
             if offer is None:
                 raise OfferGone
-            slot = Slot(offer.starts_at, offer.ends_at)
+            slot, doctor = Slot(offer.starts_at, offer.ends_at), doctor_of(session, wish.doctor_id)
+            _check_offered(rules, doctor, slot)
             session.delete(offer)
             session.flush()
-            booking = rules.book(session, patient_id, doctor_of(session, wish.doctor_id), slot, Visit())
+            booking = rules.book(session, patient_id, doctor, slot, Visit())
             wish.active = None
             self._notify(session, booking, News.BOOKED)
             return booking.id
@@ -186,7 +187,9 @@ class WaitingStore:
         taken = taken_times(session, [doctor], rules.now)[doctor.account_id] + _just_freed(session, doctor, rules.now)
         ahead = free_slots(doctor, taken, rules.zone, rules.now)
         free = [slot for slot in ahead if slot.starts_at > rules.now + LEAD_S]
-        for wish in wishes[:TURN_OFFERS]:
+        for wish in wishes:
+            if made >= TURN_OFFERS or not free:
+                break
             slot = _best(session, rules, doctor, wish, free)
             if slot is None:
                 continue
@@ -220,6 +223,16 @@ def _wish(session: Session, patient_id: int, wish_id: int) -> WaitingWish:
     if wish is None or wish.patient_id != patient_id or wish.active is None:
         raise NotFound
     return wish
+
+
+def _check_offered(rules: Rules, doctor: Doctor, slot: Slot) -> None:
+    """Raise OfferGone unless the doctor still offers a time: the hours may have changed since the offer."""
+    try:
+        offered = rules.offered(doctor, slot.starts_at)
+    except SlotNotOffered as error:
+        raise OfferGone from error
+    if offered != slot:
+        raise OfferGone
 
 
 def _waiting(session: Session) -> Iterator[Iterator[WaitingWish]]:

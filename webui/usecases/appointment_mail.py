@@ -24,7 +24,7 @@ from webui.store.models import Appointment
 from webui.usecases.calendar_files import MEDIA_TYPE, Method, Publisher, calendar_file, entry_of, place_of
 from webui.usecases.mail import Mail
 
-GONE = {News.CANCELLED, News.CALLED_OFF}
+GONE = {News.CANCELLED, News.CALLED_OFF, News.HOSPITAL_CANCELLED}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Letterhead:
     hospital: str
     sender: str
     address: str
-    """Of the site, without a slash at the end."""
+    """Of the site, without a slash at the end; empty if it is not known."""
     zone: ZoneInfo
 
     @property
@@ -96,7 +96,8 @@ class AppointmentMail:
         return place_of(booking, detail, video, place)
 
     def _foot(self, path: str) -> str:
-        return f"{self._head.hospital}\n{self._head.address}{path}"
+        where = f"{self._head.address}{path}" if self._head.address else ""
+        return "\n".join(part for part in (self._head.hospital, where) if part)
 
 
 def _where(place: str) -> str:
@@ -110,6 +111,7 @@ def _subject(news: News, facts: dict[str, str]) -> str:
         News.MOVED: gettext("New time: your appointment on %(moment)s", **facts),
         News.CANCELLED: gettext("Cancelled: your appointment on %(moment)s", **facts),
         News.CALLED_OFF: gettext("Cancelled by the doctor: your appointment on %(moment)s", **facts),
+        News.HOSPITAL_CANCELLED: gettext("Cancelled by the hospital: your appointment on %(moment)s", **facts),
         News.REMINDER: gettext("Reminder: your appointment on %(moment)s", **facts),
     }
     return words[news]
@@ -124,6 +126,11 @@ def _sentence(news: News, facts: dict[str, str]) -> str:
         News.CALLED_OFF: gettext(
             "%(doctor)s cannot see you on %(moment)s and has cancelled the appointment. We are sorry. Sign in to "
             "choose another time.",
+            **facts,
+        ),
+        News.HOSPITAL_CANCELLED: gettext(
+            "The hospital has cancelled your appointment with %(doctor)s: %(moment)s. We are sorry. To get another "
+            "appointment, sign in or call the hospital.",
             **facts,
         ),
         News.REMINDER: gettext(

@@ -24,6 +24,8 @@ class Notice(StrEnum):
     STEP_REMOVED = "step removed"
     RECOVERY_USED = "recovery used"
     PASSWORD_CHANGED = "password changed"  # noqa: S105 not a password
+    PASSWORD_REPLACED = "password replaced"  # noqa: S105 not a password
+    TOKEN_MADE = "token made"  # noqa: S105 not a token
     ADDRESS_CHANGED = "address changed"
     LOCKED = "locked"
 
@@ -42,6 +44,10 @@ class Notices:
         account = session.get(Account, account_id)
         if account is not None:
             self._mail.queue(session, to or account.email, *self._words(account.name, notice))
+
+    def token_made(self, session: Session, account_id: int) -> None:
+        """Tell the owner that a program got access, in the caller's transaction."""
+        self.send(session, account_id, Notice.TOKEN_MADE)
 
     def letter(self, session: Session, to: str, subject: str, paragraphs: list[str]) -> None:
         """Queue a mail of several paragraphs in the caller's transaction."""
@@ -86,6 +92,21 @@ def _what(notice: Notice) -> tuple[str, str]:
         Notice.PASSWORD_CHANGED: (
             gettext("The password of your account was changed"),
             gettext("The password of your account was changed. All other sessions have ended."),
+        ),
+        Notice.PASSWORD_REPLACED: (
+            gettext("The password of your account was changed"),
+            gettext(
+                "Somebody replaced the forgotten password of your account. All other sessions have ended, and so have "
+                "all tokens of programs and your calendar address."
+            ),
+        ),
+        Notice.TOKEN_MADE: (
+            gettext("A program got access to your account"),
+            gettext(
+                "Somebody who was signed in to your account made a token for a program. With it, the program can use "
+                "your account without your password, until the token ends. You can revoke it on the page Tokens for "
+                "programs."
+            ),
         ),
         Notice.ADDRESS_CHANGED: (
             gettext("The e-mail address of your account was changed"),

@@ -1,7 +1,8 @@
 """Ways back into an account by mail: a link for a new password, and a link that confirms a new address.
 
 Invariant: a link works once, for 30 minutes, and the answer to a request never says whether the address has an account.
-A new password ends all sessions and all other links.
+A new password ends all sessions and all other links. One that replaces a forgotten password ends all tokens of programs
+and the calendar address, too: a thief may have made them.
 
 Source: OWASP Forgot Password Cheat Sheet; NIST SP 800-63B, 4.2.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
+from collections.abc import Callable
 
 from flask_babel import gettext
 from sqlalchemy.exc import IntegrityError
@@ -18,10 +20,12 @@ from sqlalchemy.orm import Session
 from webui.account_errors import LinkRefused
 from webui.errors import AccountExists
 from webui.store.accounts import AccountStore, SignedInUser, find_account, member_of
+from webui.store.calendar_feeds import end_feed
 from webui.store.database import Database
 from webui.store.emails import email_key, typed_email
 from webui.store.models import Account
 from webui.store.one_time import OneTime, OneTimeStore
+from webui.store.tokens import revoke_all
 from webui.usecases.notices import Notice, Notices
 
 LINK_S = 30 * 60
@@ -33,11 +37,20 @@ LINK_CHARS = 43
 class WaysBack:
     """Links in mails."""
 
-    def __init__(self, database: Database, accounts: AccountStore, links: OneTimeStore, notices: Notices) -> None:
+    def __init__(
+        self,
+        database: Database,
+        accounts: AccountStore,
+        links: OneTimeStore,
+        notices: Notices,
+        clock: Callable[[], int],
+    ) -> None:
+        """Store links in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._accounts = accounts
         self._links = links
         self._notices = notices
+        self._clock = clock
 
     def ask(self, email: str, path: str) -> None:
         """Mail a link for a new password if the address has an account; `path` has `{}` for the code."""
@@ -86,15 +99,22 @@ class WaysBack:
             account.password_hash = renewed
             account.session_version += 1
             account.reset_digest = account.reset_ends_at = None
-            self.changed(session, account.id)
+            self.replaced(session, account.id)
             return member_of(account)
 
         return self._database.write(work)
 
     def changed(self, session: Session, account_id: int) -> None:
-        """Do what every new password needs, in the caller's transaction: end open links, and tell the owner."""
+        """Do what a changed password needs, in the caller's transaction: end open links, and tell the owner."""
         self._links.forget(session, OneTime.RESET, account_id)
         self._notices.send(session, account_id, Notice.PASSWORD_CHANGED)
+
+    def replaced(self, session: Session, account_id: int) -> None:
+        """Do what a password that replaces a forgotten one needs: end links, tokens and the calendar address, too."""
+        self._links.forget(session, OneTime.RESET, account_id)
+        revoke_all(session, account_id, self._clock())
+        end_feed(session, account_id)
+        self._notices.send(session, account_id, Notice.PASSWORD_REPLACED)
 
     def ask_address(self, user: SignedInUser, email: str, path: str) -> None:
         """Mail a link to a new address of the account; the address changes when somebody opens it there.

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from fl.protocol.errors import SlotTaken
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.errors import NotFound
-from webui.store.accounts import NewAccount, PatientFacts
+from webui.store import waiting as waiting_store
+from webui.store.accounts import DoctorFacts, NewAccount, PatientFacts
 from webui.store.appointments import UNDO_S
 from webui.store.calendar_errors import AlreadyWaiting, DaysNotOffered, OfferGone
 from webui.store.calendar_tables import Part, TakenTime, WaitingWish
@@ -163,6 +164,40 @@ def test_a_wish_ends_with_its_last_day(any_town: Town) -> None:
     join(any_town, MAYA)
     turn(any_town, 2 * 86400)
     assert any_town.site.book.waiting.of_patient(any_town.members[MAYA].id) == []
+
+
+def test_an_offer_on_a_day_that_the_doctor_closes_ends(any_town: Town) -> None:
+    town, ines = any_town, any_town.members[INES].id
+    join(town, MAYA)
+    assert turn(town) == 1
+    [waiting] = town.site.book.waiting.of_patient(town.members[MAYA].id)
+    assert waiting.offer is not None
+    town.site.book.schedules.close_day(ines, day_of(town, waiting.offer.starts_at))
+    assert offer_of(town, MAYA) is None
+    with pytest.raises(OfferGone):
+        town.site.book.waiting.accept(town.members[MAYA].id, waiting.wish.id)
+
+
+def test_an_offer_outside_the_doctors_new_hours_cannot_be_accepted(any_town: Town) -> None:
+    town, ines = any_town, any_town.members[INES].id
+    join(town, MAYA)
+    turn(town)
+    [waiting] = town.site.book.waiting.of_patient(town.members[MAYA].id)
+    town.site.book.schedules.set_hours(ines, DoctorFacts("Haematology", "Room 1", 30, ()))
+    with pytest.raises(OfferGone):
+        town.site.book.waiting.accept(town.members[MAYA].id, waiting.wish.id)
+    assert town.site.appointments.of_patient(town.members[MAYA].id) == []
+
+
+def test_somebody_behind_many_who_cannot_come_gets_the_offer(any_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_store, "TURN_OFFERS", 1)
+    town = any_town
+    times = full_day(town)
+    join(town, MAYA, Part.AFTERNOON)
+    join(town, OMAR)
+    free_up(town, times[0])
+    assert turn(town, UNDO_S) == 1
+    assert (offer_of(town, MAYA), offer_of(town, OMAR)) == (None, times[0])
 
 
 def test_nobody_waits_twice_or_for_days_that_are_over(any_town: Town) -> None:
