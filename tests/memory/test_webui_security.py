@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from itsdangerous import TimestampSigner
 
+from tests.support.site_services import NOON
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, Visitor, cell, config_at, words
 from webui.app import create_app
 from webui.config import Limit, Limits
@@ -142,11 +143,13 @@ def test_a_cookie_carried_to_another_browser_is_dropped(town: Town) -> None:
     assert thief.get("/checks/").status_code == 302
 
 
-def test_an_idle_session_ends_and_a_used_one_does_not(tmp_path: Path) -> None:
-    town = Town(tmp_path, session_s=2)
+def test_an_idle_session_ends_and_a_used_one_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [NOON]
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now[0])  # what dates and judges the cookie
+    town = Town(tmp_path, session_s=60)
     used, idle = town.visitor(MAYA), town.visitor(OMAR)
     for _ in range(4):
-        time.sleep(0.9)
+        now[0] += 50
         assert used.get("/checks/").status_code == 200
     assert idle.get("/checks/").status_code == 302
 
