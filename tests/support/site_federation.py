@@ -198,6 +198,11 @@ def _finished(protection: Protection) -> tuple[Consortium, Path]:
     return consortium, folder / "vault"
 
 
+def forget_worlds() -> None:
+    """Let the next world be a new one: tests of one process share a ledger, and some put records on it."""
+    _finished.cache_clear()
+
+
 def masked_world(folder: Path) -> RealWorld:
     """Return what `real_world` does, of masked rounds."""
     return real_world(folder, Protection.MASKED)
