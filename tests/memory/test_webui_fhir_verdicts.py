@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.memory.test_webui_fhir import System, valid
-from tests.memory.test_webui_risks import own
-from tests.memory.test_webui_tasks import CHEST
-from tests.support.site_risks import RiskTown
+from tests.support.fhir import System, valid
+from tests.support.site_risks import PERSON, RiskTown, fields
 from tests.support.site_town import INES, MAYA, Town
+from tests.support.tasks_of_tests import CHEST
 
 KINDS = ("DiagnosticReport", "Observation", "Media")
 
@@ -62,7 +61,7 @@ def test_a_report_says_whether_a_doctor_has_reviewed_it(town: Town) -> None:
 def test_an_answer_about_a_table_is_no_report_of_a_picture(tmp_path: Path) -> None:
     town = RiskTown(tmp_path)
     check = town.add_check(MAYA)
-    risk = int(own(town)[1].location.rsplit("/", 1)[1])
+    risk = int(town.visitor(MAYA).post("/risks/diabetes/mine", **fields(PERSON)).location.rsplit("/", 1)[1])
     maya = System(town, MAYA)
     for kind in KINDS:
         assert [each["id"] for each in maya.entries(kind)] == [str(check)]

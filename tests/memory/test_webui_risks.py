@@ -18,26 +18,11 @@ from fl.protocol.names import Purpose
 from fl.training.tables.rows import parse_values
 from fl.training.tables.schema import Column, Kind
 from fl.training.tables.suggestions import load_suggestions
-from tests.support.site_risks import HEART, PIMA, RiskTown, fitted
+from tests.support.site_risks import HEART, PERSON, PIMA, RiskTown, fields, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
 from webui.config import Limit, Limits
 from webui.ports.consent import Choice
 from webui.presentation.risk_wording import risk_percent
-
-PERSON = {
-    "Pregnancies": "3",
-    "Glucose": "168",
-    "BloodPressure": "",
-    "SkinThickness": "",
-    "Insulin": "",
-    "BMI": "38,2",
-    "DiabetesPedigreeFunction": "0.6",
-    "Age": "50",
-}
-
-
-def fields(person: dict[str, str]) -> dict[str, str]:
-    return {f"column-{place}": person[column.name] for place, column in enumerate(PIMA.columns)}
 
 
 def expected(person: dict[str, str] = PERSON) -> float:

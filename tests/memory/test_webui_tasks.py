@@ -10,6 +10,7 @@ import pytest
 from fl.protocol.task import Domain, Task, TaskClass, TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
 from tests.support.site_town import MAYA, Town, cell
+from tests.support.tasks_of_tests import CHEST
 from webui.ports.federation import HeldOut
 from webui.presentation import wording as words
 
@@ -131,19 +132,6 @@ def test_an_alarm_is_on_the_home_page(town: Town) -> None:
 
 
 # --- Several labels, and many classes -------------------------------------------------------------------------------
-
-CHEST = Task(
-    "chest",
-    "Findings in a chest X-ray",
-    TaskKind.LABELS,
-    (
-        TaskClass("nodule", "nodule", disease=True),
-        TaskClass("effusion", "effusion", disease=True, threshold=0.1),
-        TaskClass("pacemaker", "pacemaker"),
-    ),
-    "a finding in the chest",
-    Domain.XRAY,
-)
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,19 @@ class RiskTown(Town):
     def services(self) -> Services:
         self.tables = FakeTables(self.federation, self._schemas)
         return replace(super().services(), tables=self.tables)
+
+
+PERSON = {
+    "Pregnancies": "3",
+    "Glucose": "168",
+    "BloodPressure": "",
+    "SkinThickness": "",
+    "Insulin": "",
+    "BMI": "38,2",
+    "DiabetesPedigreeFunction": "0.6",
+    "Age": "50",
+}
+
+
+def fields(person: dict[str, str]) -> dict[str, str]:
+    return {f"column-{place}": person[column.name] for place, column in enumerate(PIMA.columns)}
