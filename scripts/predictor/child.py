@@ -8,8 +8,6 @@ Source: client.py, which starts it.
 
 from __future__ import annotations
 
-import signal
-import socket
 import sys
 from typing import cast
 
@@ -18,17 +16,15 @@ import numpy as np
 
 from fl.protocol.strict_json import JsonValue
 from fl.training.evaluation.predict import Predictor
-from fl.training.model.device import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import vector_from_bytes
+from scripts.predictor.answering import answer_all
 from scripts.predictor.client import REFUSALS, fingerprint
-from scripts.predictor.messages import Message, receive, send
+from scripts.predictor.messages import Message
 from scripts.predictor.seen_answers import packed
 from scripts.wiring.training_options import network_options
 
 BODY_CAP = 2**32
-LONGEST_S = 300
-"""The process ends itself if one question takes longer."""
 COLOURS = 3
 
 
@@ -68,17 +64,7 @@ class Holder:
 @network_options
 def main() -> None:
     """Answer the site's questions until it ends."""
-    use_threads(1)
-    holder = Holder()
-    with socket.socket(fileno=sys.stdin.fileno()) as site:
-        while True:
-            try:
-                question = receive(site, BODY_CAP)
-                signal.alarm(LONGEST_S)
-                send(site, holder.answer(question))
-                signal.alarm(0)
-            except (EOFError, ConnectionError):
-                return
+    answer_all(Holder().answer, BODY_CAP)
 
 
 if __name__ == "__main__":

@@ -9,24 +9,19 @@ Source: tables.py, which starts it.
 from __future__ import annotations
 
 import hashlib
-import signal
-import socket
-import sys
 from typing import cast
 
 import numpy as np
 
 from fl.protocol.codec import Reader, write_document
 from fl.protocol.strict_json import JsonValue
-from fl.training.model.device import use_threads
 from fl.training.tables.saved import SavedModel
 from fl.training.tables.suggestions import Suggestions
-from scripts.predictor.messages import Message, receive, send
+from scripts.predictor.answering import answer_all
+from scripts.predictor.messages import Message
 from scripts.predictor.tables import TABLE_REFUSALS
 
 BODY_CAP = 2**28
-LONGEST_S = 300
-"""The process ends itself if one question takes longer."""
 
 
 class TableHolder:
@@ -69,17 +64,7 @@ class TableHolder:
 
 def main() -> None:
     """Answer the site's questions until it ends."""
-    use_threads(1)
-    holder = TableHolder()
-    with socket.socket(fileno=sys.stdin.fileno()) as site:
-        while True:
-            try:
-                question = receive(site, BODY_CAP)
-                signal.alarm(LONGEST_S)
-                send(site, holder.answer(question))
-                signal.alarm(0)
-            except (EOFError, ConnectionError):
-                return
+    answer_all(TableHolder().answer, BODY_CAP)
 
 
 if __name__ == "__main__":
