@@ -78,7 +78,9 @@ def new_mariadb() -> Iterator[str]:
     """Yield the URL of a MariaDB database that is empty again afterwards, or skip the test."""
     server = _server("mariadb")
     url = _EMPTIED.pop() if _EMPTIED else _made_mariadb(server)
+    before = _tables(url)
     yield url
+    assert _tables(url) == before, "the next test gets this database: put back the tables that this one changed"
     _empty(url)
     _EMPTIED.append(url)
 
@@ -104,12 +106,20 @@ def _made_mariadb(server: str) -> str:
     return _url(server, name)
 
 
+def _tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
 def _empty(url: str) -> None:
     """Delete all rows; new ids go on counting."""
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("SET foreign_key_checks = 0"))
-        for table in set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        for table in _tables(url) - {"alembic_version"}:
             connection.execute(text(f"DELETE FROM `{table}`"))  # noqa: S608 our own table
     engine.dispose()
 

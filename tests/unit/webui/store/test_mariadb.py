@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 
@@ -29,18 +30,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def test_two_writes_that_lock_each_other_out_are_both_done(url: str) -> None:
     databases, both = [Database(url), Database(url)], Barrier(2)
     databases[0].write(lambda session: session.add_all(Attempts(key=key, count=0, window_ends_at=9) for key in "ab"))
-    tries: list[str] = []
 
     def write(place: int) -> None:
-        order = "ab" if place == 0 else "ba"
+        order, tries = ("ab", "ba")[place], count(1)
 
         def work(session: Session) -> None:
-            tries.append(order)
+            first_try = next(tries) == 1
             for key in order:
                 row = session.get_one(Attempts, key, with_for_update=True)
                 row.count += 1
                 session.flush()
-                if len(tries) == 2 and key == order[0]:
+                if first_try and key == order[0]:
                     both.wait(timeout=60)
 
         databases[place].write(work)
