@@ -12,6 +12,7 @@ from flask_babel import gettext
 from fl.crypto.capsule import Readers
 from fl.protocol.errors import SlotTaken
 from webui.errors import SlotNotOffered
+from webui.http.error_words import sentence_of
 from webui.http.sessions import member, only
 from webui.presentation.appointment_forms import BookForm, Search, search_choices, soonest_first
 from webui.presentation.forms import PressForm
@@ -180,7 +181,7 @@ def _too_late(doctor_id: int, error: SlotTaken | SlotNotOffered, moved: Appointm
         doctor=book.doctor(doctor_id),
         near=sorted(near),
         moved=moved,
-        error=error,
+        sentence=sentence_of(error),
         check=_check(),
     )
     return page, 409

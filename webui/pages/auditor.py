@@ -9,6 +9,7 @@ from fl.audit.narrative import Results
 from fl.protocol.errors import TooLarge
 from webui.errors import NotFound
 from webui.http.error_pages import ALARM, status_of
+from webui.http.error_words import sentence_of
 from webui.http.sessions import member, only
 from webui.pages.check_image import digest_capped
 from webui.ports.federation import FileFinding, RoundView
@@ -84,7 +85,7 @@ def file() -> ResponseReturnValue:
             with site().doors.audits.enter():
                 finding = audits.look_up(digest_capped(form.file.data, site().config.file_cap))
         except TooLarge as error:
-            form.file.errors, status = [str(error)], status_of(error)
+            form.file.errors, status = [sentence_of(error)], status_of(error)
     elif form.is_submitted():
         status = 400
     elif "digest" in request.args:

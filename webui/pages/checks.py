@@ -10,6 +10,7 @@ from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError,
 from fl.training.pictures.decode import PictureReading
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
 from webui.pages.check_image import check_images
@@ -82,7 +83,7 @@ def new() -> ResponseReturnValue:
         except NoAnswer as error:
             refused, status = error, status_of(error)
         except MalformedError as error:
-            form.image.errors, status = [str(error)], status_of(error)
+            form.image.errors, status = [sentence_of(error)], status_of(error)
             asked = error if isinstance(error, ImageUnreadable) else None
         else:
             return redirect(url_for("checks.result", check_id=check_id))

@@ -10,6 +10,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from webui.errors import EmailMalformed
+from webui.http.error_words import sentence_of
 from webui.http.languages import LANGUAGES
 from webui.presentation.forms import CODE_TYPED, Form, new_password
 from webui.store.account_tables import PASSKEY_NAME_CHARS
@@ -76,7 +77,7 @@ class AddressForm(Form):
         try:
             email_key(field.data)
         except EmailMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
 
 class PasskeyNameForm(Form):

@@ -37,6 +37,7 @@ from fl.crypto.capsule import Readers
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
 from webui.errors import EmailMalformed, NameMalformed, PasswordMalformed, WishNeeded
+from webui.http.error_words import sentence_of
 from webui.http.once import FormToken
 from webui.ports.consent import RECORD_PURPOSES, Choice
 from webui.presentation.request_wording import PURPOSES
@@ -102,7 +103,7 @@ def _can_be_a_password(_form: Form, field: PasswordField) -> None:
     try:
         prepare(field.data)
     except PasswordMalformed as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(sentence_of(error)) from error
 
 
 class PressForm(Form):
@@ -130,14 +131,14 @@ class SignUpForm(Form):
         try:
             person_name(field.data)
         except NameMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
     def validate_email(self, field: EmailField) -> None:
         """Refuse a text that cannot be an address."""
         try:
             email_key(field.data)
         except EmailMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
     def validate_date_of_birth(self, field: DateField) -> None:
         """Refuse a day in the future, or too long ago; today is the day in the hospital's zone."""

@@ -16,6 +16,7 @@ from flask_babel import gettext, ngettext
 
 from fl.protocol.task import Task
 from fl.roles.serving.routing import Why
+from webui.http.error_words import translated, why_no_answer
 from webui.ports.federation import Route
 from webui.presentation.wording import Saying, thing_of, verdict
 from webui.usecases.record_format import Check
@@ -70,9 +71,14 @@ def tone_of(task: Task, picture: Pictured) -> str:
 
 def said_of(task: Task, picture: Pictured) -> Saying:
     """Return what the model says about one picture of a sample."""
-    if picture.refused is not None:
+    no = picture.refused
+    if no is not None:
         title = gettext("This shows no cell that the model knows")
-        return Saying(NONE, title, f"{picture.refused.verdict}: {picture.refused.why}.")
+        return Saying(
+            NONE,
+            title,
+            gettext("%(verdict)s: %(why)s.", verdict=translated(no.verdict), why=why_no_answer(no.reason, no.why)),
+        )
     return verdict(task, picture.label, picture.probability, picture.kept, picture.shares)
 
 
