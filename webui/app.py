@@ -41,6 +41,7 @@ from webui.presentation import (
     log_wording,
     menus,
     model_wording,
+    numbers_and_dates,
     receipt_wording,
     request_wording,
     result_wording,
@@ -48,6 +49,7 @@ from webui.presentation import (
     risk_wording,
     schema_words,
     token_forms,
+    verdict_wording,
     wording,
 )
 from webui.site import EXTENSION, build_site
@@ -68,6 +70,8 @@ WORDINGS = (
     schema_words,
     hospital_wording,
     review_wording,
+    numbers_and_dates,
+    verdict_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

@@ -13,7 +13,7 @@ from webui.http.error_pages import status_of
 from webui.http.error_words import sentence_of
 from webui.http.second_step import enter
 from webui.http.sessions import begin_session, end_session, member, only, safe_next, start_page, visitor
-from webui.presentation.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
+from webui.presentation.sign_up_forms import PasswordForm, ResetForm, SignInForm, SignUpForm
 from webui.site import Site, site
 from webui.store.access_log import LogEvent
 from webui.store.accounts import NewAccount, PatientFacts, SignedInUser
@@ -42,7 +42,7 @@ def sign_up() -> ResponseReturnValue:
         except PasswordWeak as error:
             form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
-            flash("Welcome. Your account is ready.", "good")
+            flash(gettext("Welcome. Your account is ready."), "good")
             return redirect(url_for("checks.new"))
     elif form.is_submitted():
         status = 400
@@ -89,11 +89,11 @@ def password() -> ResponseReturnValue:
                 )
             begin_session(changed, Steps(member().steps))
         except SignInRefused as error:
-            form.old.errors, status = ["This is not your current password. Try again."], status_of(error)
+            form.old.errors, status = [gettext("This is not your current password. Try again.")], status_of(error)
         except PasswordWeak as error:
             form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
-            flash("Your password has been changed. Your other devices are signed out.", "good")
+            flash(gettext("Your password has been changed. Your other devices are signed out."), "good")
             return redirect(url_for("accounts.password"))
     elif form.is_submitted():
         status = 400

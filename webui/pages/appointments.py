@@ -16,8 +16,8 @@ from webui.http.error_words import sentence_of
 from webui.http.sessions import member, only
 from webui.presentation.appointment_forms import BookForm, Search, search_choices, soonest_first
 from webui.presentation.forms import PressForm
+from webui.presentation.numbers_and_dates import on_day, when
 from webui.presentation.week_view import week_view
-from webui.presentation.wording import on_day, when
 from webui.site import site
 from webui.store.appointments import undoable
 from webui.store.models import Appointment, BookingState, SiteRole

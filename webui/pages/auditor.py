@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.audit.narrative import Results
 from fl.protocol.errors import TooLarge
@@ -67,9 +68,9 @@ def replay(number: int) -> ResponseReturnValue:
     for finding in findings:
         current_app.logger.critical(ALARM, finding.name, finding.sentence)
     if findings:
-        flash(f"This site has checked round {number} and found a problem.", "bad")
+        flash(gettext("This site has checked round %(number)s and found a problem.", number=number), "bad")
     else:
-        flash(f"This site has checked round {number} and found no problem.", "good")
+        flash(gettext("This site has checked round %(number)s and found no problem.", number=number), "good")
     return redirect(url_for("auditor.one_round", number=number))
 
 

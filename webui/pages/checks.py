@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError, NoAnswer
@@ -75,7 +76,7 @@ def new() -> ResponseReturnValue:
     form, status, model, asked, refused = ImageForm(), 200, _model(), None, None
     form.offer(_hospitals())
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
-        form.drawn.errors, status = ["Please tick this box first."], 400
+        form.drawn.errors, status = [gettext("Please tick this box first.")], 400
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
@@ -125,7 +126,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(check_id, form), 400
     site().patient_records.add_note(member(), check_id, form.text.data)
-    flash("Your note is encrypted and saved with this check.", "good")
+    flash(gettext("Your note is encrypted and saved with this check."), "good")
     return redirect(url_for("checks.result", check_id=check_id))
 
 
@@ -157,9 +158,14 @@ def erase(check_id: int) -> ResponseReturnValue:
     """Ask for confirmation, then erase a check and its notes for good."""
     row = site().record_store.visible(member(), check_id)
     if PressForm().validate_on_submit():
-        whole = site().record_store.erase(row.id, member().id)
-        rest = "" if whole else " The last copies in the database's log will be deleted within minutes."
-        flash(f"This check and all its notes are erased.{rest}", "plain")
+        if site().record_store.erase(row.id, member().id):
+            text = gettext("This check and all its notes are erased.")
+        else:
+            text = gettext(
+                "This check and all its notes are erased. The last copies in the database's log will be deleted within "
+                "minutes."
+            )
+        flash(text, "plain")
         return redirect(url_for("checks.result", check_id=check_id))
     if row.erased_at is not None:
         return redirect(url_for("checks.result", check_id=check_id))

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
-from webui.presentation.wording import on_day
+from webui.presentation.numbers_and_dates import on_day
 from webui.site import Site, site
 from webui.store.models import SiteRole
 from webui.store.openings import How
