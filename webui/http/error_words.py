@@ -2,7 +2,7 @@
 
 Invariant: in English a sentence is exactly `str(error)`, and so it is for programs and in logs.
 
-Source: fl/protocol/errors/families.py (fields in sentences); scripts/error_texts.py (which sentences are translated).
+Source: fl/protocol/errors/families.py (fields in sentences); scripts.site_texts.py (which sentences are translated).
 """
 
 from __future__ import annotations

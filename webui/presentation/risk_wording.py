@@ -15,6 +15,7 @@ from flask_babel import gettext, lazy_gettext
 
 from fl.training.tables.answer import Factor, Risk
 from fl.training.tables.schema import Column, Kind
+from webui.http.error_words import translated
 from webui.presentation.numbers_and_dates import decimal, per_cent, short
 from webui.presentation.schema_words import label_of, word_of
 from webui.presentation.wording import Saying
@@ -62,7 +63,7 @@ class Bar:
 def risk_saying(record: RiskRecord) -> Saying:
     """Return the risk in words: the verdict, and of how many of a hundred people it is true."""
     answer = record.answer
-    about = record.schema.reported
+    about = translated(record.schema.reported)
     words = {"about": about[:1].upper() + about[1:], "words": _in_words(answer)}
     tone = "bad" if answer.probability >= LIKELY else "good" if answer.high < UNLIKELY else "wait"
     return Saying(tone, _("%(about)s: %(words)s", **words), people_line(record))
@@ -76,7 +77,7 @@ def people_line(record: RiskRecord) -> str:
     return _(
         "About %(count)s of 100 people like you had %(about)s. By this calculation it is between %(low)s and %(high)s.",
         count=count,
-        about=record.schema.reported,
+        about=translated(record.schema.reported),
         low=low,
         high=high,
     )

@@ -1,4 +1,4 @@
-"""Finds the sentences of errors for the catalogues of the site's languages (`make translations`).
+"""Finds the texts of errors, tasks and tables for the catalogues of the site's languages (`make translations`).
 
 Invariant: it reads source text and imports nothing of it. A text that it cannot find stays English on a page.
 
@@ -8,6 +8,7 @@ Source: Babel documentation, "Writing Extraction Methods"; webui/http/error_word
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO, cast
@@ -56,8 +57,38 @@ def reasons(
     tree = ast.parse(file.read())
     yield from _reasons(tree)
     for node in tree.body:
-        if isinstance(node, ast.Assign) and _text(node.value) is not None:
+        if isinstance(node, ast.Assign) and "{" not in (_text(node.value) or "{"):
             yield _message(node.value)
+
+
+def tasks(
+    file: BinaryIO,
+    _keywords: Mapping[str, Any],
+    _tags: Sequence[str],
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Iterator[Message]:
+    """Yield the names of tasks and classes, and what the tasks report."""
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            named = [each.value for each in node.keywords if each.arg in {"name", "reported"}]
+            named += node.args[1:2] if node.func.id == "TaskClass" else []
+            yield from (_message(each) for each in named if _text(each))
+
+
+def schemas(
+    file: BinaryIO,
+    _keywords: Mapping[str, Any],
+    _tags: Sequence[str],
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Iterator[Message]:
+    """Yield what a table reports, about whom, and what its columns are called."""
+    schema = json.load(file)
+    texts = [
+        schema.get("reported"),
+        schema.get("population"),
+        *(each.get("text") for each in schema.get("columns", ())),
+    ]
+    yield from ((1, None, text, []) for text in texts if text)
 
 
 def _sentences(tree: ast.Module, bases: set[str] | None) -> Iterator[Message]:
