@@ -21,15 +21,21 @@ from webui.store.preferences import Preferences
 
 LANGUAGES = ("en",)
 """The first is used if the browser asks for none of them."""
+OWN_NAMES = {"en": "English", "de": "Deutsch", "nl": "Nederlands", "fr": "Français", "es": "Español", "pt": "Português"}
+"""Each language in its own words."""
 NOTHING = Preferences()
 COOKIE = "language"
 """What a person who is not signed in chose."""
+HOSPITAL_CLOCK = {"schedule"}
+"""Pages in the hospital's zone: a doctor types working hours by the clock in the room."""
 
 
 def init_languages(app: Flask) -> None:
     """Let templates and code translate their texts with `_` (gettext)."""
     Babel(app, default_locale=LANGUAGES[0], locale_selector=language)
     app.jinja_env.globals["language"] = lambda: str(get_locale() or LANGUAGES[0])
+    app.jinja_env.globals["page_zone"] = lambda: zone().key
+    app.jinja_env.globals["other_languages"] = other_languages
 
 
 def language() -> str:
@@ -42,6 +48,12 @@ def language() -> str:
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 
+def other_languages() -> list[tuple[str, str]]:
+    """Return the tags of the other languages, and their names in themselves: for the foot of a page."""
+    now = str(get_locale() or LANGUAGES[0])
+    return [(tag, OWN_NAMES.get(tag, tag)) for tag in LANGUAGES if tag != now]
+
+
 def dates() -> str:
     """Return the form of dates on the page, of store/preferences.py; empty is that of the language."""
     return chosen().dates
@@ -49,7 +61,13 @@ def dates() -> str:
 
 def zone() -> ZoneInfo:
     """Return the time zone of the page: the person's, or else the hospital's."""
-    return zone_of(chosen(), site().config.tz)
+    hospital = site().config.tz
+    return hospital if request.blueprint in HOSPITAL_CLOCK else zone_of(chosen(), hospital)
+
+
+def is_foreign(other: ZoneInfo) -> bool:
+    """Return whether a page shows times in another zone than the hospital's, so it must say which."""
+    return has_request_context() and other.key != site().config.tz.key
 
 
 def zone_of(preferences: Preferences, hospital: ZoneInfo) -> ZoneInfo:

@@ -13,6 +13,7 @@ from webui.errors import NotFound
 from webui.http.error_pages import status_of
 from webui.http.error_words import sentence_of
 from webui.http.headers import page_number
+from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
@@ -45,7 +46,7 @@ def history() -> ResponseReturnValue:
         ), 400
     tone = form.answer.data
     rows_at_once = SCANNED_ROWS if tone else PAGE_ROWS
-    rows = running.record_store.between(member().id, *form.span(running.config.tz), page, rows_at_once)
+    rows = running.record_store.between(member().id, *form.span(zone()), page, rows_at_once)
     older = page + 1 if len(rows) == rows_at_once else None
     checks = running.patient_records.show_all(member(), rows)
     if tone:

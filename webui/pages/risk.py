@@ -12,6 +12,7 @@ from fl.training.tables.schema import Schema
 from webui.errors import NotFound
 from webui.http.error_pages import ALARM, ErrorPage, page_of, status_of
 from webui.http.error_words import sentence_of
+from webui.http.languages import zone
 from webui.http.sessions import member, only, visitor
 from webui.pages.check_image import read_capped
 from webui.ports.tables import TableModel
@@ -46,7 +47,7 @@ def _later(record: RiskRecord) -> Saying | None:
     tables = site().services.tables
     if record.model.verification.whole or record.table not in tables.keys():  # noqa: SIM118
         return None
-    return looked_again(tables.again(record.table, record.model), site().config.tz)
+    return looked_again(tables.again(record.table, record.model), zone())
 
 
 @blueprint.get("/")

@@ -11,7 +11,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from webui.errors import EmailMalformed
 from webui.http.error_words import sentence_of
-from webui.http.languages import LANGUAGES
+from webui.http.languages import LANGUAGES, OWN_NAMES
 from webui.presentation.forms import CODE_TYPED, Form, new_password
 from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
@@ -19,8 +19,6 @@ from webui.store.emails import email_key
 from webui.store.passwords import MAX_TYPED
 from webui.store.preferences import DATES, Preferences
 
-OWN_NAMES = {"en": "English", "de": "Deutsch", "nl": "Nederlands", "fr": "Français", "es": "Español", "pt": "Português"}
-"""Each language in its own words."""
 AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 

@@ -15,7 +15,7 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import get_decimal_symbol, get_group_symbol
 from flask_babel import get_locale
 
-from webui.http.languages import dates
+from webui.http.languages import dates, is_foreign
 from webui.presentation.texts import gettext
 
 LATEST = 253_402_214_400
@@ -57,7 +57,7 @@ def percent(share: float) -> str:
 def when(seconds: int, zone: ZoneInfo) -> str:
     """Return a moment with date, time and zone: `27 Nov 2026, 12:00 CET`."""
     moment = _moment(seconds, zone)
-    return f"{_date(moment, 'yMMMd')}, {moment:%H:%M} {moment.tzname()}"
+    return f"{_date(moment, 'yMMMd')}, {moment:%H:%M} {_zone_name(moment)}"
 
 
 def on_day(seconds: int, zone: ZoneInfo) -> str:
@@ -66,8 +66,9 @@ def on_day(seconds: int, zone: ZoneInfo) -> str:
 
 
 def at_time(seconds: int, zone: ZoneInfo) -> str:
-    """Return the time of day of a moment: `12:00`."""
-    return f"{_moment(seconds, zone):%H:%M}"
+    """Return the time of day of a moment: `12:00`, or `06:00 EST` where the page is not in the hospital's zone."""
+    moment = _moment(seconds, zone)
+    return f"{moment:%H:%M} {_zone_name(moment)}" if is_foreign(zone) else f"{moment:%H:%M}"
 
 
 def iso(seconds: int, zone: ZoneInfo) -> str:
@@ -105,6 +106,12 @@ def _in(day: date, skeleton: str) -> str:
         return format_date(day, ENGLISH[skeleton], locale=locale)
     moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 only its day is shown
     return format_skeleton(skeleton, moment, locale=locale)
+
+
+def _zone_name(moment: datetime) -> str:
+    """Return `CET`, or `UTC+03` for a zone without a name of its own."""
+    name = moment.tzname() or ""
+    return f"UTC{name}" if name[:1] in {"+", "-"} else name
 
 
 def _moment(seconds: int, zone: ZoneInfo) -> datetime:
