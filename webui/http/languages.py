@@ -8,7 +8,7 @@ Source: RFC 9110, 12.5.4 (Accept-Language); gettext, by Flask-Babel.
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale
@@ -38,20 +38,25 @@ def init_languages(app: Flask) -> None:
     app.jinja_env.globals["other_languages"] = other_languages
 
 
+def spoken() -> tuple[str, ...]:
+    """Return the tags of the languages that this site speaks."""
+    return LANGUAGES
+
+
 def language() -> str:
     """Return the language of the page that is being made."""
     if not has_request_context() or is_machine(request.path):
         return LANGUAGES[0]
     for tag in (chosen().language, request.cookies.get(COOKIE, "")):
-        if tag in LANGUAGES:
+        if tag in spoken():
             return tag
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    return request.accept_languages.best_match(spoken()) or LANGUAGES[0]
 
 
 def other_languages() -> list[tuple[str, str]]:
     """Return the tags of the other languages, and their names in themselves: for the foot of a page."""
     now = str(get_locale() or LANGUAGES[0])
-    return [(tag, OWN_NAMES.get(tag, tag)) for tag in LANGUAGES if tag != now]
+    return [(tag, OWN_NAMES.get(tag, tag)) for tag in spoken() if tag != now]
 
 
 def dates() -> str:
@@ -62,20 +67,12 @@ def dates() -> str:
 def zone() -> ZoneInfo:
     """Return the time zone of the page: the person's, or else the hospital's."""
     hospital = site().config.tz
-    return hospital if request.blueprint in HOSPITAL_CLOCK else zone_of(chosen(), hospital)
+    return hospital if request.blueprint in HOSPITAL_CLOCK else chosen().zone_or(hospital)
 
 
 def is_foreign(other: ZoneInfo) -> bool:
     """Return whether a page shows times in another zone than the hospital's, so it must say which."""
     return has_request_context() and other.key != site().config.tz.key
-
-
-def zone_of(preferences: Preferences, hospital: ZoneInfo) -> ZoneInfo:
-    """Return the zone that a person chose, if this machine knows it."""
-    try:
-        return ZoneInfo(preferences.zone) if preferences.zone else hospital
-    except (ZoneInfoNotFoundError, ValueError):
-        return hospital
 
 
 def chosen() -> Preferences:

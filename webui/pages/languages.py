@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webui.errors import NotFound
-from webui.http.languages import COOKIE, LANGUAGES
+from webui.http.languages import COOKIE, spoken
 from webui.http.sessions import safe_next
 from webui.site import site
 
@@ -20,7 +20,7 @@ KEPT = timedelta(days=365)
 def choose() -> ResponseReturnValue:
     """Remember a language in this browser, and go back; the cookie names the language and nothing else."""
     wanted = request.args.get("to", "")
-    if wanted not in LANGUAGES:
+    if wanted not in spoken():
         raise NotFound
     answer = redirect(safe_next(request.args.get("next")) or url_for("home.index"))
     secure = site().config.secure_cookies

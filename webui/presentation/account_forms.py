@@ -11,7 +11,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from webui.errors import EmailMalformed
 from webui.http.error_words import sentence_of
-from webui.http.languages import LANGUAGES, OWN_NAMES
+from webui.http.languages import OWN_NAMES, spoken
 from webui.presentation.forms import CODE_TYPED, Form, new_password
 from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
@@ -106,7 +106,7 @@ class PreferenceForm(Form):
         super().__init__(data={"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates})
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
-            *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in LANGUAGES),
+            *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),
         ]
         zones = sorted(zone for zone in available_timezones() if zone.partition("/")[0] in AREAS)
         self.zone.choices = [

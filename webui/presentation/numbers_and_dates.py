@@ -11,19 +11,15 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
 from babel.numbers import get_decimal_symbol, get_group_symbol
 from flask_babel import get_locale
 
 from webui.http.languages import dates, is_foreign
 from webui.presentation.texts import gettext
+from webui.usecases.dates import day_words
 
 LATEST = 253_402_214_400
 """A day before the year 10000, where calendars end; a request may name any deadline."""
-CHOSEN = {"day-month": "d MMM y", "month-day": "MMM d, y", "year-month-day": "y-MM-dd"}
-"""The forms of a date that a person may choose (store/preferences.py), as patterns of CLDR."""
-ENGLISH = {"yMMMd": "d MMM y", "yMMMMd": "d MMMM y", "yMMMMEEEEd": "EEEE, d MMMM y", "MMMEd": "EEE d MMM"}
-"""The site's English has the day before the month."""
 
 
 def whole(number: int) -> str:
@@ -83,7 +79,7 @@ def birthday(day: date) -> str:
 
 def short_day(day: date) -> str:
     """Return `Mon 30 Nov`."""
-    return _in(day, "MMMEd")
+    return day_words(day, "MMMEd", _locale())
 
 
 def long_day(day: date) -> str:
@@ -92,20 +88,7 @@ def long_day(day: date) -> str:
 
 
 def _date(day: date, skeleton: str) -> str:
-    """Return a day in the form that the person chose; a weekday stays before it."""
-    chosen = CHOSEN.get(dates())
-    if chosen is None:
-        return _in(day, skeleton)
-    weekday = f"{format_date(day, 'EEEE', locale=_locale())}, " if "EEEE" in skeleton else ""
-    return weekday + format_date(day, chosen, locale=_locale())
-
-
-def _in(day: date, skeleton: str) -> str:
-    locale = _locale()
-    if locale.language == "en":
-        return format_date(day, ENGLISH[skeleton], locale=locale)
-    moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 only its day is shown
-    return format_skeleton(skeleton, moment, locale=locale)
+    return day_words(day, skeleton, _locale(), dates())
 
 
 def _zone_name(moment: datetime) -> str:
