@@ -141,6 +141,8 @@ def _said_in(node: nodes.Node, found: list[str]) -> None:
     if isinstance(node, nodes.Expr):
         text = _value(node, found)
         found += [_plain(text)] if _phrase(text) else []
+    elif isinstance(node, nodes.Pair):
+        _said_in(node.value, found)  # a key is never shown
     else:
         for child in node.iter_child_nodes():
             _said_in(child, found)
