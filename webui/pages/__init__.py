@@ -20,6 +20,7 @@ from webui.pages import (
     health,
     home,
     hospital,
+    languages,
     ledger,
     local_training,
     metrics,
@@ -78,6 +79,7 @@ PAGES = (
     hospital.blueprint,
     own_tools.blueprint,
     local_training.blueprint,
+    languages.blueprint,
     api,
     fhir,
 )

@@ -8,6 +8,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from webui.errors import EmailMalformed, NameMalformed
+from webui.http.error_words import sentence_of
 from webui.presentation.forms import Form
 from webui.store.accounts import Hours
 from webui.store.base import EMAIL_CHARS, NAME_CHARS
@@ -36,14 +37,14 @@ class StaffForm(Form):
         try:
             person_name(field.data)
         except NameMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
     def validate_email(self, field: EmailField) -> None:
         """Refuse a text that cannot be an address."""
         try:
             email_key(field.data)
         except EmailMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
     def validate_closes(self, field: TimeField) -> None:
         """Refuse hours that end before they begin."""

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
+from webui.presentation.numbers_and_dates import decimal, per_cent, whole
 from webui.presentation.record_wording import TITLES
 from webui.usecases.tables import Column, Query, Value
 
@@ -149,11 +150,11 @@ def cell_text(column: Column, value: Value) -> str:
     if column.name == "record":
         return str(TITLES.get(str(value), value))
     if column.name in SHARES and isinstance(value, float):
-        return f"{value * 100:.1f} %"
+        return per_cent(value, 1)
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return decimal(value, 3)
     if isinstance(value, int):
-        return f"{value:,}"
+        return whole(value)
     return value
 
 
@@ -176,7 +177,7 @@ def changed(arguments: Mapping[str, str], **changes: object) -> str:
 
 def counted(count: int, page: int, pages: int) -> str:
     """Return how many rows there are."""
-    shown = f"{count:,}"
+    shown = whole(count)
     if count == 0:
         return str(gettext("Nothing fits these filters."))
     if pages == 1:
