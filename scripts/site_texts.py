@@ -84,8 +84,7 @@ def schemas(
     """Yield what a table reports, about whom, and what its columns are called."""
     schema = json.load(file)
     texts = [
-        schema.get("reported"),
-        schema.get("population"),
+        *(schema.get(name) for name in ("reported", "population", "warning")),
         *(each.get("text") for each in schema.get("columns", ())),
     ]
     yield from ((1, None, text, []) for text in texts if text)

@@ -87,13 +87,13 @@ def step_after_risk(record: RiskRecord, *, booked: bool) -> Saying:
     """Return what a patient should do next if the last answer was a risk."""
     saying, step = risk_saying(record), record.answer.next_step
     if saying.tone == "good":
-        return Saying("good", _("Nothing because of your last risk"), record.answer.warning)
+        return Saying("good", _("Nothing because of your last risk"), translated(record.answer.warning))
     if booked:
         return Saying(
             "good", _("Show your last risk at your appointment"), _("The doctor whom you booked can open it.")
         )
     title = _("Show your last risk to a doctor: %(answer)s", answer=saying.title)
-    return Saying("bad", title, step.text if step is not None else record.answer.warning)
+    return Saying("bad", title, step.text if step is not None else translated(record.answer.warning))
 
 
 def _in_words(answer: Risk) -> str:
