@@ -14,9 +14,11 @@ from tests.support.languages import speak_german
 from tests.support.site_town import INES, MAYA, OMAR, PASSWORD, Town
 from webui.errors import NotFound, SiteBusy, TableFileUnusable, TooManyAttempts
 from webui.http.error_words import sentence_of
+from webui.http.languages import outside_pages
 from webui.maintenance import upkeep_of
 from webui.presentation.numbers_and_dates import decimal, per_cent, percent, short, whole
 from webui.presentation.verdict_wording import class_name, reported_of
+from webui.store.booking_rules import News
 from webui.store.mail_tables import MailRow
 from webui.store.preferences import Preferences
 
@@ -38,6 +40,7 @@ TEXTS: dict[str | tuple[str, str], str | tuple[str, str]] = {
     "Page not found": "Seite nicht gefunden",
     "leukemia": "Leukämie",
     "leukemic blast": "leukämischer Blast",
+    "Appointment: %(doctor)s": "Termin: %(doctor)s",
     "Your appointment on %(moment)s": "Ihr Termin am %(moment)s",
     "Reminder: your appointment on %(moment)s": "Erinnerung: Ihr Termin am %(moment)s",
     "Cancelled by the doctor: your appointment on %(moment)s": "Vom Arzt abgesagt: Ihr Termin am %(moment)s",
@@ -220,6 +223,27 @@ def test_a_doctors_calendar_keeps_the_clock_of_the_room(town: Town) -> None:
     chooses(town, INES, zone=NEW_YORK)
     page = town.visitor(INES).text("/doctor/calendar?day=2026-11-24")
     assert "EST" not in page
+
+
+def test_a_command_writes_a_mail_for_its_reader_too(town: Town) -> None:
+    chooses(town, MAYA, language="de", zone=NEW_YORK)
+    town.book()
+    booking = town.site.appointments.of_patient(town.members[MAYA].id)[0]
+    with outside_pages():
+        town.site.database.write(lambda session: town.site.book.news.tell(session, booking, News.HOSPITAL_CANCELLED))
+    assert mails_to(town, MAYA)[-1].endswith(f"Montag, 23. November 2026, 07:30 ({NEW_YORK})")
+
+
+def test_a_calendar_address_gives_the_owners_language(town: Town) -> None:
+    town.book()
+    chooses(town, MAYA, language="de")
+    token = town.site.book.feeds.renew(town.members[MAYA].id)
+    answer = town.app.test_client().get(f"/calendar/feed/{token}.ics")
+    assert "Termin: Dr" in answer.text
+
+
+def test_the_privacy_page_names_the_cookie_of_the_language(town: Town) -> None:
+    assert "a second cookie keeps this choice" in town.app.test_client().get("/privacy").text
 
 
 def test_a_zone_that_this_machine_does_not_know_is_the_hospitals(town: Town) -> None:

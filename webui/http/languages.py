@@ -8,6 +8,9 @@ Source: RFC 9110, 12.5.4 (Accept-Language); gettext, by Flask-Babel.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, has_request_context, request
@@ -36,6 +39,16 @@ def init_languages(app: Flask) -> None:
     app.jinja_env.globals["language"] = lambda: str(get_locale() or LANGUAGES[0])
     app.jinja_env.globals["page_zone"] = lambda: zone().key
     app.jinja_env.globals["other_languages"] = other_languages
+    app.jinja_env.globals["spoken"] = spoken
+
+
+@contextmanager
+def outside_pages() -> Iterator[None]:
+    """Let a command write mails in the languages of their readers, without a running site."""
+    app = Flask("webui", root_path=str(Path(__file__).resolve().parents[1]))
+    Babel(app, default_locale=LANGUAGES[0], locale_selector=language)
+    with app.app_context():
+        yield
 
 
 def spoken() -> tuple[str, ...]:
