@@ -75,6 +75,22 @@ def tasks(
             yield from (_message(each) for each in named if _text(each))
 
 
+def titles(
+    file: BinaryIO,
+    _keywords: Mapping[str, Any],
+    _tags: Sequence[str],
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Iterator[Message]:
+    """Yield the values of the dictionary `TITLES`."""
+    for node in ast.parse(file.read()).body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Dict)
+            and ast.unparse(node.targets[0]) == "TITLES"
+        ):
+            yield from (_message(each) for each in node.value.values if _text(each))
+
+
 def schemas(
     file: BinaryIO,
     _keywords: Mapping[str, Any],

@@ -62,6 +62,7 @@ OPEN = frozenset(
         "metrics.show",
         "calendar.feed",
         "home.model",
+        "languages.choose",
         "receipts.compare",
         "about.help_page",
         "about.privacy",

@@ -13,6 +13,7 @@ from webui.errors import EmailMalformed
 from webui.http.error_words import sentence_of
 from webui.http.languages import OWN_NAMES, spoken
 from webui.presentation.forms import CODE_TYPED, Form, new_password
+from webui.presentation.numbers_and_dates import an_example
 from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
 from webui.store.emails import email_key
@@ -113,7 +114,7 @@ class PreferenceForm(Form):
             SelectChoice("", gettext("The hospital's: %(zone)s", zone=hospital_zone)),
             *(SelectChoice(zone, zone.replace("_", " ")) for zone in zones),
         ]
-        words = (gettext("As the language does"), "27 Nov 2026", "Nov 27, 2026", "2026-11-27")
+        words = [gettext("As the language does"), *(an_example(form) for form in DATES[1:])]
         self.dates.choices = [SelectChoice(value, text) for value, text in zip(DATES, words, strict=True)]
 
     @property
