@@ -23,7 +23,7 @@ from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.http.access_log import init_access_log
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
-from webui.http.error_words import translated
+from webui.http.error_words import sentence_of, translated
 from webui.http.headers import init_security
 from webui.http.languages import init_languages, zone
 from webui.http.machines import PageSessions
@@ -145,7 +145,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
     app.jinja_env.globals |= {"menu_count": menu_count}
     app.jinja_env.globals |= {"finding_title": audit_wording.finding_title, "without_names": without_names}
-    app.jinja_env.filters["translated"] = translated
+    app.jinja_env.filters |= {"translated": translated, "sentence": sentence_of}
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})
 

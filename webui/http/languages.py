@@ -22,7 +22,7 @@ from webui.http.sessions import visitor
 from webui.site import site
 from webui.store.preferences import Preferences
 
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "de")
 """The first is used if the browser asks for none of them."""
 OWN_NAMES = {"en": "English", "de": "Deutsch", "nl": "Nederlands", "fr": "Français", "es": "Español", "pt": "Português"}
 """Each language in its own words."""

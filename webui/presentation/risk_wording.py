@@ -32,8 +32,8 @@ WIDE = 0.5
 BAR = 48.0
 """The longest bar, in hundredths of the picture's width to each side of the middle."""
 DOUBTS = (
-    lazy_gettext("95 % interval of the calculation"),
-    lazy_gettext("95 % interval of its last layer alone (the whole calculation is less certain)"),
+    lazy_gettext("Interval of the calculation (95 %)"),
+    lazy_gettext("Interval of its last layer alone (95 %; the whole calculation is less certain)"),
 )
 """The sentences of fl/training/tables/risk.py, so that they are translated."""
 
