@@ -87,3 +87,11 @@ def log_page(entry: AccessEntry) -> str:
         "staff.remove_steps": gettext("Second steps removed by the staff"),
     }
     return str(words.get(entry.what, entry.what))
+
+
+def browser_words(stored: str) -> str:
+    """Return the browser of a session, which is stored such as `Firefox on Windows` (http/places.py)."""
+    browser, _, system = stored.partition(" on ")
+    if browser and system:
+        return str(gettext("%(browser)s on %(system)s", browser=browser, system=system))
+    return stored or str(gettext("Unknown browser"))
