@@ -38,6 +38,7 @@ from webui.pages import BY_TOKEN, PAGES
 from webui.ports.federation import Services
 from webui.presentation import (
     calendar_wording,
+    code_words,
     doctor_wording,
     hospital_wording,
     log_wording,
@@ -65,6 +66,7 @@ WORDINGS = (
     result_wording,
     receipt_wording,
     calendar_wording,
+    code_words,
     log_wording,
     token_forms,
     doctor_wording,
