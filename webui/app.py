@@ -38,6 +38,7 @@ from webui.presentation import (
     calendar_wording,
     doctor_wording,
     hospital_wording,
+    key_wording,
     log_wording,
     menus,
     model_wording,
@@ -68,6 +69,7 @@ WORDINGS = (
     schema_words,
     hospital_wording,
     review_wording,
+    key_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

@@ -58,6 +58,7 @@ from webui.usecases.anchoring import Anchoring
 from webui.usecases.appointment_mail import AppointmentMail, Letterhead
 from webui.usecases.failed_sign_ins import FailedSignIns
 from webui.usecases.full_audits import FullAudits
+from webui.usecases.key_orders import HospitalKeys
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.mail import Mail
@@ -147,6 +148,7 @@ class Site:
     health: Health
     staff: StaffStore
     own_tools: OwnTools
+    hospital_keys: HospitalKeys
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
         """Return a line for the access log; `address` is the network address that asked."""
@@ -226,6 +228,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         health=Health(services.audits, services.machine, database),
         staff=StaffStore(database, clock, book.news.tell),
         own_tools=OwnTools(UploadStore(database, clock), services.hospital),
+        hospital_keys=HospitalKeys(database, services.keys, services.hospital),
     )
 
 
