@@ -53,6 +53,7 @@ from webui.federation.key_orders import FederationKeys
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
+from webui.federation.shares import FederationShares
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
 from webui.ports.tables import NoTables
@@ -140,6 +141,7 @@ def open_services(
         machine=MachineHealth(home, vault, backups),
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
         training=TrainingProcess(member.training, training_command(home, name), now),
+        shares=FederationShares(reader.federation, vault),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
     )
 

@@ -87,7 +87,7 @@ export function control(form, facts, script) {
 }
 
 /** Return the bytes of the chosen file; refuse one that is too large for a kit. */
-async function readKit(file) {
+export async function readKit(file) {
   if (file.size > LOCKBOX_CAP) {
     throw new Refused("KeystoreUnreadable", { why: `it has more than ${LOCKBOX_CAP} bytes` });
   }

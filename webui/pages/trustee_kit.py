@@ -6,10 +6,12 @@ from flask import Blueprint, flash, make_response, redirect, render_template, ur
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from webui.errors import KitRefused
+from fl.protocol.errors import VaultMissing
+from webui.errors import KitRefused, NotFound
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
 from webui.presentation.doctor_forms import KitForm
+from webui.presentation.forms import PressForm
 from webui.site import site
 from webui.store.models import SiteRole
 
@@ -35,3 +37,32 @@ def start() -> ResponseReturnValue:
         trustee=site().request_store.trustee_of(doctor_id),
     )
     return allow_calculation(make_response(page))
+
+
+@blueprint.get("/shares")
+@only(SiteRole.DOCTOR)
+def shares() -> ResponseReturnValue:
+    """Show the doctor's newest share, and what the browser needs to make the approval kit of it."""
+    running, trustee = site(), site().request_store.trustee_of(member().id)
+    if trustee is None:
+        return redirect(url_for("trustee_kit.start"))
+    own, block, missing = running.shares.of(member().id, trustee), None, False
+    if own is not None and own.facts.by_first_key:
+        try:
+            block = running.shares.sealed(trustee)
+        except VaultMissing:
+            missing = True
+    page = render_template("work/shares.html", own=own, block=block, missing=missing, form=PressForm())
+    return allow_calculation(make_response(page))
+
+
+@blueprint.post("/shares/<int:epoch>/kept")
+@only(SiteRole.DOCTOR)
+def kept(epoch: int) -> ResponseReturnValue:
+    """Note that the doctor saved the kit of a ceremony; the line in the access log says so."""
+    trustee = site().request_store.trustee_of(member().id)
+    own = site().shares.of(member().id, trustee)
+    if own is None or own.facts.epoch != epoch or not PressForm().validate_on_submit():
+        raise NotFound
+    flash(gettext("Your new kit is noted. Destroy the kit of the ceremony before."), "good")
+    return redirect(url_for("requests.mine"))

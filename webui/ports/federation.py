@@ -29,6 +29,7 @@ from webui.ports.key_orders import KeyService
 from webui.ports.ledger import History
 from webui.ports.local_training import TrainingService
 from webui.ports.records import RecordService
+from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
 
 
@@ -283,5 +284,7 @@ class Services:
     """The hospital's own part; None where a test has none."""
     training: TrainingService | None = None
     """Trainings on this machine; None where a test has none."""
+    shares: ShareService | None = None
+    """Trustees' sealed shares; None where a test has none."""
     keys: KeyService | None = None
     """Orders for a new key of the hospital; None where a test has none."""
