@@ -1,7 +1,7 @@
 """A new key for the hospital: its staff order one on their site, its agent makes it and puts it on the ledger.
 
 Invariant: an order makes one key at most, also after a crash: before the key is made, the box says which epoch it gets.
-The private key never leaves this agent's disk; the site learns only the public facts.
+No order and no outcome holds a key: the private half is in the hospital's own folder alone.
 
 Source: PROTOCOL.md 3 (KeyRotated).
 """
