@@ -27,7 +27,7 @@ from webui.presentation.operator_forms import DisableForm, StaffForm
 from webui.site import site
 from webui.store.accounts import DoctorFacts, NewAccount
 from webui.store.models import SiteRole
-from webui.usecases.ledger_tables import ceremony_missing, ceremony_progress
+from webui.usecases.committee_tables import ceremony_missing, ceremony_progress
 from webui.usecases.orders import ADMITTED, CEREMONIES, USES, Orders, invitation
 from webui.usecases.round_terms import NextTerms, meaning_of
 
