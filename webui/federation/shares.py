@@ -56,7 +56,9 @@ class FederationShares:
             raise NotInCommittee(trustee)
         public = committee_keys(keys, USE, committee.epoch)
         made = keys.ceremonies[USE][committee.epoch - 1]
-        parcels = [parcel for each in _chain(keys, made) for parcel in self._parcels(keys, each, trustee)]
+        parcels: list[JsonValue] = [
+            parcel for each in _chain(keys, made) for parcel in self._parcels(keys, each, trustee)
+        ]
         return {
             "account": trustee.hex(),
             "use": int(USE),
@@ -70,7 +72,7 @@ class FederationShares:
             "consortium": anchor.consortium.hex(),
         }
 
-    def _parcels(self, keys: ThresholdKeys, ceremony: Ceremony, trustee: Address) -> Iterator[dict[str, JsonValue]]:
+    def _parcels(self, keys: ThresholdKeys, ceremony: Ceremony, trustee: Address) -> Iterator[JsonValue]:
         """Yield what each qualified dealer of a ceremony sealed to the trustee, with its weight in the sum."""
         setting = setting_of(keys, ceremony)
         weights = [1] * len(ceremony.dealers)
