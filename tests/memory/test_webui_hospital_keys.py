@@ -11,9 +11,9 @@ from fl.roles.hospital.key_orders import OrderOutcome, OrderState
 from tests.support.authenticator import Authenticator
 from tests.support.second_steps import add_passkey, ask, recovery_codes, set_up_app
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town, Visitor, words
-from webui.store.accounts import NewAccount
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 
 KEYS, NEW = "/hospital/keys/", "/hospital/keys/new"
 SVEN = "sven@clinic.example"

@@ -9,10 +9,10 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from webui.errors import EmailMalformed, NameMalformed
 from webui.presentation.forms import Form
-from webui.store.accounts import Hours
 from webui.store.base import EMAIL_CHARS, NAME_CHARS
 from webui.store.emails import email_key
 from webui.store.models import SiteRole
+from webui.store.new_accounts import Hours
 from webui.store.person_names import person_name
 
 WORKDAYS = range(5)
