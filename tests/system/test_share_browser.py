@@ -20,6 +20,7 @@ from webui.store.models import StoredRecord
 
 START_PASSWORD, KIT_PASSWORD = "vier zufällige Wörter hier", "five other random words there"
 SLOW_MS = 60_000
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture
@@ -108,6 +109,19 @@ def test_the_browser_makes_the_kit_of_each_ceremony_and_the_kit_answers(
     page.fill("[data-password]", KIT_PASSWORD)
     page.click("[data-approve]")
     page.wait_for_selector("text=No request waits for your answer", timeout=SLOW_MS)
+
+
+def test_axe_finds_nothing_on_the_page_of_the_share(page: Any, world: CommitteeWorld) -> None:
+    world.run_without(0)
+    for width in (1280, 390, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto("/trustee-kit/shares")
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert page.evaluate(CHECK) == []
+
+
+CHECK = "async () => (await axe.run(document)).violations.map((one) => `${one.id}: ${one.nodes[0].target}`)"
 
 
 def test_a_wrong_file_and_a_share_that_does_not_fit_the_ledger_are_refused_by_name(
