@@ -141,7 +141,7 @@ def open_services(
         machine=MachineHealth(home, vault, backups),
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
         training=TrainingProcess(member.training, training_command(home, name), now),
-        shares=FederationShares(reader.federation, vault),
+        shares=FederationShares(reader.federation, vault, relay),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
     )
 

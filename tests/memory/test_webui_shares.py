@@ -45,7 +45,7 @@ def opened(block: Mapping[str, Any], key: PrivateKey) -> int:
 
 
 def shares(world: CommitteeWorld) -> FederationShares:
-    return FederationShares(world.federation, world.consortium.vault)
+    return FederationShares(world.federation, world.consortium.vault, world.relay())
 
 
 def test_the_sealed_parts_add_up_to_the_share_that_the_ledger_has(world: CommitteeWorld) -> None:

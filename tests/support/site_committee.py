@@ -94,12 +94,20 @@ class CommitteeWorld:
             settle(*others)
             self.clock.now += 61
 
+    def admit(self, account: Address) -> None:
+        """Run a ceremony with one more trustee, who has no agent."""
+        receivers = tuple(sorted([*self.accounts, account]))
+        self._start(CeremonyKind.GENERATE, receivers)
+        for _step in range(5):
+            settle(*self.trustees)
+            self.clock.now += 61
+
     def _run(self, kind: CeremonyKind) -> None:
         self._start(kind)
         settle(*self._dealers(), *self.trustees)
 
-    def _start(self, kind: CeremonyKind) -> None:
-        operator, receivers = self.consortium.operator, tuple(self.accounts)
+    def _start(self, kind: CeremonyKind, members: tuple[Address, ...] = ()) -> None:
+        operator, receivers = self.consortium.operator, members or tuple(self.accounts)
         number = len(self.federation().threshold.ceremonies.get(KeyUse.RECORDS, ())) + 1
         dealers = (operator.account,) if kind == CeremonyKind.DEALER else receivers
         expires = self.clock.now + 10**8
@@ -160,7 +168,7 @@ class CommitteeTown(Town):
     def services(self) -> Services:
         self.federation.clock.now = self.world.clock.now
         made = self.federation.services
-        shares = FederationShares(self.world.federation, self.world.consortium.vault)
+        shares = FederationShares(self.world.federation, self.world.consortium.vault, self.world.relay())
         return replace(
             made, shares=shares, records=self.world.records, requests=self.world.requests, clock=self.world.clock
         )

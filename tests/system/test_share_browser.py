@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from fl.crypto.encrypted_keystore import Lockbox
 from fl.crypto.group import base_mult, encode_point
-from fl.protocol.names import CeremonyKind, KeyUse, Purpose
+from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
+from fl.protocol.records import MemberRegistered
 from fl.replay.committees import committee_keys
 from tests.support.approval_site import served
 from tests.support.site_committee import CommitteeTown, CommitteeWorld
@@ -145,3 +146,35 @@ WITHOUT_A_PART = """async ([file, password, next]) => {
   const given = { kit: new TextEncoder().encode(file), password, next };
   return hemaledger.shares.makeKit(block, given).then(() => "made", (error) => error.name);
 }"""
+
+
+def test_a_doctor_becomes_a_trustee_in_the_browser_alone(page: Any, town: CommitteeTown, world: CommitteeWorld) -> None:
+    town.site.request_store.link_trustee(INES, None)
+    page.goto("/trustee-kit/")
+    page.fill("[data-password]", START_PASSWORD)
+    page.fill("[data-again]", START_PASSWORD)
+    page.click("[data-button]")
+    page.wait_for_selector("[data-made]:not([hidden])", timeout=SLOW_MS)
+    with page.expect_download() as download:
+        page.click("[data-file]")
+    start = Path(download.value.path()).read_bytes()
+    page.check("#saved")
+    page.click("text=Hand in the public part >> nth=-1")
+    page.wait_for_selector("text=waits for the operator")
+    (waiting,) = town.site.kits.store.waiting()
+    operator, account = world.consortium.operator, waiting.registration.account
+    operator.append(MemberRegistered(operator.account, account, Role.TRUSTEE, "ines"))
+
+    page.reload()
+    page.set_input_files("[data-file-in]", {"name": "s.json", "mimeType": "application/json", "buffer": start})
+    page.fill("[data-join] [data-password]", START_PASSWORD)
+    page.click("[data-join] [data-button]")
+    page.wait_for_selector("text=Your key is on the ledger", timeout=SLOW_MS)
+    assert town.site.request_store.trustee_of(town.members[INES].id) == account
+    member = world.federation().book.members[account]
+    assert [key.public_key for key in member.keys] == [waiting.registration.public_key]
+
+    world.admit(account)
+    kit = Lockbox.parse(kit_from(page, start), "kit").unlock(KIT_PASSWORD)
+    committee = committee_keys(world.federation().threshold, KeyUse.RECORDS, 1)
+    assert encode_point(base_mult(kit.held.share)) == encode_point(committee.share_of(account))

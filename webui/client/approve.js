@@ -124,7 +124,7 @@ export function compute(script, job, show) {
 }
 
 /** Send the answer to the site, and return the address of the next page. */
-async function send(address, token, answer) {
+export async function send(address, token, answer) {
   const url = ownAddress(address);
   let response;
   let body;

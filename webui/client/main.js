@@ -4,7 +4,8 @@
  * Its exports are `hemaledger` in both; they have no secrets, and tests run the vectors with them.
  */
 
-import { compute, control, readKit, showProblem } from "./approve.js";
+import { compute, control, readKit, send, showProblem } from "./approve.js";
+import { controlJoin } from "./join.js";
 import { controlKit } from "./shares.js";
 import { controlStart } from "./start.js";
 import { serve } from "./worker.js";
@@ -29,6 +30,12 @@ if (typeof WorkerGlobalScope !== "undefined") {
   const block = document.getElementById("approval");
   if (form !== null && block !== null) {
     control(form, JSON.parse(block.textContent), document.currentScript.src);
+  }
+  const joining = document.querySelector("form[data-join]");
+  if (joining !== null) {
+    const script = document.currentScript.src;
+    const facts = JSON.parse(document.getElementById("join").textContent);
+    controlJoin(joining, facts, (job, show) => compute(script, job, show), { readKit, send, showProblem });
   }
   const renewed = document.querySelector("[data-new-kit]");
   if (renewed !== null) {

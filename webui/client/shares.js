@@ -37,7 +37,7 @@ export async function makeKit(facts, { kit, password, next }, say = () => {}) {
     throw new Refused("PasswordShort", { least: SHORTEST });
   }
   const publicShare = decodePoint(fromHex(facts.public_share, "public_share", 33));
-  const box = forThisPage(parseLockbox(kit), facts);
+  const box = startFor(parseLockbox(kit), facts);
   const { share: member, accountKey } = await unlock(box, password, (part) => say("opening", part / 2));
   try {
     checkKeys(member, accountKey, facts);
@@ -58,7 +58,7 @@ export async function makeKit(facts, { kit, password, next }, say = () => {}) {
 }
 
 /** Return the parsed file if it is a start file for this account and chain. */
-function forThisPage(box, facts) {
+export function startFor(box, facts) {
   if (box.kind !== "start") {
     throw new Refused("KeystoreUnreadable", { why: "it is not the file with which you became a trustee (trustee-start.json)" });
   }

@@ -8,6 +8,7 @@
 
 import { toHex } from "./encoding.js";
 import { Refused } from "./errors.js";
+import { makeJoin } from "./join.js";
 import { makeKit } from "./shares.js";
 import { makeStart } from "./start.js";
 import { approve, parseFacts, refuse } from "./trustee.js";
@@ -37,6 +38,9 @@ async function run(job, say) {
     }
     if (job.start !== undefined) {
       return await makeStart(job.start, job.password, (share) => say("opening", share));
+    }
+    if (job.join !== undefined) {
+      return { envelope: null, transaction: toHex(await makeJoin(job.join, job, say)) };
     }
     if (job.shares !== undefined) {
       return await makeKit(job.shares, job, say);

@@ -20,8 +20,9 @@ from fl.protocol.errors import NoCommittee, NotInCommittee
 from fl.protocol.federation import Federation
 from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.keys.threshold import ThresholdKeys
-from fl.protocol.names import Address, CeremonyKind, KeyUse
-from fl.protocol.ports import Vault
+from fl.protocol.names import Address, CeremonyKind, KeyUse, Role
+from fl.protocol.ports import Relay, Vault
+from fl.protocol.records import KeyRegistered
 from fl.replay.committees import committee_keys, parcel_of, setting_of
 from webui.ports.shares import ShareFacts
 
@@ -36,6 +37,29 @@ class FederationShares:
     federation: Callable[[], Federation]
     """Folds the ledger up to now."""
     vault: Vault
+    relay: Relay
+
+    def joining(self, account: Address) -> Mapping[str, JsonValue] | None:
+        federation = self.federation()
+        member, anchor = federation.book.members.get(account), federation.anchor
+        if member is None or member.revoked or member.role != Role.TRUSTEE or member.key is not None:
+            return None
+        terms = self.relay.key_terms(account)
+        return {
+            "account": account.hex(),
+            "chain_id": anchor.chain_id,
+            "authority": anchor.authority.hex(),
+            "consortium": anchor.consortium.hex(),
+            "nonce": terms.nonce,
+            "fees": {
+                "gas": terms.gas,
+                "max_fee_per_gas": terms.max_fee_per_gas,
+                "max_priority_fee_per_gas": terms.max_priority_fee_per_gas,
+            },
+        }
+
+    def join(self, record: KeyRegistered, transaction: bytes) -> None:
+        self.relay.send_key(transaction, record)
 
     def share_of(self, trustee: Address) -> ShareFacts | None:
         keys = self.federation().threshold

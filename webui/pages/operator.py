@@ -144,7 +144,8 @@ def members() -> ResponseReturnValue:
     """List the members with their state, invite one, and prepare orders about them."""
     table = site().ledger_tables.table("members")
     roles = [role.name.lower() for role in ADMITTED]
-    return render_template("operator/members.html", table=table, roles=roles, words=table_wording)
+    made = site().kits.store.waiting()
+    return render_template("operator/members.html", table=table, roles=roles, words=table_wording, made=made)
 
 
 @blueprint.get("/invitation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, make_response, redirect, render_template, url_for
+from flask import Blueprint, flash, jsonify, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -10,6 +10,7 @@ from fl.protocol.errors import VaultMissing
 from webui.errors import KitRefused, NotFound
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
+from webui.pages.approvals import signed_answer
 from webui.presentation.doctor_forms import KitForm
 from webui.presentation.forms import PressForm
 from webui.site import site
@@ -29,14 +30,33 @@ def start() -> ResponseReturnValue:
         return redirect(url_for("trustee_kit.start"))
     if form.is_submitted():
         raise KitRefused
+    registration, trustee = kits.store.of(doctor_id), site().request_store.trustee_of(doctor_id)
+    joining = site().shares.joining(registration.account) if registration is not None and trustee is None else None
     page = render_template(
         "work/trustee_kit.html",
         form=form,
         chain=kits.chain(),
-        registration=kits.store.of(doctor_id),
-        trustee=site().request_store.trustee_of(doctor_id),
+        registration=registration,
+        trustee=trustee,
+        joining={**joining, "submit_url": url_for("trustee_kit.join")} if joining is not None else None,
     )
     return allow_calculation(make_response(page))
+
+
+@blueprint.post("/join")
+@only(SiteRole.DOCTOR)
+def join() -> ResponseReturnValue:
+    """Put the doctor's first key onto the ledger, as the browser signed it; the account is the doctor's from now on."""
+    running, made = site(), site().kits.store.of(member().id)
+    if made is None:
+        raise NotFound
+    answer = signed_answer()
+    if answer.envelope is not None:
+        raise KitRefused
+    running.shares.join(made, answer.transaction)
+    running.request_store.link_trustee(running.accounts.email_of(member().id), made.account)
+    flash(gettext("Your key is on the ledger, and you are a trustee. You get your share in the next ceremony."), "good")
+    return jsonify(location=url_for("trustee_kit.start"))
 
 
 @blueprint.get("/shares")

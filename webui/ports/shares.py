@@ -13,6 +13,7 @@ from typing import Protocol
 
 from fl.protocol.codec import JsonValue
 from fl.protocol.names import Address
+from fl.protocol.records import KeyRegistered
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,20 @@ class ShareService(Protocol):
 
     def share_of(self, trustee: Address) -> ShareFacts | None:
         """Return the share of a trustee; None if the committee in force does not have this trustee."""
+
+    def joining(self, account: Address) -> Mapping[str, JsonValue] | None:
+        """Return what a browser needs to sign the record of a trustee's first key, as JSON (webui/client/join.js).
+
+        None unless the operator has admitted this account as a trustee, and it has no key yet.
+        """
+
+    def join(self, record: KeyRegistered, transaction: bytes) -> None:
+        """Put a trustee's first key onto the ledger with the transaction that its browser signed.
+
+        Raises:
+            EncodingError: the transaction does something else.
+            RefusedError: the ledger refuses it.
+        """
 
     def sealed(self, trustee: Address) -> Mapping[str, JsonValue]:
         """Return what the trustee's browser needs to open its share (webui/client/shares.js), as JSON.

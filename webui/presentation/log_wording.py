@@ -81,6 +81,7 @@ def log_page(entry: AccessEntry) -> str:
         "checks.note": gettext("A note on a check"),
         "appointments.mine": gettext("Appointments"),
         "trustee_kit.start": gettext("Become a trustee"),
+        "trustee_kit.join": gettext("My key as a trustee, onto the ledger"),
         "trustee_kit.shares": gettext("My share as a trustee"),
         "trustee_kit.kept": gettext("A new approval kit"),
         "hospital_keys.keys": gettext("The hospital's key"),

@@ -4471,7 +4471,8 @@ var hemaledger = (() => {
   var shares_exports = {};
   __export(shares_exports, {
     controlKit: () => controlKit,
-    makeKit: () => makeKit
+    makeKit: () => makeKit,
+    startFor: () => startFor
   });
 
   // webui/client/hpke.js
@@ -4657,6 +4658,7 @@ var hemaledger = (() => {
     accountOf: () => accountOf,
     approval: () => approval,
     refusal: () => refusal,
+    registration: () => registration,
     sign: () => sign
   });
 
@@ -4893,6 +4895,17 @@ var hemaledger = (() => {
   var LONGEST_SHORT = 55;
   var approval = (request, digest) => call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes());
   var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
+  var registration = (publicKey, proof) => call(
+    "registerKey(uint32,bytes,bytes)",
+    word(1),
+    word(3 * 32),
+    word(3 * 32 + 32 + 96),
+    word(65),
+    publicKey,
+    new Uint8Array(96 - 65),
+    word(64),
+    proof
+  );
   function accountOf(key) {
     if (!secp256k1.utils.isValidSecretKey(key)) {
       throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
@@ -5023,7 +5036,7 @@ var hemaledger = (() => {
       throw new Refused("PasswordShort", { least: SHORTEST });
     }
     const publicShare = decodePoint(fromHex(facts.public_share, "public_share", 33));
-    const box = forThisPage(parseLockbox(kit), facts);
+    const box = startFor(parseLockbox(kit), facts);
     const { share: member, accountKey } = await unlock(box, password, (part) => say("opening", part / 2));
     try {
       checkKeys(member, accountKey, facts);
@@ -5042,7 +5055,7 @@ var hemaledger = (() => {
       accountKey.fill(0);
     }
   }
-  function forThisPage(box, facts) {
+  function startFor(box, facts) {
     if (box.kind !== "start") {
       throw new Refused("KeystoreUnreadable", { why: "it is not the file with which you became a trustee (trustee-start.json)" });
     }
@@ -5122,7 +5135,9 @@ var hemaledger = (() => {
     approve: () => approve,
     checkRequest: () => checkRequest,
     parseFacts: () => parseFacts,
-    refuse: () => refuse3
+    refuse: () => refuse3,
+    terms: () => terms,
+    wholeNumber: () => wholeNumber
   });
 
   // webui/client/capsule.js
@@ -5564,6 +5579,62 @@ var hemaledger = (() => {
   }
   var withoutPrefix = (text) => typeof text === "string" && text.startsWith("0x") ? text.slice(2) : text;
 
+  // webui/client/join.js
+  async function makeJoin(facts, { kit, password }, say = () => {
+  }) {
+    const { fees } = facts;
+    const agreed = terms({
+      chainId: wholeNumber(facts.chain_id, "chain_id"),
+      authority: fromHex(facts.authority, "authority", 20),
+      nonce: wholeNumber(facts.nonce, "nonce"),
+      gas: wholeNumber(fees?.gas, "gas"),
+      maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
+      maxPriorityFee: wholeNumber(fees?.max_priority_fee_per_gas, "max_priority_fee_per_gas")
+    });
+    const { share: member, accountKey } = await unlock(startFor(parseLockbox(kit), facts), password, (part) => say("opening", part));
+    const memberKey = scalarBytes(member);
+    try {
+      const account = fromHex(facts.account, "account", 20);
+      if (!equal(accountOf(accountKey), account)) {
+        throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
+      }
+      const publicKey = encodeUncompressed(mult(member, GENERATOR));
+      const proof = p256.sign(possessionMessage(facts, account, publicKey), memberKey, { lowS: true });
+      return sign(accountKey, agreed, registration(publicKey, proof));
+    } finally {
+      memberKey.fill(0);
+      accountKey.fill(0);
+    }
+  }
+  function controlJoin(form, facts, compute2, { readKit: readKit2, send: send2, showProblem: showProblem2 }) {
+    const one = (name) => form.querySelector(`[data-${name}]`);
+    const busy = (on) => {
+      form.toggleAttribute("aria-busy", on);
+      one("bar").hidden = !on;
+      one("progress").textContent = on ? one("progress").dataset.doing : "";
+      one("button").disabled = on;
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      showProblem2(one("problem"), null);
+      busy(true);
+      try {
+        const kit = await readKit2(one("file-in").files[0]);
+        const job = { join: facts, kit, password: one("password").value };
+        const signed = await compute2(job, (_step, share) => {
+          one("bar").value = share ?? 0;
+        });
+        window.location.assign(await send2(facts.submit_url, form.elements.csrf_token.value, signed));
+      } catch (error) {
+        showProblem2(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      } finally {
+        busy(false);
+        one("password").value = "";
+      }
+    });
+    one("button").disabled = false;
+  }
+
   // webui/client/worker.js
   function serve(scope) {
     scope.addEventListener("message", async ({ data }) => {
@@ -5577,6 +5648,9 @@ var hemaledger = (() => {
       }
       if (job.start !== void 0) {
         return await makeStart(job.start, job.password, (share) => say("opening", share));
+      }
+      if (job.join !== void 0) {
+        return { envelope: null, transaction: toHex(await makeJoin(job.join, job, say)) };
       }
       if (job.shares !== void 0) {
         return await makeKit(job.shares, job, say);
@@ -5601,6 +5675,12 @@ var hemaledger = (() => {
     const block2 = document.getElementById("approval");
     if (form !== null && block2 !== null) {
       control(form, JSON.parse(block2.textContent), document.currentScript.src);
+    }
+    const joining = document.querySelector("form[data-join]");
+    if (joining !== null) {
+      const script = document.currentScript.src;
+      const facts = JSON.parse(document.getElementById("join").textContent);
+      controlJoin(joining, facts, (job, show) => compute(script, job, show), { readKit, send, showProblem });
     }
     const renewed = document.querySelector("[data-new-kit]");
     if (renewed !== null) {

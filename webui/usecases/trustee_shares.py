@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from fl.protocol.codec import JsonValue
 from fl.protocol.names import Address
+from fl.protocol.records import KeyRegistered
 from webui.errors import NotFound
 from webui.ports.shares import ShareFacts, ShareService
 from webui.store.access_log import AccessLog
+from webui.store.trustee_registrations import Registration
 
 KEPT = "trustee_kit.kept"
 """The endpoint whose lines in the access log say that a kit was made."""
@@ -49,6 +51,21 @@ class TrusteeShares:
         if facts is None:
             return None
         return OwnShare(facts, self._log.has(doctor_id, KEPT, f"epoch={facts.epoch}"))
+
+    def joining(self, account: Address) -> Mapping[str, JsonValue] | None:
+        """Return what a browser needs to put a first key on the ledger; raises as ShareService."""
+        return self._service.joining(account) if self._service is not None else None
+
+    def join(self, made: Registration, transaction: bytes) -> None:
+        """Put the key of a registration onto the ledger; the signature proves that the account is the doctor's.
+
+        Raises:
+            NotFound: this site cannot.
+            EncodingError, RefusedError, UnavailableError: as ShareService.
+        """
+        if self._service is None:
+            raise NotFound
+        self._service.join(KeyRegistered(made.account, 1, made.public_key, made.proof), transaction)
 
     def sealed(self, trustee: Address) -> Mapping[str, JsonValue]:
         """Return the sealed share as the browser needs it; raises as ShareService."""
