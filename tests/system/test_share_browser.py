@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from fl.crypto.encrypted_keystore import Lockbox
+from fl.crypto.encrypted_keystore import Kit, Lockbox
 from fl.crypto.group import base_mult, encode_point
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
 from fl.protocol.records import MemberRegistered
@@ -57,7 +57,13 @@ def page(town: CommitteeTown, chromium: Any) -> Iterator[Any]:
 
 def number_of_record(town: CommitteeTown) -> str:
     with town.site.database.reading() as session:
-        return session.scalars(select(StoredRecord)).one().number
+        return session.scalars(select(StoredRecord)).one().number or ""
+
+
+def opened_kit(file: bytes) -> Kit:
+    kit = Lockbox.parse(file, "kit").unlock(KIT_PASSWORD)
+    assert isinstance(kit, Kit)
+    return kit
 
 
 def fill(page: Any, start: bytes, password: str = START_PASSWORD, again: str = KIT_PASSWORD) -> None:
@@ -95,7 +101,7 @@ def test_the_browser_makes_the_kit_of_each_ceremony_and_the_kit_answers(
     page.on("request", lambda one: sent.append(f"{one.url} {one.post_data}"))
     kit = kit_from(page, start)
 
-    unlocked = Lockbox.parse(kit, "kit").unlock(KIT_PASSWORD)
+    unlocked = opened_kit(kit)
     committee = committee_keys(world.federation().threshold, KeyUse.RECORDS, 2)
     share = unlocked.held.share
     assert encode_point(base_mult(share)) == encode_point(committee.share_of(world.accounts[0]))
@@ -175,6 +181,6 @@ def test_a_doctor_becomes_a_trustee_in_the_browser_alone(page: Any, town: Commit
     assert [key.public_key for key in member.keys] == [waiting.registration.public_key]
 
     world.admit(account)
-    kit = Lockbox.parse(kit_from(page, start), "kit").unlock(KIT_PASSWORD)
+    kit = opened_kit(kit_from(page, start))
     committee = committee_keys(world.federation().threshold, KeyUse.RECORDS, 1)
     assert encode_point(base_mult(kit.held.share)) == encode_point(committee.share_of(account))
