@@ -41,6 +41,7 @@ from webui.presentation import (
     code_words,
     doctor_wording,
     hospital_wording,
+    key_wording,
     log_wording,
     menus,
     model_wording,
@@ -76,6 +77,7 @@ WORDINGS = (
     review_wording,
     numbers_and_dates,
     verdict_wording,
+    key_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, Visitor, words
 from webui.maintenance import keep_up
 from webui.presentation.week_view import SHOWN
-from webui.store.accounts import DoctorFacts, Hours
 from webui.store.appointments import UNDO_S
 from webui.store.calendar_tables import Meeting, Part
 from webui.store.doctor_plans import Terms
 from webui.store.mail_tables import MailRow
+from webui.store.new_accounts import DoctorFacts, Hours
 from webui.store.slots import Slot, Stretch
 from webui.store.waiting import Wish
 

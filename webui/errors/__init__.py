@@ -39,8 +39,10 @@ from webui.errors.records import (
     WishNeeded,
 )
 from webui.errors.running import (
+    AgentSilent,
     AuditImpossible,
     AuditRunning,
+    KeyOrderOpen,
     NoHospital,
     ReplayRunning,
     TrainingRunning,

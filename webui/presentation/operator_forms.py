@@ -11,10 +11,10 @@ from webui.errors import EmailMalformed, NameMalformed
 from webui.http.error_words import sentence_of
 from webui.presentation.code_words import CODES
 from webui.presentation.forms import Form
-from webui.store.accounts import Hours
 from webui.store.base import EMAIL_CHARS, NAME_CHARS
 from webui.store.emails import email_key
 from webui.store.models import SiteRole
+from webui.store.new_accounts import Hours
 from webui.store.person_names import person_name
 
 WORKDAYS = range(5)
