@@ -147,6 +147,14 @@ class WishNeeded(RefusedError):
 
 
 @dataclass(eq=False)
+class ChoiceChanged(RefusedError):
+    """The patient chose who may open records while one was being sealed by the earlier choice; it was not stored."""
+
+    http_status = 409
+    sentence = "The patient has just changed who may open these records. Nothing was saved. Please send it again."
+
+
+@dataclass(eq=False)
 class EmailMalformed(MalformedError):
     """The text cannot be an e-mail address."""
 

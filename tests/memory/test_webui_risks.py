@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from fl.crypto.capsule import Readers
+from fl.crypto.capsule import Readers, RecordPolicy
+from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import Purpose
 from fl.training.tables.rows import parse_values
 from fl.training.tables.schema import Column, Kind
@@ -22,6 +23,7 @@ from tests.support.site_risks import HEART, PERSON, PIMA, RiskTown, fields, fitt
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
 from webui.config import Limit, Limits
 from webui.ports.consent import Choice
+from webui.ports.records import SealedRecord
 from webui.presentation.risk_wording import risk_percent
 
 
@@ -400,3 +402,32 @@ def test_no_share_is_ever_certain(town: RiskTown) -> None:
     with town.app.test_request_context():
         said = [risk_percent(share) for share in (0.0, 0.0004, 0.0006, 0.5, 0.9994, 0.9996, 1.0)]
     assert said == ["below 0.1 %"] * 2 + ["0.1 %", "50.0 %", "99.9 %"] + ["above 99.9 %"] * 2
+
+
+def test_if_one_row_of_a_file_fails_none_is_saved_and_sending_it_again_makes_no_doubles(
+    town: RiskTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for patient in (MAYA, OMAR):
+        town.book(patient, INES)
+    header = ["email", *(column.name for column in PIMA.columns)]
+    rows = [[who, *(word.replace(",", ".") for word in PERSON.values())] for who in (MAYA, OMAR)]
+    text = "\n".join(",".join(row) for row in [header, *rows])
+    seal, calls = town.federation.records.seal, []
+
+    def fail_at_the_second(policy: RecordPolicy, body: bytes) -> SealedRecord:
+        calls.append(policy)
+        if len(calls) == 2:
+            raise ChainUnavailable("http://ledger.example", "connection refused")
+        return seal(policy, body)
+
+    monkeypatch.setattr(town.federation.records, "seal", fail_at_the_second)
+    ines = town.visitor(INES)
+    assert upload(ines, text, "save").status_code == 503
+    assert saved(town) == [0, 0]
+    assert upload(ines, text, "save").status_code == 302
+    assert saved(town) == [1, 1]
+
+
+def saved(town: RiskTown) -> list[int]:
+    """Return how many records Maya and Omar have."""
+    return [len(town.site.record_store.of_patient(town.members[who].id)) for who in (MAYA, OMAR)]

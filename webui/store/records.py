@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, undefer
 
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest
-from webui.errors import NotFound
+from webui.errors import ChoiceChanged, NotFound
 from webui.ports.consent import mask_of
 from webui.ports.records import SealedRecord
 from webui.store.accounts import SignedInUser, find_account
@@ -71,8 +71,13 @@ class RecordStore:
 
         Raises:
             NotFound: the check of the note has been erased.
+            ChoiceChanged: it was sealed by an earlier choice of the patient.
         """
-        return self._database.write(lambda session: insert_record(session, new))
+        return self.add_all([new])[0]
+
+    def add_all(self, new: Sequence[NewRecord]) -> list[int]:
+        """Store all of these records or none, in one transaction; return their rows. It raises as `add`."""
+        return self._database.write(lambda session: [insert_record(session, each) for each in new])
 
     def visible(self, reader: SignedInUser, row_id: int) -> StoredRecord:
         """Return one check with its file.
@@ -236,7 +241,18 @@ class RecordStore:
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
-    """Add one record within a write, and return its row; raise NotFound if the check of a note has been erased."""
+    """Add one record within a write, and return its row.
+
+    The patient's choice is read in the same transaction: writes are serialisable, so a change of consent that begins at
+    the same moment either finds this row and seals it again, or makes this write fail or run again.
+
+    Raises:
+        NotFound: the check of a note has been erased.
+        ChoiceChanged: it was sealed by an earlier choice of the patient.
+    """
+    policy, profile = new.sealed.policy, session.get_one(PatientProfile, new.patient_id)
+    if (profile.readers, profile.consent) != (int(policy.readers), mask_of(policy.consent)):
+        raise ChoiceChanged
     if new.about_id is not None:
         check = session.get(StoredRecord, new.about_id)
         if check is None or check.erased_at is not None:

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 from fl.protocol.task import Task
 from webui.errors import NotFound, ReviewMalformed
-from webui.ports.records import RecordService
+from webui.ports.records import RecordService, SealedRecord
 from webui.store.accounts import SignedInUser
 from webui.store.records import RecordStore
 from webui.store.worklist import Listed, Wanted, WorklistStore
 from webui.usecases.mail import Mail
-from webui.usecases.patient_records import PatientRecords, Shown, new_policy, subject_of
+from webui.usecases.patient_records import PatientRecords, Shown
 from webui.usecases.record_format import pack
 from webui.usecases.request_notices import Message
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
+from webui.usecases.sealing import seal_as_chosen, subject_of
 from webui.usecases.urgency import Urgency, place, urgency_of, urgency_of_risk
 
 
@@ -102,11 +103,14 @@ class Worklist:
             message=verdict.message,
             patient_sees=verdict.patient_sees,
         )
-        sealed = self._service.seal(new_policy(row.patient), pack(review))
         email = row.patient.account.email
-        self._store.add_review(
-            doctor.id, row, sealed, lambda session: self._mail.queue(session, email, letter.subject, letter.text)
-        )
+
+        def keep(sealed: SealedRecord) -> int:
+            return self._store.add_review(
+                doctor.id, row, sealed, lambda session: self._mail.queue(session, email, letter.subject, letter.text)
+            )
+
+        seal_as_chosen(self._records, self._service, row.patient_id, pack(review), keep)
 
 
 def _item(listed: Listed, shown: Shown) -> WorkItem:
