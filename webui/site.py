@@ -58,6 +58,7 @@ from webui.usecases.anchoring import Anchoring
 from webui.usecases.appointment_mail import AppointmentMail, Letterhead
 from webui.usecases.failed_sign_ins import FailedSignIns
 from webui.usecases.full_audits import FullAudits
+from webui.usecases.gists import Gists
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.mail import Mail
@@ -137,6 +138,7 @@ class Site:
     tokens: TokenStore
     work: WorklistStore
     worklist: Worklist
+    gists: Gists
     request_notices: RequestNotices
     reasons: Reasons
     timelines: Timelines
@@ -174,6 +176,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
     reasons, cared = Reasons(ReasonStore(database), services.records), CareStore(database, care)
     doors = Doors.of(config.places)
+    gists = Gists(opened, throttle, doors.lists, config.limits.openings, clock)
     risks = Risks(services.tables, records, opened, cared, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
@@ -215,7 +218,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         keyed=keyed,
         tokens=TokenStore(database, clock),
         work=work,
-        worklist=Worklist(work, records, opened, services.records, mail),
+        worklist=Worklist(work, records, opened, services.records, mail, gists),
+        gists=gists,
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         reasons=reasons,
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),

@@ -170,8 +170,7 @@ def observation(shown: Shown) -> Resource:
 def media(shown: Shown, root: str) -> Resource:
     """Return the picture of a check; the file itself is at the API's address below `root`."""
     row = shown.row
-    size = len(shown.check.image_png) if shown.check is not None else 0
-    content: Resource = {"contentType": "image/png", "size": size}
+    content: Resource = {"contentType": "image/png", "size": shown.picture_bytes}
     if shown.check is not None:
         content["url"] = f"{root}api/v1/checks/{row.id}/image.png"
     else:

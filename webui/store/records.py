@@ -114,14 +114,14 @@ class RecordStore:
             return session.scalars(query.order_by(StoredRecord.created_at, StoredRecord.id)).all()
 
     def of_patient(self, patient_id: int, page: int = 0) -> Sequence[StoredRecord]:
-        """Return one page of a patient's checks, the newest first."""
+        """Return one page of a patient's checks without their files, the newest first."""
         with self._database.reading() as session:
             return _of(session, patient_id, page)
 
     def between(self, patient_id: int, since: int, until: int, page: int, rows: int) -> Sequence[StoredRecord]:
-        """Return one page of `rows` of a patient's checks of a time, the newest first; seconds since 1970."""
+        """Return one page of `rows` of a patient's checks of a time, as `of_patient`; seconds since 1970."""
         mine = (StoredRecord.patient_id == patient_id, IS_CHECK, StoredRecord.created_at.between(since, until))
-        query = select(StoredRecord).options(WITH_FILE).where(*mine)
+        query = select(StoredRecord).where(*mine)
         newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
         with self._database.reading() as session:
             return session.scalars(newest.offset(page * rows).limit(rows)).all()
@@ -140,14 +140,14 @@ class RecordStore:
         return patient
 
     def latest_of(self, patient_ids: Iterable[int]) -> Mapping[int, StoredRecord]:
-        """Return the newest check of each patient who has one; only for readers who treat them."""
+        """Return the newest check of each patient who has one, without its file; only for readers who may see it."""
         newest = (
             select(func.max(StoredRecord.id))
             .where(StoredRecord.patient_id.in_(set(patient_ids)), IS_CHECK, StoredRecord.erased_at.is_(None))
             .group_by(StoredRecord.patient_id)
         )
         with self._database.reading() as session:
-            rows = session.scalars(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id.in_(newest))).all()
+            rows = session.scalars(select(StoredRecord).where(StoredRecord.id.in_(newest))).all()
         return {row.patient_id: row for row in rows}
 
     def patient(self, patient_id: int) -> PatientProfile:
@@ -294,6 +294,6 @@ def _empty(row: StoredRecord, now: int) -> None:
 
 
 def _of(session: Session, patient_id: int, page: int) -> Sequence[StoredRecord]:
-    query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.patient_id == patient_id, IS_CHECK)
+    query = select(StoredRecord).where(StoredRecord.patient_id == patient_id, IS_CHECK)
     newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
     return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).all()

@@ -8,7 +8,7 @@ Not here: requests by others (record_requests.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
@@ -50,6 +50,8 @@ class Shown:
     note: Note | None = None
     review: Review | None = None
     risk: RiskRecord | None = None
+    picture_bytes: int = 0
+    """Of the check's own picture as PNG, also where a list does not keep it."""
 
 
 class PatientRecords:
@@ -149,11 +151,15 @@ class PatientRecords:
 
     def glance(self, reader: SignedInUser, row_ids: Sequence[int], how: How = How.LIST) -> list[Shown]:
         """Open several records, a few at a time, and keep no picture, so that memory never holds many files."""
-        some = (row_ids[start : start + FILES_AT_ONCE] for start in range(0, len(row_ids), FILES_AT_ONCE))
-        rows = (row for ids in some for row in self._store.whole_of(ids))
-        seen = [_without_picture(self._read_one(row)) for row in rows]
+        seen = list(self.peek(row_ids))
         self._note(reader, seen, how)
         return seen
+
+    def peek(self, row_ids: Sequence[int]) -> Iterator[Shown]:
+        """Open several records as `glance` does, only to put them in order: nobody may see what this yields."""
+        some = (row_ids[start : start + FILES_AT_ONCE] for start in range(0, len(row_ids), FILES_AT_ONCE))
+        rows = (row for ids in some for row in self._store.whole_of(ids))
+        return (_without_picture(self._read_one(row)) for row in rows)
 
     def newest_review(self, patient: SignedInUser, row: StoredRecord) -> Review | None:
         """Return the newest review of a patient's own check; None if there is none that this site can open."""
@@ -258,7 +264,7 @@ def shown(row: StoredRecord, record: Record) -> Shown:
         raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
     match record:
         case Check():
-            return Shown(row, "open", check=record)
+            return Shown(row, "open", check=record, picture_bytes=len(record.image_png))
         case Note():
             return Shown(row, "open", note=record)
         case Review():

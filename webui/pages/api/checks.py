@@ -56,7 +56,7 @@ def model() -> ResponseReturnValue:
 def checks() -> ResponseReturnValue:
     running, page, reader = site(), page_asked(), caller()
     rows = running.record_store.of_patient(_patient(), page)
-    found = running.patient_records.show_all(reader, rows, How.LIST)
+    found = running.patient_records.glance(reader, [row.id for row in rows])
     return answer(listed("checks", [check_json(each) for each in found], page, more=len(rows) == PAGE_ROWS))
 
 

@@ -13,7 +13,6 @@ from webui.pages.fhir.routes import READERS, blueprint, patient_asked
 from webui.pages.fhir.searching import found_on_page, page_of_search, reference, send, span
 from webui.presentation.fhir_views import Resource, media, observation, report
 from webui.site import site
-from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.store.tokens import Scope
 from webui.usecases.patient_records import Shown
@@ -82,7 +81,7 @@ def _search(view: Callable[[Shown, bool], Resource], when: str) -> ResponseRetur
     running, page, wanted = site(), page_of_search("patient", when), span(when)
     rows = running.record_store.of_patient(patient_asked(reference("patient", "Patient")), page)
     fitting = [row for row in rows if row.erased_at is None and wanted.has(row.created_at)]
-    opened = running.patient_records.show_all(caller(), fitting, How.LIST)
+    opened = running.patient_records.glance(caller(), [row.id for row in fitting])
     found = [each for each in opened if each.risk is None]
     reviewed = _reviewed(found)
     return found_on_page([view(each, reviewed[each.row.id]) for each in found], page, more=len(rows) == PAGE_ROWS)

@@ -162,7 +162,9 @@ def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> Non
         read(town, OMAR, check)
     assert [
         shown.state
-        for shown in town.site.patient_records.show_all(town.members[OMAR], town.site.record_store.of_patient(omar))
+        for shown in town.site.patient_records.glance(
+            town.members[OMAR], [row.id for row in town.site.record_store.of_patient(omar)]
+        )
     ] == [
         "open",
         "damaged",
