@@ -343,6 +343,16 @@ class TableFileUnusable(MalformedError):
 
 
 @dataclass(eq=False)
+class TooFewValues(MalformedError):
+    """Most of a person's values in a table are not known, so an answer would be about an average person."""
+
+    known: int
+    needed: int
+    columns: int
+    sentence = "Only {known} of {columns} values are known. The model needs at least {needed} of them."
+
+
+@dataclass(eq=False)
 class AuditRunning(RefusedError):
     """A full audit is running; each one needs a whole processor."""
 

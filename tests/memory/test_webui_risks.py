@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
@@ -22,6 +23,7 @@ from fl.training.tables.suggestions import load_suggestions
 from tests.support.site_risks import HEART, PERSON, PIMA, RiskTown, fields, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
 from webui.config import Limit, Limits
+from webui.errors import TooFewValues
 from webui.ports.consent import Choice
 from webui.ports.records import SealedRecord
 from webui.presentation.risk_wording import risk_percent
@@ -114,7 +116,7 @@ def test_several_tables_answer_side_by_side_with_words_for_their_codes(town: Ris
     assert 'value="39"' in maya.get("/risks/heart/mine").text  # born on 12 April 1987
     for said in ("Chest pain", "Typical angina", "I do not know", "From 60 to 260 mm Hg"):
         assert said in form
-    answer = maya.post("/risks/heart/mine", **{f"column-{place}": "" for place in range(len(HEART.columns))})
+    answer = maya.post("/risks/heart/mine", **heart("61", "1", "4", "150", "280", "0", "0"))
     assert "Heart disease: " in maya.text(answer.location)
 
 
@@ -431,3 +433,31 @@ def test_if_one_row_of_a_file_fails_none_is_saved_and_sending_it_again_makes_no_
 def saved(town: RiskTown) -> list[int]:
     """Return how many records Maya and Omar have."""
     return [len(town.site.record_store.of_patient(town.members[who].id)) for who in (MAYA, OMAR)]
+
+
+def heart(*known: str) -> dict[str, str]:
+    """Return the form of a person of whom the first values are known."""
+    return {f"column-{place}": dict(enumerate(known)).get(place, "") for place in range(len(HEART.columns))}
+
+
+@pytest.mark.parametrize("sent", [heart("61"), {"column-0": "61"}, heart("61", "1", "4", "150", "280", "0")])
+def test_with_most_values_unknown_there_is_no_answer_but_a_sentence(town: RiskTown, sent: dict[str, str]) -> None:
+    maya = town.visitor(MAYA)
+    refused = maya.post("/risks/heart/mine", **sent)
+    assert refused.status_code == 400
+    known = sum(bool(word) for word in sent.values())
+    assert f"Only {known} of 13 values are known. The model needs at least 7 of them." in words(refused)
+    assert (town.tables.asked, saved(town)) == (0, [0, 0])
+
+
+def test_nobody_goes_round_the_form_with_few_values(town: RiskTown) -> None:
+    maya = town.members[MAYA]
+    with pytest.raises(TooFewValues):
+        town.site.risks.answer(maya, "heart", maya.id, np.array([61.0, *[np.nan] * 12]))
+
+
+def test_a_row_of_a_file_with_most_values_unknown_gets_no_answer(town: RiskTown) -> None:
+    header, (row, *_) = ";".join(PIMA.names), ("1;;;;;;0,6;50",)
+    page = words(upload(town.visitor(INES), f"{header}\n{row}\n"))
+    assert "Most values of this row are not known." in page
+    assert "0 of 1 rows have an answer" in page

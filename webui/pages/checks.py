@@ -55,10 +55,8 @@ def history() -> ResponseReturnValue:
 
 def _advice(checks: list[Shown]) -> dict[int, Saying | None]:
     """Return what to do after the newest review, for the rows of those checks that have one."""
-    states = site().work.states(member().id, [each.row.id for each in checks])
-    reviewed = [each.row for each in checks if states[each.row.id][1]]
-    newest = ((row.id, site().patient_records.newest_review(member(), row)) for row in reviewed)
-    return {row_id: step_of_review([review]) for row_id, review in newest if review is not None}
+    newest = site().worklist.reviews(member(), [each.row for each in checks])
+    return {row_id: step_of_review([review]) for row_id, review in newest.items() if review is not None}
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

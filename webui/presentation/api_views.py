@@ -17,6 +17,7 @@ from webui.store.accounts import SignedInUser
 from webui.store.models import Appointment, DoctorProfile
 from webui.store.slots import Slot
 from webui.usecases.patient_records import Shown
+from webui.usecases.review_format import Decision, Review
 
 Json = dict[str, Any]
 
@@ -48,8 +49,22 @@ def task_json(task: Task) -> Json:
     return {"code": task.code, "name": task.name, "drawn": task.drawn, "classes": classes}
 
 
-def check_json(shown: Shown) -> Json:
-    """Return one check; what cannot be opened has `state` other than `open` and no result."""
+def review_json(review: Review) -> Json:
+    """Return what a doctor says about a check, as far as its patient may read it."""
+    return {
+        "author": review.author,
+        "written_at": moment(review.written_at),
+        "decision": review.decision.value,
+        "labels": list(review.labels),
+        "message": review.message,
+    }
+
+
+def check_json(shown: Shown, review: Review | None, *, reviewed: bool) -> Json:
+    """Return one check; what cannot be opened has `state` other than `open` and no result.
+
+    The result is always the model's; after a review, `review` has what the doctor says instead or in addition.
+    """
     row, check = shown.row, shown.check
     result = None
     if check is not None:
@@ -67,6 +82,8 @@ def check_json(shown: Shown) -> Json:
         "state": shown.state,
         "created_at": moment(row.created_at),
         "result": result,
+        "reviewed": reviewed,
+        "review": review_json(review) if review is not None else None,
     }
 
 
@@ -193,6 +210,15 @@ SCHEMAS: dict[str, Json] = {
         state={"enum": ["open", "waiting", "erased", "damaged"]},
         created_at=TIME,
         result=_or_null(ref("Result")),
+        reviewed=TRUTH,
+        review=_or_null(ref("Review")),
+    ),
+    "Review": _object(
+        author=TEXT,
+        written_at=TIME,
+        decision={"enum": [each.value for each in Decision]},
+        labels=_list(TEXT),
+        message=TEXT,
     ),
     "Checks": _page_of("checks", "Check"),
     "Doctor": _object(id=NUMBER, name=TEXT, specialty=TEXT, room=TEXT, slot_minutes=NUMBER),

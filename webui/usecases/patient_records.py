@@ -36,7 +36,7 @@ RESEALED_AT_ONCE = 20
 FILES_AT_ONCE = 8
 """At most this many files of a list are in memory."""
 AT_ONCE = 3
-"""At most this many files are sealed again before the patient gets an answer; the rest follow in the background."""
+"""So many files are sealed again before the patient gets an answer; the rest follow in the background."""
 
 
 @dataclass(frozen=True)
@@ -157,16 +157,18 @@ class PatientRecords:
 
     def peek(self, row_ids: Sequence[int]) -> Iterator[Shown]:
         """Open several records as `glance` does, only to put them in order: nobody may see what this yields."""
-        some = (row_ids[start : start + FILES_AT_ONCE] for start in range(0, len(row_ids), FILES_AT_ONCE))
-        rows = (row for ids in some for row in self._store.whole_of(ids))
+        starts = range(0, len(row_ids), FILES_AT_ONCE)
+        rows = (row for start in starts for row in self._store.whole_of(row_ids[start : start + FILES_AT_ONCE]))
         return (_without_picture(self._read_one(row)) for row in rows)
 
-    def newest_review(self, patient: SignedInUser, row: StoredRecord) -> Review | None:
-        """Return the newest review of a patient's own check; None if there is none that this site can open."""
-        if row.patient_id != patient.id:
+    def newest_review(self, reader: SignedInUser, row: StoredRecord) -> Review | None:
+        """Return the newest review of a check that the reader may see; None if this site can open none."""
+        if reader.role is SiteRole.PATIENT and row.patient_id != reader.id:
             raise NotFound
         opened = (self._read_one(each) for each in reversed(self._store.notes_on(row.id)))
-        return next((each.review for each in opened if each.review is not None), None)
+        found = [each for each in opened if each.review is not None][:1]
+        self._note(reader, found, How.LIST)
+        return found[0].review if found else None
 
     def read(self, row: StoredRecord) -> Shown:
         """Open a record, or return why it cannot be shown.

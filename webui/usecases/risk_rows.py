@@ -49,6 +49,8 @@ class Problem(StrEnum):
     """It is none of the column's words."""
     CELLS = "cells"
     """The row has more or fewer cells than the first line."""
+    FEW = "few"
+    """Fewer values are known than `known_needed`."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,20 @@ class RowsFile:
     separator: str
     unused: tuple[str, ...]
     """Columns that the model does not use."""
+
+
+def known_needed(columns: int) -> int:
+    """Return how many of a table's values must be known: half of them.
+
+    A model puts the mean in place of a value that is not known, so with fewer the answer says more about its means than
+    about the person.
+    """
+    return (columns + 1) // 2
+
+
+def known_in(values: Sequence[float] | Reals) -> int:
+    """Return how many values are known."""
+    return sum(not math.isnan(value) for value in values)
 
 
 def read_typed(text: str, column: Column) -> float | Problem:
@@ -211,6 +227,9 @@ def _row(line: int, cells: Sequence[str], layout: _Layout, schema: Schema) -> Fi
         return FileRow(line, "", "", None, (RowProblem(None, Problem.CELLS),))
     read = [(column, read_cell(cells[layout.values[column.name]], column)) for column in schema.columns]
     problems = tuple(RowProblem(column, found) for column, found in read if isinstance(found, Problem))
+    known = [found for _, found in read if not isinstance(found, Problem)]
+    if not problems and known_in(known) < known_needed(len(known)):
+        problems = (RowProblem(None, Problem.FEW),)
     name = "" if layout.name is None else "".join(sign for sign in cells[layout.name].strip() if sign.isprintable())
     email = "" if layout.email is None else cells[layout.email].strip()
     values = None if problems else np.array([found for _, found in read], np.float64)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from webui.config import Limits
-from webui.errors import EmailMalformed, NotFound, TableFileUnusable
+from webui.errors import EmailMalformed, NotFound, TableFileUnusable, TooFewValues
 from webui.ports.tables import TableModel, TableService
 from webui.store.accounts import SignedInUser
 from webui.store.care import CareStore
@@ -24,7 +24,7 @@ from webui.store.throttle import Meter, Throttle
 from webui.usecases.admission import Admission
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.risk_format import NewRisk
-from webui.usecases.risk_rows import FileRow, RowsFile, read_file
+from webui.usecases.risk_rows import FileRow, RowsFile, known_in, known_needed, read_file
 
 Reals = npt.NDArray[np.float64]
 MAX_SAVED = 25
@@ -106,12 +106,16 @@ class Risks:
 
         Raises:
             NotFound: as `model` and `patient`.
+            TooFewValues: fewer than half of the values are known.
             TooManyAttempts, SiteBusy: too many questions by this person, or at this moment.
             NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
             UnavailableError, TamperedError: there is no answer.
         """
         self._check(user, key)
         self.patient(user, patient_id)
+        known, needed = known_in(values), known_needed(len(values))
+        if known < needed:
+            raise TooFewValues(known, needed, len(values))
         self.throttle.take(Meter("risk", str(user.id), self.limits.risks))
         with self.door.enter():
             found = self.tables.answer(key, values)

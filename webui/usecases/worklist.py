@@ -16,6 +16,7 @@ from fl.protocol.task import Task
 from webui.errors import NotFound, ReviewMalformed
 from webui.ports.records import RecordService, SealedRecord
 from webui.store.accounts import SignedInUser
+from webui.store.models import StoredRecord
 from webui.store.records import RecordStore
 from webui.store.worklist import ORDERED_CHECKS, PAGE_CHECKS, Listed, Wanted, WorklistStore
 from webui.usecases.gists import Gists, Sealed, urgency_of_shown
@@ -99,6 +100,16 @@ class Worklist:
         seen = {shown.row.id: shown for shown in self._opened.glance(doctor, [each.row_id for each in listed])}
         items = tuple(_item(each, seen[each.row_id]) for each in listed if each.row_id in seen)
         return WorkPage(items, more, len(rows), beyond)
+
+    def reviews(self, reader: SignedInUser, rows: Sequence[StoredRecord]) -> dict[int, Review | None]:
+        """Return the newest review of each reviewed check, by its row; None for one that this site cannot open.
+
+        Args:
+            reader: Who may see these checks.
+            rows: At most one page of checks.
+        """
+        states = self._store.states(reader.id, [row.id for row in rows])
+        return {row.id: self._opened.newest_review(reader, row) for row in rows if states[row.id][1]}
 
     def _ordered(self, doctor: SignedInUser, rows: Sequence[Listed], wanted: Urgency | None) -> list[Listed]:
         """Return the checks of this urgency, or all, in order; a check after a review is opened only for a filter."""
