@@ -111,6 +111,8 @@ class Places:
     lists: int = 1
     """Lists that open many records to sort or filter them."""
     wait_s: float = 3.0
+    checks_wait_s: float = 10.0
+    """Longer than the process of the model needs to start again, so that a check waits for it and is not refused."""
 
     @property
     def threads(self) -> int:
