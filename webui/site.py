@@ -31,6 +31,7 @@ from webui.store.handled import HandledForms
 from webui.store.keyed import Keyed
 from webui.store.leaves import LeafStore
 from webui.store.mail import MailStore
+from webui.store.mail_choices import MailChoices
 from webui.store.networks import network_of
 from webui.store.one_time import OneTimeStore
 from webui.store.openings import Openings
@@ -131,6 +132,7 @@ class Site:
     ways_back: WaysBack
     notices: Notices
     preferences: PreferenceStore
+    mail_choices: MailChoices
     access_log: AccessLog
     failed_sign_ins: FailedSignIns
     access_audit: AccessAudit
@@ -212,6 +214,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         ways_back=WaysBack(database, accounts, one_time, notices, clock),
         notices=notices,
         preferences=PreferenceStore(database),
+        mail_choices=MailChoices(database),
         access_log=log,
         access_audit=AccessAudit(log, LeafStore(database), services.records),
         failed_sign_ins=FailedSignIns(database, throttle, log, notices),
