@@ -19,6 +19,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from fl.protocol.codec import JsonValue
 from fl.training.tables.rows import read_value
 from fl.training.tables.schema import Column, Kind, Schema, plain
 from webui.errors import TableFileUnusable
@@ -109,6 +110,20 @@ def read_typed(text: str, column: Column) -> float | Problem:
     if not word:
         return math.nan if column.missing else Problem.NEEDED
     return _read(word, column)
+
+
+def read_given(value: JsonValue, column: Column) -> float | Problem:
+    """Return the number of a program's value: a JSON number or text as in a form, null if it is not known."""
+    if value is None:
+        return read_typed("", column)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return Problem.NO_NUMBER if column.kind is Kind.NUMBER else Problem.WORD
+    return read_typed(value if isinstance(value, str) else _written(value), column)
+
+
+def _written(value: float) -> str:
+    """Return a JSON number as people write it, without an exponent."""
+    return str(value) if isinstance(value, int) else f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def read_cell(text: str, column: Column) -> float | Problem:
