@@ -15,6 +15,8 @@ from werkzeug.datastructures import FileStorage
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest, Purpose
 from fl.training.pictures.decode import PictureReading
+from tests.support.api import Program
+from tests.support.fhir import System
 from tests.support.site_town import INES, MAYA, OMAR, Town, Visitor, cell, cell_pixels
 from webui.config import Limit, Limits, Places
 from webui.errors import TooManyAttempts, TooManyPictures
@@ -201,3 +203,23 @@ def test_the_patient_is_told_only_of_the_records_that_a_worklist_showed(
     assert town.visitor(INES).get("/worklist/").status_code == 200
     seen = {each.record_row for each in town.site.openings.of_patient(town.members[MAYA].id, 0)}
     assert seen == {rows[0], rows[10], rows[1]}
+
+
+def test_the_lists_of_one_person_open_a_bounded_number_of_records_a_minute(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.usecases.patient_records.LISTED", Limit(7, 60))
+    checks(town, 3)
+    town.book(MAYA, INES)
+    maya, opened = Program(town, MAYA), Opened(town, monkeypatch)
+    assert [maya.get("/checks").status_code for _ in range(3)] == [200, 200, 429]
+    assert opened.records == 6
+    page = town.visitor(MAYA)
+    assert opened.by(page, "/checks/", 429) == 0
+    assert opened.by(page, "/") == 1, "one more fits"
+    assert opened.by(town.visitor(INES), f"/doctor/patients/{town.members[MAYA].id}") == 3, "each person has a budget"
+    town.federation.clock.now += 61
+    assert maya.get("/checks").status_code == 200
+    system = System(town, MAYA)
+    found = [system.ask(f"{kind}?patient={town.members[MAYA].id}") for kind in ("Observation", "Media")]
+    assert [each.status_code for each in found] == [200, 429]

@@ -23,7 +23,8 @@ from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.usecases.gists import Sealed
-from webui.usecases.patient_records import Shown, sealed_of
+from webui.usecases.patient_records import Shown
+from webui.usecases.sealing import sealed_of
 
 SCANNED_ROWS = 40
 """With a filter by answer, a page looks at so many records: only the sealed record knows its answer."""

@@ -14,27 +14,31 @@ from dataclasses import dataclass, replace
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
 from fl.protocol.names import Digest, KeyUse
+from webui.config import Limit
 from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, purposes_in
 from webui.ports.federation import Prediction
 from webui.ports.records import RecordService, SealedRecord
 from webui.store.accounts import SignedInUser
 from webui.store.job_tables import ConsentChange
-from webui.store.models import PatientProfile, SiteRole, StoredRecord
+from webui.store.models import SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
+from webui.usecases.rates import Rates
 from webui.usecases.receipts import new_receipt
 from webui.usecases.record_format import Check, Note, Record, pack, unpack
 from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
 from webui.usecases.review_format import Review
 from webui.usecases.risk_format import NewRisk, RiskRecord, risk_record
 from webui.usecases.sampling import Checked, views_of
-from webui.usecases.sealing import seal_all_as_chosen, seal_as_chosen, subject_of
+from webui.usecases.sealing import choice_of, seal_all_as_chosen, seal_as_chosen, sealed_of, subject_of
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
 FILES_AT_ONCE = 8
 """At most this many files of a list are in memory."""
+LISTED = Limit(6000, 60)
+"""Records that the lists of one person open within a minute, in this process: 150 of the largest pages."""
 AT_ONCE = 3
 """So many files are sealed again before the patient gets an answer; the rest follow in the background."""
 
@@ -65,6 +69,7 @@ class PatientRecords:
         self._service = service
         self._openings = openings
         self._clock = clock
+        self._rates = Rates(clock)
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
         """Seal and store a check of one picture as its patient chose; return its row. It raises as `add`."""
@@ -150,7 +155,12 @@ class PatientRecords:
         return shown_records
 
     def glance(self, reader: SignedInUser, row_ids: Sequence[int], how: How = How.LIST) -> list[Shown]:
-        """Open several records, a few at a time, and keep no picture, so that memory never holds many files."""
+        """Open several records, a few at a time, and keep no picture, so that memory never holds many files.
+
+        Raises:
+            TooManyAttempts: the lists of this person have opened too many records within a minute.
+        """
+        self._rates.take(f"listed {reader.id}", LISTED, len(row_ids))
         seen = list(self.peek(row_ids))
         self._note(reader, seen, how)
         return seen
@@ -282,21 +292,3 @@ def _without_picture(shown_record: Shown) -> Shown:
     others = tuple(replace(each, image_png=b"", views=NO_VIEWS) for each in check.sample.others)
     sample = replace(check.sample, others=others)
     return replace(shown_record, check=replace(check, image_png=b"", views=NO_VIEWS, sample=sample))
-
-
-def choice_of(chosen: PatientProfile | StoredRecord) -> Choice:
-    """Return a patient's current choice, or the one with which a record was sealed."""
-    return Choice(Readers(chosen.readers or Readers.TRUSTEES), purposes_in(chosen.consent or 0))
-
-
-def sealed_of(row: StoredRecord) -> SealedRecord:
-    """Return a row's sealed file, and the facts to check it with.
-
-    Raises:
-        NotFound: the record was erased.
-    """
-    if row.file is None or row.salt is None or row.record_id is None or row.key_id is None:
-        raise NotFound
-    choice = choice_of(row)
-    policy = RecordPolicy(row.record_id, choice.readers, choice.consent)
-    return SealedRecord(row.file, row.salt, policy, row.key_id, row.key_epoch or 0)

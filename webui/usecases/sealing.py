@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import TypeVar
 
 from fl.crypto.capsule import RECORD_ID_BYTES, Readers, RecordPolicy
-from webui.errors import ChoiceChanged
-from webui.ports.consent import purposes_in
+from webui.errors import ChoiceChanged, NotFound
+from webui.ports.consent import Choice, purposes_in
 from webui.ports.records import RecordService, SealedRecord
-from webui.store.models import PatientProfile
+from webui.store.models import PatientProfile, StoredRecord
 from webui.store.records import RecordStore
 from webui.usecases.record_format import Subject
 
@@ -67,3 +67,21 @@ def new_policy(profile: PatientProfile) -> RecordPolicy:
 
 def subject_of(profile: PatientProfile) -> Subject:
     return Subject(profile.account_id, profile.account.name, profile.date_of_birth.isoformat())
+
+
+def choice_of(chosen: PatientProfile | StoredRecord) -> Choice:
+    """Return a patient's current choice, or the one with which a record was sealed."""
+    return Choice(Readers(chosen.readers or Readers.TRUSTEES), purposes_in(chosen.consent or 0))
+
+
+def sealed_of(row: StoredRecord) -> SealedRecord:
+    """Return a row's sealed file, and the facts to check it with.
+
+    Raises:
+        NotFound: the record was erased.
+    """
+    if row.file is None or row.salt is None or row.record_id is None or row.key_id is None:
+        raise NotFound
+    choice = choice_of(row)
+    policy = RecordPolicy(row.record_id, choice.readers, choice.consent)
+    return SealedRecord(row.file, row.salt, policy, row.key_id, row.key_epoch or 0)

@@ -22,7 +22,8 @@ from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.store.tokens import Scope
-from webui.usecases.patient_records import Shown, sealed_of
+from webui.usecases.patient_records import Shown
+from webui.usecases.sealing import sealed_of
 
 READERS = (SiteRole.PATIENT, SiteRole.DOCTOR)
 BITS = {"10", "12", "14"}

@@ -18,7 +18,8 @@ from webui.ports.consent import Choice, mask_of, purposes_in
 from webui.ports.records import SealedRecord
 from webui.store.database import Database
 from webui.store.models import Leaf, StoredRecord
-from webui.usecases.patient_records import Shown, sealed_of
+from webui.usecases.patient_records import Shown
+from webui.usecases.sealing import sealed_of
 
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})
