@@ -36,12 +36,16 @@ class RiskForm(Form):
         """Return the fields of the columns, in the schema's order."""
         return [field for field in self if field.name.startswith(PREFIX)]
 
+    @property
+    def needed(self) -> int:
+        """Return how many values must be known."""
+        return known_needed(len(self.columns()))
+
     def validate(self, extra_validators: object = None) -> bool:
         """Check each value, and that enough of them are known."""
         if not super().validate(extra_validators):
             return False
-        columns, known = self.columns(), known_in(self.values())
-        needed = known_needed(len(columns))
+        columns, known, needed = self.columns(), known_in(self.values()), self.needed
         if known >= needed:
             return True
         first = next(field for field in columns if math.isnan(field.number))
