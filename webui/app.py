@@ -39,8 +39,10 @@ from webui.ports.federation import Services
 from webui.presentation import (
     audit_wording,
     calendar_wording,
+    code_words,
     doctor_wording,
     hospital_wording,
+    key_wording,
     log_wording,
     menus,
     model_wording,
@@ -66,6 +68,7 @@ WORDINGS = (
     result_wording,
     receipt_wording,
     calendar_wording,
+    code_words,
     log_wording,
     token_forms,
     doctor_wording,
@@ -75,6 +78,7 @@ WORDINGS = (
     review_wording,
     numbers_and_dates,
     verdict_wording,
+    key_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

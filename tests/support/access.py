@@ -20,15 +20,16 @@ from sqlalchemy import select
 
 from fl.protocol.names import Purpose
 from fl.training.model.handed_in import Declared
+from fl.training.tables.rows import parse_values
 from tests.support.site_decryption_requests import THRESHOLD
 from tests.support.site_hospital import weights
-from tests.support.site_risks import RiskTown
+from tests.support.site_risks import PERSON, PIMA, RiskTown
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, TOVE, cell
 from webui.ports.local_training import LocalTraining, TrainingStep
-from webui.store.accounts import NewAccount
 from webui.store.calendar_tables import Part
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 from webui.store.passkeys import NewPasskey
 from webui.store.slots import Slot, Stretch
 from webui.store.tokens import Scope
@@ -153,6 +154,14 @@ class Made:
             self.town.site.database.write(lambda session: store.add(session, maya, new))
         return store.of(maya)[0].id
 
+    def risk(self) -> int:
+        """Return a saved risk of Maya; made late, because her check must stay her newest record."""
+        maya, site = self.town.members[MAYA], self.town.site
+        rows = site.record_store.of_patient(maya.id)
+        found = next((each for each in site.patient_records.glance(maya, [row.id for row in rows]) if each.risk), None)
+        person = {name: word.replace(",", ".") for name, word in PERSON.items()}
+        return found.row.id if found else site.risks.answer(maya, "diabetes", maya.id, parse_values(person, PIMA))
+
     def session(self) -> int:
         """Return the session in which Maya is signed in."""
         return self.town.site.sessions.of(self.town.members[MAYA])[0].id
@@ -228,12 +237,14 @@ PASSKEY = {"row_id": Row(lambda made: made.passkey(), seen_by(MAYA))}
 SPECIAL: Mapping[str, Mapping[str, Row]] = {
     "approvals.approve": NO_TRUSTEE,
     "approvals.submit": NO_TRUSTEE,
+    "trustee_kit.kept": {"epoch": Row(1, seen_by())},
     "pictures.view": FIRST,
     "pictures.thumb": FIRST,
     "viewer.view": FIRST,
     "passkeys.rename": PASSKEY,
     "passkeys.remove": PASSKEY,
     "account.end_session": {"row_id": Row(lambda made: made.session(), seen_by(MAYA))},
+    "api.one_risk": {"check_id": Row(lambda made: made.risk(), seen_by(MAYA, INES))},
     "own_tools.download": {"name": Row("model.zip")},
     "ledger.thing": {"key": Row((b"\1" * 20).hex())},
 }

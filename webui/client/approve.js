@@ -87,7 +87,7 @@ export function control(form, facts, script) {
 }
 
 /** Return the bytes of the chosen file; refuse one that is too large for a kit. */
-async function readKit(file) {
+export async function readKit(file) {
   if (file.size > LOCKBOX_CAP) {
     throw new Refused("KeystoreUnreadable", { why: "it has more than {cap} bytes", cap: LOCKBOX_CAP });
   }
@@ -124,7 +124,7 @@ export function compute(script, job, show) {
 }
 
 /** Send the answer to the site, and return the address of the next page. */
-async function send(address, token, answer) {
+export async function send(address, token, answer) {
   const url = ownAddress(address);
   let response;
   let body;

@@ -95,7 +95,7 @@ export async function unlock(box, password, progress) {
 
 /**
  * Return a new file.
- * @param {"start"} kind
+ * @param {"start" | "kit"} kind
  * @param {Record<string, string | number>} open The public part.
  * @param {Uint8Array} payload
  * @param {string} password

@@ -26,6 +26,7 @@ from webui.errors.appointments import (
 )
 from webui.errors.records import (
     AnswerMismatch,
+    ChoiceChanged,
     KitRefused,
     NoTrustee,
     NotSealedToQuorum,
@@ -34,13 +35,16 @@ from webui.errors.records import (
     RecordMisplaced,
     ReviewMalformed,
     TableFileUnusable,
+    TooFewValues,
     TooManyPictures,
     TrusteeTaken,
     WishNeeded,
 )
 from webui.errors.running import (
+    AgentSilent,
     AuditImpossible,
     AuditRunning,
+    KeyOrderOpen,
     NoHospital,
     ReplayRunning,
     TrainingRunning,

@@ -45,3 +45,19 @@ class TrainingRunning(RefusedError):
 
     http_status = 409
     sentence = "A training is running on this machine. Wait until it ends, or stop it first."
+
+
+@dataclass(eq=False)
+class KeyOrderOpen(RefusedError):
+    """An order for a new key has not ended."""
+
+    http_status = 409
+    sentence = "There is an order for a new key already. Wait until the agent has carried it out, or take it back."
+
+
+@dataclass(eq=False)
+class AgentSilent(RefusedError):
+    """No agent of this hospital runs on this machine."""
+
+    http_status = 409
+    sentence = "The hospital's agent does not run, so nobody can replace the key. Start the agent first."

@@ -16,9 +16,10 @@ from webui.http.sessions import begin_session, end_session, member, only, safe_n
 from webui.presentation.sign_up_forms import PasswordForm, ResetForm, SignInForm, SignUpForm
 from webui.site import Site, site
 from webui.store.access_log import LogEvent
-from webui.store.accounts import NewAccount, PatientFacts, SignedInUser
+from webui.store.accounts import SignedInUser
 from webui.store.emails import search_key
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount, PatientFacts
 from webui.store.sessions import Steps
 from webui.store.throttle import Meter
 

@@ -42,7 +42,7 @@ def approve(number: int) -> ResponseReturnValue:
 @only(SiteRole.DOCTOR)
 def submit(number: int) -> ResponseReturnValue:
     """Take a sealed answer and its signed transaction; without the patient's consent, only a refusal is accepted."""
-    trustee, answer = _trustee(number), _answer()
+    trustee, answer = _trustee(number), signed_answer()
     if answer.envelope is not None and not site().record_requests.still_allowed(number):
         raise PolicyNotApproved("consent")
     site().services.requests.submit(number, trustee, answer)
@@ -79,7 +79,12 @@ def _trustee(number: int) -> Address:
     return account
 
 
-def _answer() -> SignedAnswer:
+def signed_answer() -> SignedAnswer:
+    """Return what the browser of a trustee signed.
+
+    Raises:
+        TooLarge, EncodingError: it cannot be one.
+    """
     size = request.content_length or 0
     if size > ANSWER_CAP:
         raise TooLarge(size, ANSWER_CAP)

@@ -121,6 +121,7 @@ def _overview(form: FindForm, records: list[StoredRecord] | None) -> ResponseRet
         records=records,
         requests=running.record_requests.of(member()),
         trustee=trustee,
+        share=running.shares.of(member().id, trustee),
         waiting=[asked(facts, made_here, whys) for facts in waiting],
     ), 400 if form.errors else 200
 

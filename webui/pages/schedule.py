@@ -22,8 +22,8 @@ from webui.presentation.calendar_view import CalendarDay, calendar_days
 from webui.presentation.forms import Form, PressForm
 from webui.presentation.schedule_forms import BlockForm, CallOffForm, DayForm, HoursForm, TermsForm, pressed, stretches
 from webui.site import site
-from webui.store.accounts import DoctorFacts, hours_of
 from webui.store.models import SiteRole
+from webui.store.new_accounts import DoctorFacts, hours_of
 from webui.store.slots import WEEK_DAYS, local_day, monday_of, span_of
 
 blueprint = Blueprint("schedule", __name__, url_prefix="/doctor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import available_timezones
 
 from flask_babel import gettext, lazy_gettext
-from wtforms import EmailField, PasswordField, SelectField, StringField, SubmitField
+from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
@@ -96,15 +96,20 @@ class PasskeyNameForm(Form):
 
 
 class PreferenceForm(Form):
-    """Language, time zone and form of dates."""
+    """Language, time zone and form of dates, and for a doctor the mails."""
 
     language = SelectField(lazy_gettext("Language"))
     zone = SelectField(lazy_gettext("Time zone"))
     dates = SelectField(lazy_gettext("Dates"))
+    bookings = BooleanField(lazy_gettext("Send me a mail when a patient books, moves or cancels an appointment"))
     submit = SubmitField(lazy_gettext("Save"))
 
-    def __init__(self, chosen: Preferences, hospital_zone: str) -> None:
-        super().__init__(data={"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates})
+    def __init__(self, chosen: Preferences, hospital_zone: str, bookings: bool | None = None) -> None:
+        """Offer the hospital's zone; `bookings` is a doctor's choice of mails, None for others."""
+        data = {"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates, "bookings": bookings}
+        super().__init__(data=data)
+        if bookings is None:
+            del self.bookings
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
             *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),

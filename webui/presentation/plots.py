@@ -18,7 +18,7 @@ from webui.presentation.numbers_and_dates import short
 from webui.presentation.wording import SHARES, metric_name, metric_value
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 36
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 16, 36
 MOST_LABELS = 8
 """Numbers of rounds under a plot."""
 TICKS = 4

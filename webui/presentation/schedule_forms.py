@@ -27,11 +27,11 @@ from webui.errors import NotFound
 from webui.http.error_words import sentence_of
 from webui.presentation.calendar_wording import clock_of, language_name, meeting_words
 from webui.presentation.forms import Form
-from webui.store.accounts import WEEKDAYS, DoctorFacts, Hours
 from webui.store.base import NAME_CHARS
 from webui.store.calendar_errors import HoursMalformed
 from webui.store.calendar_tables import ADDRESS_CHARS, Meeting
 from webui.store.doctor_plans import Doctor, Terms
+from webui.store.new_accounts import WEEKDAYS, DoctorFacts, Hours
 from webui.store.slots import DAY_MINUTES, Slot, Stretch, moment_of
 
 STRETCH = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")

@@ -28,6 +28,7 @@ var hemaledger = (() => {
     group: () => group_exports,
     hpke: () => hpke_exports,
     lockboxes: () => lockbox_exports,
+    shares: () => shares_exports,
     starts: () => start_exports,
     threshold: () => threshold_exports,
     transactions: () => transaction_exports,
@@ -43,7 +44,9 @@ var hemaledger = (() => {
     CiphertextInvalid: "The encrypted record cannot be used: {what}. Please tell the hospital.",
     HashMismatch: "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
     PolicyNotApproved: "You cannot approve this request: {what}.",
-    PartialInvalid: "Your key file does not match the ledger. Make a new one with hemaledger trustee kit.",
+    PartialInvalid: "Your key file does not match the ledger. Make a new one on the page My share of the key.",
+    AuthFailure: "A part of your share cannot be opened with this key file. Please tell the hospital.",
+    CommitteeMismatch: "The parts do not add up to the share that the ledger has for you. Nothing was stored. Please tell the hospital.",
     DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
     KeyExpired: "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
     RevokedSender: "The account 0x{account} is not an active member, so this request cannot be approved.",
@@ -4481,6 +4484,135 @@ var hemaledger = (() => {
     }
   }
 
+  // webui/client/shares.js
+  var shares_exports = {};
+  __export(shares_exports, {
+    controlKit: () => controlKit,
+    makeKit: () => makeKit,
+    startFor: () => startFor
+  });
+
+  // webui/client/hpke.js
+  var hpke_exports = {};
+  __export(hpke_exports, {
+    aeadSeal: () => aeadSeal,
+    openBase: () => openBase,
+    sealBase: () => sealBase
+  });
+
+  // node_modules/@noble/hashes/hkdf.js
+  function extract(hash, ikm, salt) {
+    ahash(hash);
+    if (salt === void 0)
+      salt = new Uint8Array(hash.outputLen);
+    return hmac(hash, salt, ikm);
+  }
+  var HKDF_COUNTER = /* @__PURE__ */ Uint8Array.of(0);
+  var EMPTY_BUFFER = /* @__PURE__ */ Uint8Array.of();
+  function expand(hash, prk, info, length = 32, _recycled) {
+    ahash(hash);
+    anumber(length, "length");
+    abytes(prk, void 0, "prk");
+    const olen = hash.outputLen;
+    if (prk.length < olen)
+      throw new Error('"prk" must be at least HashLen octets');
+    if (length > 255 * olen)
+      throw new Error("Length must be <= 255*HashLen");
+    const blocks = Math.ceil(length / olen);
+    if (info === void 0)
+      info = EMPTY_BUFFER;
+    else
+      abytes(info, void 0, "info");
+    if (!blocks) {
+      if (_recycled)
+        clean(prk);
+      return new Uint8Array();
+    }
+    const okm = _recycled && blocks === 1 ? prk : new Uint8Array(blocks * olen);
+    const { iHash, oHash } = hmac.create(hash, prk);
+    const T = _recycled ? prk : new Uint8Array(olen);
+    const worker = blocks > 1 ? _recycled?.iHash || hash.create() : void 0;
+    for (let counter = 0; counter < blocks - 1; counter++) {
+      HKDF_COUNTER[0] = counter + 1;
+      const iWork = iHash._cloneInto(worker);
+      if (counter)
+        iWork.update(T);
+      iWork.update(info).update(HKDF_COUNTER).digestInto(T);
+      oHash._cloneInto(worker).update(T).digestInto(T);
+      okm.set(T, olen * counter);
+    }
+    HKDF_COUNTER[0] = blocks;
+    if (blocks > 1)
+      iHash.update(T);
+    iHash.update(info).update(HKDF_COUNTER).digestInto(T);
+    oHash.update(T).digestInto(T);
+    okm.set(T, olen * (blocks - 1));
+    iHash.destroy();
+    oHash.destroy();
+    worker?.destroy();
+    if (T !== okm)
+      clean(T);
+    clean(HKDF_COUNTER);
+    if (length === okm.length)
+      return okm;
+    const res = okm.slice(0, length);
+    clean(okm);
+    return res;
+  }
+  var hkdf = (hash, ikm, salt, info, length) => {
+    ahash(hash);
+    if (salt === void 0)
+      salt = new Uint8Array(hash.outputLen);
+    const HMAC = hmac.create(hash, salt).update(ikm);
+    return expand(hash, HMAC.digest(), info, length, HMAC);
+  };
+
+  // webui/client/hpke.js
+  var NONE = new Uint8Array();
+  var KEM = concat(ascii("KEM"), integerBytes(16, 2));
+  var SUITE = concat(ascii("HPKE"), integerBytes(16, 2), integerBytes(1, 2), integerBytes(2, 2));
+  async function aeadSeal(key, nonce, plaintext, aad) {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+    return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
+  }
+  async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
+    const enc = encodeUncompressed(mult(secret, GENERATOR));
+    const shared = sharedX(secret, publicKey);
+    const { key, nonce } = schedule(shared, enc, publicKey, info);
+    const sealed = await aeadSeal(key, nonce, plaintext, NONE);
+    key.fill(0);
+    return concat(enc, sealed);
+  }
+  async function openBase(secret, info, enc, sealed) {
+    const shared = sharedX(secret, enc);
+    const { key, nonce } = schedule(shared, enc, encodeUncompressed(mult(secret, GENERATOR)), info);
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+      return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
+    } catch {
+      throw new Refused("AuthFailure");
+    } finally {
+      key.fill(0);
+    }
+  }
+  var sharedX = (secret, publicKey) => encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
+  function schedule(shared, enc, publicKey, info) {
+    const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
+    const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
+    const context = concat(
+      Uint8Array.of(0),
+      labeledExtract(SUITE, NONE, "psk_id_hash", NONE),
+      labeledExtract(SUITE, NONE, "info_hash", info)
+    );
+    const chief = labeledExtract(SUITE, agreed, "secret", NONE);
+    const key = labeledExpand(SUITE, chief, "key", context, 32);
+    const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
+    [shared, prk, agreed, chief].forEach((each) => each.fill(0));
+    return { key, nonce };
+  }
+  var labeledExtract = (suite, salt, label, ikm) => extract(sha256, concat(ascii("HPKE-v1"), suite, ascii(label), ikm), salt);
+  var labeledExpand = (suite, prk, label, info, length) => expand(sha256, prk, concat(integerBytes(length, 2), ascii("HPKE-v1"), suite, ascii(label), info), length);
+
   // webui/client/start.js
   var start_exports = {};
   __export(start_exports, {
@@ -4543,6 +4675,7 @@ var hemaledger = (() => {
     accountOf: () => accountOf,
     approval: () => approval,
     refusal: () => refusal,
+    registration: () => registration,
     sign: () => sign
   });
 
@@ -4779,6 +4912,17 @@ var hemaledger = (() => {
   var LONGEST_SHORT = 55;
   var approval = (request, digest) => call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes());
   var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
+  var registration = (publicKey, proof) => call(
+    "registerKey(uint32,bytes,bytes)",
+    word(1),
+    word(3 * 32),
+    word(3 * 32 + 32 + 96),
+    word(65),
+    publicKey,
+    new Uint8Array(96 - 65),
+    word(64),
+    proof
+  );
   function accountOf(key) {
     if (!secp256k1.utils.isValidSecretKey(key)) {
       throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
@@ -4899,6 +5043,108 @@ var hemaledger = (() => {
     link.focus();
   }
 
+  // webui/client/shares.js
+  var KNOWN_BYTES = 65;
+  var SEALED_BYTES = UNCOMPRESSED_BYTES + KNOWN_BYTES + SCALAR_BYTES + 16;
+  var MOST_PARCELS = 32 * 64;
+  async function makeKit(facts, { kit, password, next }, say = () => {
+  }) {
+    if ([...next].length < SHORTEST) {
+      throw new Refused("PasswordShort", { least: SHORTEST });
+    }
+    const publicShare = decodePoint(fromHex(facts.public_share, "public_share", 33));
+    const box = startFor(parseLockbox(kit), facts);
+    const { share: member, accountKey } = await unlock(box, password, (part) => say("opening", part / 2));
+    try {
+      checkKeys(member, accountKey, facts);
+      say("computing");
+      const value = await shareOf(facts, member);
+      if (value === 0n || !mult(value, GENERATOR).equals(publicShare)) {
+        throw new Refused("CommitteeMismatch");
+      }
+      const { account, use, epoch, index, chain_id, authority, consortium } = facts;
+      const open = { account, use, epoch, index, chain_id, authority, consortium };
+      const payload = concat(scalarBytes(value), accountKey);
+      const file = await lock("kit", open, payload, next, (part) => say("opening", 0.5 + part / 2));
+      payload.fill(0);
+      return { file: new TextDecoder().decode(file), epoch };
+    } finally {
+      accountKey.fill(0);
+    }
+  }
+  function startFor(box, facts) {
+    if (box.kind !== "start") {
+      throw new Refused("KeystoreUnreadable", { why: "it is not the file with which you became a trustee (trustee-start.json)" });
+    }
+    const pairs = [["account", "account"], ["chain_id", "chain"], ["authority", "contract"], ["consortium", "consortium"]];
+    for (const [name, what] of pairs) {
+      if (box.public[name] !== facts[name]) {
+        throw new Refused("WrongChain", { what });
+      }
+    }
+    return box;
+  }
+  function checkKeys(member, accountKey, facts) {
+    if (!equal(accountOf(accountKey), fromHex(facts.account, "account", 20))) {
+      throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
+    }
+    const expected = fromHex(facts.member_key, "member_key", UNCOMPRESSED_BYTES);
+    if (!equal(encodeUncompressed(mult(member, GENERATOR)), expected)) {
+      throw new Refused("WrongChain", { what: "member key" });
+    }
+  }
+  async function shareOf({ parcels, account }, member) {
+    if (!Array.isArray(parcels) || parcels.length === 0 || parcels.length > MOST_PARCELS) {
+      throw new Refused("EncodingError", { what: "parcels", why: "it is not a list of a possible length" });
+    }
+    let sum = 0n;
+    for (const { context, dealer, sealed, weight: weight2 } of parcels) {
+      const info = new Writer("dkgshare").raw(fromHex(context, "context", 32), 32).raw(fromHex(dealer, "dealer", 20), 20).raw(fromHex(account, "account", 20), 20).bytes();
+      const bytes = fromHex(sealed, "sealed", SEALED_BYTES);
+      const enc = bytes.subarray(0, UNCOMPRESSED_BYTES);
+      const plain = await openBase(member, info, enc, bytes.subarray(UNCOMPRESSED_BYTES + KNOWN_BYTES));
+      sum = (sum + parseScalar(plain) * parseScalar(fromHex(weight2, "weight", SCALAR_BYTES))) % ORDER;
+      plain.fill(0);
+    }
+    return sum;
+  }
+  function controlKit(place, facts, compute2, { readKit: readKit2, showProblem: showProblem2 }) {
+    const one = (name) => place.querySelector(`[data-${name}]`);
+    const [form, bar, said] = [one("make"), one("bar"), one("progress")];
+    const [password, next, again] = [one("password"), one("next"), one("again")];
+    const busy = (on) => {
+      form.toggleAttribute("aria-busy", on);
+      bar.hidden = !on;
+      said.textContent = on ? said.dataset.doing : "";
+      one("button").disabled = on;
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      showProblem2(one("problem"), null);
+      busy(true);
+      try {
+        if (next.value !== again.value) {
+          throw new Refused("PasswordsDiffer");
+        }
+        const kit = await readKit2(one("file-in").files[0]);
+        const job = { shares: facts, kit, password: password.value, next: next.value };
+        const made = await compute2(job, (_step, share) => {
+          bar.value = share ?? 0.5;
+        });
+        const link = one("file");
+        link.href = URL.createObjectURL(new Blob([made.file], { type: "application/json" }));
+        one("made").hidden = false;
+        link.focus();
+      } catch (error) {
+        showProblem2(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      } finally {
+        busy(false);
+        password.value = next.value = again.value = "";
+      }
+    });
+    one("button").disabled = false;
+  }
+
   // webui/client/trustee.js
   var trustee_exports = {};
   __export(trustee_exports, {
@@ -4906,7 +5152,9 @@ var hemaledger = (() => {
     approve: () => approve,
     checkRequest: () => checkRequest,
     parseFacts: () => parseFacts,
-    refuse: () => refuse3
+    refuse: () => refuse3,
+    terms: () => terms,
+    wholeNumber: () => wholeNumber
   });
 
   // webui/client/capsule.js
@@ -4929,108 +5177,6 @@ var hemaledger = (() => {
     parseHeader: () => parseHeader,
     seal: () => seal
   });
-
-  // node_modules/@noble/hashes/hkdf.js
-  function extract(hash, ikm, salt) {
-    ahash(hash);
-    if (salt === void 0)
-      salt = new Uint8Array(hash.outputLen);
-    return hmac(hash, salt, ikm);
-  }
-  var HKDF_COUNTER = /* @__PURE__ */ Uint8Array.of(0);
-  var EMPTY_BUFFER = /* @__PURE__ */ Uint8Array.of();
-  function expand(hash, prk, info, length = 32, _recycled) {
-    ahash(hash);
-    anumber(length, "length");
-    abytes(prk, void 0, "prk");
-    const olen = hash.outputLen;
-    if (prk.length < olen)
-      throw new Error('"prk" must be at least HashLen octets');
-    if (length > 255 * olen)
-      throw new Error("Length must be <= 255*HashLen");
-    const blocks = Math.ceil(length / olen);
-    if (info === void 0)
-      info = EMPTY_BUFFER;
-    else
-      abytes(info, void 0, "info");
-    if (!blocks) {
-      if (_recycled)
-        clean(prk);
-      return new Uint8Array();
-    }
-    const okm = _recycled && blocks === 1 ? prk : new Uint8Array(blocks * olen);
-    const { iHash, oHash } = hmac.create(hash, prk);
-    const T = _recycled ? prk : new Uint8Array(olen);
-    const worker = blocks > 1 ? _recycled?.iHash || hash.create() : void 0;
-    for (let counter = 0; counter < blocks - 1; counter++) {
-      HKDF_COUNTER[0] = counter + 1;
-      const iWork = iHash._cloneInto(worker);
-      if (counter)
-        iWork.update(T);
-      iWork.update(info).update(HKDF_COUNTER).digestInto(T);
-      oHash._cloneInto(worker).update(T).digestInto(T);
-      okm.set(T, olen * counter);
-    }
-    HKDF_COUNTER[0] = blocks;
-    if (blocks > 1)
-      iHash.update(T);
-    iHash.update(info).update(HKDF_COUNTER).digestInto(T);
-    oHash.update(T).digestInto(T);
-    okm.set(T, olen * (blocks - 1));
-    iHash.destroy();
-    oHash.destroy();
-    worker?.destroy();
-    if (T !== okm)
-      clean(T);
-    clean(HKDF_COUNTER);
-    if (length === okm.length)
-      return okm;
-    const res = okm.slice(0, length);
-    clean(okm);
-    return res;
-  }
-  var hkdf = (hash, ikm, salt, info, length) => {
-    ahash(hash);
-    if (salt === void 0)
-      salt = new Uint8Array(hash.outputLen);
-    const HMAC = hmac.create(hash, salt).update(ikm);
-    return expand(hash, HMAC.digest(), info, length, HMAC);
-  };
-
-  // webui/client/hpke.js
-  var hpke_exports = {};
-  __export(hpke_exports, {
-    aeadSeal: () => aeadSeal,
-    sealBase: () => sealBase
-  });
-  var NONE = new Uint8Array();
-  var KEM = concat(ascii("KEM"), integerBytes(16, 2));
-  var SUITE = concat(ascii("HPKE"), integerBytes(16, 2), integerBytes(1, 2), integerBytes(2, 2));
-  async function aeadSeal(key, nonce, plaintext, aad) {
-    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
-    return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
-  }
-  async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
-    const enc = encodeUncompressed(mult(secret, GENERATOR));
-    const shared = encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
-    const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
-    const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
-    const context = concat(
-      Uint8Array.of(0),
-      labeledExtract(SUITE, NONE, "psk_id_hash", NONE),
-      labeledExtract(SUITE, NONE, "info_hash", info)
-    );
-    const chief = labeledExtract(SUITE, agreed, "secret", NONE);
-    const key = labeledExpand(SUITE, chief, "key", context, 32);
-    const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
-    const sealed = await aeadSeal(key, nonce, plaintext, NONE);
-    [shared, prk, agreed, chief, key].forEach((each) => each.fill(0));
-    return concat(enc, sealed);
-  }
-  var labeledExtract = (suite, salt, label, ikm) => extract(sha256, concat(ascii("HPKE-v1"), suite, ascii(label), ikm), salt);
-  var labeledExpand = (suite, prk, label, info, length) => expand(sha256, prk, concat(integerBytes(length, 2), ascii("HPKE-v1"), suite, ascii(label), info), length);
-
-  // webui/client/envelope.js
   var MAGIC = ascii("BAFL");
   var VERSION = 1;
   var SUITE_P256 = 1;
@@ -5450,6 +5596,62 @@ var hemaledger = (() => {
   }
   var withoutPrefix = (text) => typeof text === "string" && text.startsWith("0x") ? text.slice(2) : text;
 
+  // webui/client/join.js
+  async function makeJoin(facts, { kit, password }, say = () => {
+  }) {
+    const { fees } = facts;
+    const agreed = terms({
+      chainId: wholeNumber(facts.chain_id, "chain_id"),
+      authority: fromHex(facts.authority, "authority", 20),
+      nonce: wholeNumber(facts.nonce, "nonce"),
+      gas: wholeNumber(fees?.gas, "gas"),
+      maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
+      maxPriorityFee: wholeNumber(fees?.max_priority_fee_per_gas, "max_priority_fee_per_gas")
+    });
+    const { share: member, accountKey } = await unlock(startFor(parseLockbox(kit), facts), password, (part) => say("opening", part));
+    const memberKey = scalarBytes(member);
+    try {
+      const account = fromHex(facts.account, "account", 20);
+      if (!equal(accountOf(accountKey), account)) {
+        throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
+      }
+      const publicKey = encodeUncompressed(mult(member, GENERATOR));
+      const proof = p256.sign(possessionMessage(facts, account, publicKey), memberKey, { lowS: true });
+      return sign(accountKey, agreed, registration(publicKey, proof));
+    } finally {
+      memberKey.fill(0);
+      accountKey.fill(0);
+    }
+  }
+  function controlJoin(form, facts, compute2, { readKit: readKit2, send: send2, showProblem: showProblem2 }) {
+    const one = (name) => form.querySelector(`[data-${name}]`);
+    const busy = (on) => {
+      form.toggleAttribute("aria-busy", on);
+      one("bar").hidden = !on;
+      one("progress").textContent = on ? one("progress").dataset.doing : "";
+      one("button").disabled = on;
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      showProblem2(one("problem"), null);
+      busy(true);
+      try {
+        const kit = await readKit2(one("file-in").files[0]);
+        const job = { join: facts, kit, password: one("password").value };
+        const signed = await compute2(job, (_step, share) => {
+          one("bar").value = share ?? 0;
+        });
+        window.location.assign(await send2(facts.submit_url, form.elements.csrf_token.value, signed));
+      } catch (error) {
+        showProblem2(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      } finally {
+        busy(false);
+        one("password").value = "";
+      }
+    });
+    one("button").disabled = false;
+  }
+
   // webui/client/worker.js
   function serve(scope) {
     scope.addEventListener("message", async ({ data }) => {
@@ -5463,6 +5665,12 @@ var hemaledger = (() => {
       }
       if (job.start !== void 0) {
         return await makeStart(job.start, job.password, (share) => say("opening", share));
+      }
+      if (job.join !== void 0) {
+        return { envelope: null, transaction: toHex(await makeJoin(job.join, job, say)) };
+      }
+      if (job.shares !== void 0) {
+        return await makeKit(job.shares, job, say);
       }
       const facts = parseFacts(job.facts);
       const given = { kit: job.kit, password: job.password, now: job.now, say };
@@ -5484,6 +5692,18 @@ var hemaledger = (() => {
     const block2 = document.getElementById("approval");
     if (form !== null && block2 !== null) {
       control(form, JSON.parse(block2.textContent), document.currentScript.src);
+    }
+    const joining = document.querySelector("form[data-join]");
+    if (joining !== null) {
+      const script = document.currentScript.src;
+      const facts = JSON.parse(document.getElementById("join").textContent);
+      controlJoin(joining, facts, (job, show) => compute(script, job, show), { readKit, send, showProblem });
+    }
+    const renewed = document.querySelector("[data-new-kit]");
+    if (renewed !== null) {
+      const script = document.currentScript.src;
+      const facts = JSON.parse(document.getElementById("shares").textContent);
+      controlKit(renewed, facts, (job, show) => compute(script, job, show), { readKit, showProblem });
     }
     const place = document.querySelector("[data-start-kit]");
     if (place !== null) {

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from fl.training.pictures.colours import MAX_SIDE_PX, Pixels, composed, finished
 from fl.training.pictures.dicom import decode_frame
 from fl.training.pictures.dicom_header import NotRead, read_dicom
 from fl.training.pictures.kinds import FORMATS, READ_TYPES, kind_of
+from fl.training.pictures.pages import BROKEN
 from fl.training.pictures.sample_ranges import NoRange, Range, to_eight_bits
 from fl.training.pictures.tiff import PROFILE, Page, check_pieces, decode_samples, from_stack, range_of, read_pages
 
@@ -42,21 +42,6 @@ MAX_ASPECT = 16
 ANIMATION = "it is an animation of {count} large pictures; save the one that you need as PNG"
 PIXELS = "it has {count} pixels; at most {most} are accepted"
 _TYPES = READ_TYPES.replace(" and ", " or ")
-_BROKEN = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    RuntimeError,
-    AttributeError,
-    AssertionError,
-    struct.error,
-    zlib.error,
-)
-"""Errors that parsers raise on hostile bytes; MemoryError is not one of them."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +100,7 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
         raise ImageUnreadable(name, Why("it has more than {most} pixels", most=MAX_PIXELS)) from error
     except Damaged as error:
         raise ImageUnreadable(name, Why("it is damaged or incomplete ({detail})", detail=error)) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ImageUnreadable(name, "it is damaged or incomplete") from error
 
 
