@@ -56,6 +56,14 @@ def test_the_operators_pages_are_for_the_operator_alone(town: Town) -> None:
         assert answer.status_code == 403
 
 
+def test_the_list_of_accounts_names_the_role_of_each(town: Town) -> None:
+    operator = town.visitor(OLGA)
+    page = operator.text("/operator/staff")
+    for role in ("auditor", "doctor", "operator", "hospital"):
+        assert f">{role}</td>" in page, role
+    assert "doctor" in words(operator.get(f"/operator/staff/{town.members[INES].id}"))
+
+
 def test_a_new_account_gets_a_one_time_code_and_no_password(town: Town) -> None:
     operator = town.visitor(OLGA)
     fields = {"role": "doctor", "name": "Dr Lena Roth", "email": "lena@clinic.example", "room": "Room 9"}

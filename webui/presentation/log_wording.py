@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext
 
+from webui.presentation.page_words import page_words
 from webui.store.account_tables import AccessEntry
 
 
@@ -35,7 +36,7 @@ def log_words(event: str) -> str:
 
 
 def log_page(entry: AccessEntry) -> str:
-    """Return which kind of page it was: in words if it is a known one, else as the site calls it."""
+    """Return in words which kind of page it was."""
     words = {
         "": "",
         "password": gettext("with a password"),
@@ -98,7 +99,7 @@ def log_page(entry: AccessEntry) -> str:
         "staff.reset": gettext("Code for a new password, by the staff"),
         "staff.remove_steps": gettext("Second steps removed by the staff"),
     }
-    return str(words.get(entry.what, entry.what))
+    return str(words[entry.what]) if entry.what in words else page_words(entry.what)
 
 
 def browser_words(stored: str) -> str:
