@@ -75,7 +75,7 @@ class FederationAudits:
         with suppress(HemaledgerError):
             config = read_config(self.federation().round(number), self.bench.vault)
             bounds = {"clip": config.clip, "l2 bound": config.l2_bound, "largest weight": config.w_max}
-            return _flat({**bounds, "word bits": config.word_bits, **config.training})
+            return leaves_of({**bounds, "word bits": config.word_bits, **config.training})
         return {}
 
     def explain(self, number: int, results: Results) -> Explained:
@@ -160,10 +160,15 @@ def _place(book: KeyBook, mention: Mention) -> DigestPlace:
     )
 
 
-def _flat(value: Mapping[str, JsonValue], before: str = "") -> dict[str, str]:
+def leaves_of(value: Mapping[str, JsonValue], before: str = "") -> dict[str, str]:
     """Return the leaves of a document by their path."""
     leaves = dict[str, str]()
     for name, each in value.items():
         path = f"{before}{name.replace('_', ' ')}"
-        leaves |= _flat(each, f"{path}, ") if isinstance(each, dict) else {path: str(each)}
+        if isinstance(each, dict):
+            leaves |= leaves_of(each, f"{path}, ")
+        elif isinstance(each, list) and any(isinstance(one, dict) for one in each):
+            leaves |= leaves_of({str(place): one for place, one in enumerate(each, 1)}, f"{path} ")
+        else:
+            leaves[path] = ", ".join(map(str, each)) if isinstance(each, list) else str(each)
     return leaves

@@ -115,4 +115,4 @@ def compare() -> ResponseReturnValue:
     if not asked and (request.args.get("a") or request.args.get("b")):
         raise NotFound
     both = lineage.compare(audits, one, other) if asked else None
-    return render_template("audits/compare.html", numbers=numbers, a=one, b=other, both=both)
+    return render_template("audits/compare.html", numbers=numbers, a=one, b=other, both=both, words=audit_wording)

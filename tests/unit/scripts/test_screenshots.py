@@ -30,7 +30,7 @@ def test_no_picture_is_left_that_nobody_takes() -> None:
 
 
 def test_a_picture_of_many_colours_gets_fewer_until_it_is_small() -> None:
-    draw = random.Random(7)
+    draw = random.Random(7)  # noqa: S311 a picture
     picture = Image.new("RGB", (300, 400))
     picture.putdata([(draw.randrange(256), draw.randrange(256), draw.randrange(256)) for _ in range(300 * 400)])
     buffer = io.BytesIO()
