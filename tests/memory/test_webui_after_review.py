@@ -66,10 +66,13 @@ def test_the_newest_review_counts(town: Town) -> None:
 
 
 def test_a_review_of_an_earlier_check_says_nothing_about_the_last_one(town: Town) -> None:
-    review(town, town.add_check(MAYA), **OTHER)
-    last = town.add_check(MAYA)
-    assert READ not in town.visitor(MAYA).text(f"/checks/{last}")
-    assert READ not in town.visitor(MAYA).text("/")
+    first = town.add_check(MAYA)
+    review(town, first, **OTHER)
+    last, maya = town.add_check(MAYA), town.visitor(MAYA)
+    assert READ not in maya.text(f"/checks/{last}")
+    assert READ in maya.text("/"), "the patient has not read it yet"
+    maya.get(f"/checks/{first}")
+    assert READ not in maya.text("/")
 
 
 def test_nobody_reads_the_newest_review_of_another_patient(town: Town) -> None:

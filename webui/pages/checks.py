@@ -170,8 +170,7 @@ def _page(check_id: int, form: NoteForm) -> str:
     running = site()
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row)
-    if member().role is SiteRole.DOCTOR:
-        running.work.mark(member().id, row.id, read=True)
+    running.work.mark(member().id, row.id, read=True)
     about = running.patient_records.show_all(member(), running.record_store.notes_on(row.id))
     return render_template(
         "checks/result.html" if shown.risk is None else "risk/result.html",

@@ -245,7 +245,11 @@ def step_after(check: Check | None, *, booked: bool) -> Saying:
     tone = answer_of(check).tone
     if tone == BAD and booked:
         title = gettext("Show your last result at your appointment")
-        return Saying(GOOD, title, gettext("The doctor whom you booked can open it."))
+        text = gettext(
+            "The model saw signs of %(disease)s. The doctor whom you booked can open it.",
+            disease=reported_of(check.model.task),
+        )
+        return Saying(BAD, title, text)
     if tone == BAD:
         title = gettext("Show your last result to a doctor soon")
         return Saying(BAD, title, gettext("The model saw signs of %(disease)s.", disease=reported_of(check.model.task)))
