@@ -154,8 +154,9 @@ def test_an_agenda_opens_a_bounded_number_of_records(tmp_path: Path, monkeypatch
         town.book(patient, INES)
         town.add_check(patient)
     ines, opened = town.visitor(INES), Opened(town, monkeypatch)
+    assert opened.by(ines, "/doctor/") == 2 + 1, "each once for the order, and the first one to show it"
     assert opened.by(ines, "/doctor/") == 1
-    assert "has checks, open to see them" in ines.text("/doctor/")
+    assert "has results, open to see them" in ines.text("/doctor/")
 
 
 def test_no_list_of_a_patient_loads_a_file_before_it_is_opened(town: Town) -> None:

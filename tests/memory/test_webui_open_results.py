@@ -9,6 +9,7 @@ import pytest
 from tests.support.site_risks import PERSON, RiskTown, fields
 from tests.support.site_town import INES, MAYA, OMAR
 from webui.config import Limit, Limits
+from webui.store.booking_rules import Visit
 
 SIGN, UNSURE, CLEAR = 0.93, 0.5, 0.04
 OTHER = {"decision": "other", "answer": "leukemia", "reason": "I see a blast.", "message": "Come and see me."}
@@ -101,3 +102,44 @@ def test_a_home_page_that_may_not_open_more_says_so_and_still_shows_the_rest(tmp
     answer = town.visitor(MAYA).get("/")
     assert answer.status_code == 200
     assert "could not look at all your results" in answer.text
+
+
+def test_the_agenda_shows_the_check_of_the_booking_and_the_most_urgent_open_one(town: RiskTown) -> None:
+    named = check(town, UNSURE)
+    check(town, SIGN)
+    town.federation.clock.now += 2 * 3600
+    risk(town)
+    maya, ines = town.members[MAYA].id, town.members[INES].id
+    town.site.appointments.book(maya, ines, town.free()[0], Visit(check_id=named))
+    page = town.visitor(INES).text("/doctor/")
+    for fact in ("for this appointment", "50 %", "most urgent without a review", "93 %", "Signs of disease"):
+        assert fact in page, fact
+    assert page.index("50 %") < page.index("93 %")
+    assert "2 hours ago" in page
+    assert page.count("unread") >= 2
+    assert "risk of" not in page, "the newest is neither"
+
+
+def test_a_risk_in_the_agenda_and_in_the_time_line_has_its_age_urgency_and_marks(town: RiskTown) -> None:
+    risk(town)
+    town.book(MAYA, INES)
+    ines = town.visitor(INES)
+    line = f"/doctor/patients/{town.members[MAYA].id}"
+    agenda = ines.text("/doctor/").split("My patients", 1)[1]
+    assert "risk of diabetes" in agenda
+    assert "0 minutes ago · unread" in agenda
+    assert "no review yet" in ines.text(line)
+    assert "unread" in ines.text(line)
+    row = town.site.record_store.latest_of([town.members[MAYA].id])[town.members[MAYA].id].id
+    review(town, row, decision="confirmed")
+    assert "no review yet" not in ines.text(line)
+    assert "· reviewed" in ines.text("/doctor/")
+
+
+def test_the_agenda_names_no_open_result_of_a_patient_who_has_none(town: RiskTown) -> None:
+    row = check(town, SIGN)
+    town.book(MAYA, INES)
+    review(town, row, decision="confirmed")
+    page = town.visitor(INES).text("/doctor/")
+    assert "newest result" in page
+    assert "most urgent without a review" not in page
