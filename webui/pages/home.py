@@ -38,7 +38,8 @@ def index() -> ResponseReturnValue:
     newest = site().record_store.latest_of([user.id]).get(user.id)
     standing = site().open_results.of_patient(user, newest.id if newest is not None else None)
     steps = _steps(user, standing, booked=booking is not None)
-    return render_template("results/home_patient.html", **known, standing=standing, booking=booking, steps=steps)
+    shown = {"standing": standing, "booking": booking, "steps": steps, "last_advice": _advice(standing.newest, steps)}
+    return render_template("results/home_patient.html", **known, **shown)
 
 
 @blueprint.get("/model")
@@ -72,6 +73,12 @@ def _steps(user: SignedInUser, standing: Standing, *, booked: bool) -> list[Step
         for each in standing.results
     ]
     return steps or [_after_newest(user, standing.newest, booked=booked)]
+
+
+def _advice(newest: Shown | None, steps: list[Step]) -> Saying | None:
+    """Return what to do after the newest record's review, if one of the steps has it."""
+    about = [each.review for each in steps if newest is not None and each.shown is not None and each.review is not None]
+    return step_of_review([each for each in about if newest is not None and each.about == newest.row.record_id])
 
 
 def _open_step(result: OpenResult, newest: Shown | None, *, booked: bool) -> Saying:
