@@ -143,3 +143,22 @@ def test_the_agenda_names_no_open_result_of_a_patient_who_has_none(town: RiskTow
     page = town.visitor(INES).text("/doctor/")
     assert "newest result" in page
     assert "most urgent without a review" not in page
+
+
+def test_who_opened_a_record_is_one_line_a_day_and_a_review_is_a_review(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    row = check(town, SIGN)
+    review(town, row, decision="confirmed")
+    ines = town.visitor(INES)
+    for _ in range(8):
+        town.federation.clock.now += 61
+        ines.get("/doctor/")
+        ines.get(f"/doctor/patients/{town.members[MAYA].id}")
+    page = town.visitor(MAYA).text("/requests/who-sees")
+    assert "the review of" in page
+    assert "your note" not in page
+    assert "the note of" not in page
+    assert page.count("Dr Inês Carvalho ,") == 1 + 2, "her access, the check and the review"
+    town.federation.clock.now += 24 * 3600
+    ines.get("/doctor/")
+    assert town.visitor(MAYA).text("/requests/who-sees").count("Dr Inês Carvalho ,") == 1 + 3
