@@ -293,4 +293,8 @@ def route_reason(route: Route) -> str:
         Why.FALLBACK: gettext("another computer did not answer in time."),
     }
     reason = reasons.get(Why(route.why), "") if route.why in set(Why) else ""
-    return reason if route.km is None else f"{reason} {gettext('It is about %(km)d km away.', km=round(route.km))}"
+    return (
+        reason
+        if route.km is None or round(route.km) == 0
+        else f"{reason} {gettext('It is about %(km)d km away.', km=round(route.km))}"
+    )
