@@ -51,7 +51,7 @@ def upload(data: bytes) -> FileStorage:
 def ask(town: Town, *files: bytes, page: int | None = None) -> int:
     with town.app.test_request_context():
         reading = PictureReading(page)
-        return check_images(town.site, town.members[MAYA].id, [upload(each) for each in files], reading)
+        return check_images(town.site, town.members[MAYA].id, [upload(each) for each in files], reading)[0]
 
 
 @pytest.mark.parametrize("form", ["TIFF", "WEBP", "PNG"])

@@ -35,7 +35,8 @@ def test_good_pictures_keep_their_answers_and_the_bad_file_is_named_once(town: T
     assert "1 file that could not be read" in first
     again = maya.text(answer.location)
     assert PRIVATE not in again, "the name of a file may be a person's name"
-    assert "Picture 3 This file could not be read" in again
+    assert "Picture 3 This file could not be read: it" in again
+    assert "Not all files could be read" in again
     assert "shows no cell" not in again
     town.book(MAYA, INES)
     assert "Picture 3 This file could not be read" in town.visitor(INES).text(answer.location)
