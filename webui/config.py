@@ -109,6 +109,8 @@ class Places:
     exports: int = 1
     """Downloads of all data of a patient."""
     wait_s: float = 3.0
+    checks_wait_s: float = 10.0
+    """Longer than the process of the model needs to start again, so that a check waits for it and is not refused."""
 
     @property
     def threads(self) -> int:

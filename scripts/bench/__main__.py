@@ -14,6 +14,7 @@ LONG = (
     "browser",
     "site",
     "epoch",
+    "load",
     "loop",
     "foreign",
     "masking",

@@ -152,7 +152,10 @@ def disable(home: Path, email: str, *, keep_appointments: bool, hospital_name: s
     The command cancels future appointments. Patients see on the site that the hospital cancelled, and each gets a
     mail, which the running site sends. Call them, too.
     """
-    cancelled = _telling(home, hospital_name, zone, address).disable(email, keep_appointments=keep_appointments)
+    from webui.http.languages import outside_pages
+
+    with outside_pages():
+        cancelled = _telling(home, hospital_name, zone, address).disable(email, keep_appointments=keep_appointments)
     click.echo(f"{email} can no longer sign in.")
     for booking in cancelled:
         patient = booking.patient.account

@@ -161,7 +161,7 @@ def test_beyond_its_places_a_door_says_so() -> None:
 
 
 def test_a_picture_beyond_the_places_is_a_503_that_says_when(tmp_path: Path) -> None:
-    town = Town(tmp_path, places=replace(Places(), checks=1, wait_s=0.0))
+    town = Town(tmp_path, places=replace(Places(), checks=1, checks_wait_s=0.0))
     visitor = town.visitor(MAYA)
     with town.site.doors.checks.enter():
         answer = visitor.check(cell())

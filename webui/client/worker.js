@@ -2,7 +2,7 @@
  * The thread with the secrets: it does one job, then the page ends it and frees its memory.
  *
  * Invariant: it sends out only a step's name and progress, a sealed envelope, a signed transaction, an encrypted
- * start kit with its public part, an encrypted approval kit, or an error's name and sentence.
+ * start kit with its public part, an encrypted approval kit, or an error's name and public facts.
  * It cannot reach the network: the site's policy for this file allows no connection.
  */
 
@@ -26,7 +26,7 @@ export function serve(scope) {
 }
 
 /**
- * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}. A job with `start` and
+ * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, facts}. A job with `start` and
  * `password` returns what start.js makes, one with `shares` what shares.js makes.
  * @param {Job} job
  * @param {(step: string, share?: number) => void} say Called when a step begins, and with the finished share of a long one.
@@ -51,7 +51,7 @@ async function run(job, say) {
     return { envelope: envelope && toHex(envelope), transaction: toHex(transaction) };
   } catch (error) {
     const known = error instanceof Refused ? error : new Refused("WorkerFailed");
-    return { error: known.name, message: known.message };
+    return { error: known.name, facts: known.facts };
   } finally {
     job.kit?.fill(0);
   }

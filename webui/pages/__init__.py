@@ -21,6 +21,7 @@ from webui.pages import (
     home,
     hospital,
     hospital_keys,
+    languages,
     ledger,
     local_training,
     metrics,
@@ -82,6 +83,7 @@ PAGES = (
     local_training.blueprint,
     hospital_keys.blueprint,
     step_up.blueprint,
+    languages.blueprint,
     api,
     fhir,
 )

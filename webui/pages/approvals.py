@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from flask import Blueprint, flash, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
@@ -48,7 +49,7 @@ def submit(number: int) -> ResponseReturnValue:
     site().wake.set()  # the upkeep tells who asked
     with suppress(UnavailableError):
         site().request_notices.waiting_for(member().id)  # the count in the menu
-    flash("Your answer is on the ledger.", "good")
+    flash(gettext("Your answer is on the ledger."), "good")
     return jsonify(location=url_for("requests.mine"))
 
 

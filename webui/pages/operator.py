@@ -18,6 +18,7 @@ from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role
 from webui.errors import AccountExists, NotFound
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.readiness import readiness
 from webui.http.sessions import member, only
 from webui.ports.orders import FACTS, OrderKind
@@ -68,7 +69,7 @@ def staff() -> ResponseReturnValue:
         try:
             created = _create(form)
         except AccountExists as error:
-            form.email.errors, status = [str(error)], status_of(error)
+            form.email.errors, status = [sentence_of(error)], status_of(error)
         else:
             flash(gettext("The account is ready. Now make a one-time code for its owner."), "good")
             return redirect(url_for("operator.account", account_id=created))

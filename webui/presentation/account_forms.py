@@ -10,7 +10,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from webui.errors import EmailMalformed
-from webui.http.languages import LANGUAGES
+from webui.http.error_words import sentence_of
+from webui.http.languages import OWN_NAMES, spoken
 from webui.presentation.forms import CODE_TYPED, Form, new_password
 from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
@@ -18,8 +19,6 @@ from webui.store.emails import email_key
 from webui.store.passwords import MAX_TYPED
 from webui.store.preferences import DATES, Preferences
 
-OWN_NAMES = {"en": "English", "de": "Deutsch", "nl": "Nederlands", "fr": "Français", "es": "Español", "pt": "Português"}
-"""Each language in its own words."""
 AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
@@ -76,7 +75,7 @@ class AddressForm(Form):
         try:
             email_key(field.data)
         except EmailMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
 
 class PasskeyNameForm(Form):
@@ -107,7 +106,7 @@ class PreferenceForm(Form):
         super().__init__(data={"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates})
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
-            *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in LANGUAGES),
+            *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),
         ]
         zones = sorted(zone for zone in available_timezones() if zone.partition("/")[0] in AREAS)
         self.zone.choices = [

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 
 from webui.ports.hospital import RoundFigures
+from webui.presentation.numbers_and_dates import short
 from webui.presentation.wording import SHARES, metric_name, metric_value
 
 WIDTH, HEIGHT = 640, 260
@@ -101,4 +102,4 @@ def _range(name: str, values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _tick(name: str, value: float) -> str:
-    return f"{value:.4g}" if name not in SHARES else f"{100 * value:.4g} %"
+    return short(value, 4) if name not in SHARES else f"{short(100 * value, 4)} %"

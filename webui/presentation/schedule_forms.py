@@ -24,6 +24,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from webui.errors import NotFound
+from webui.http.error_words import sentence_of
 from webui.presentation.calendar_wording import clock_of, language_name, meeting_words
 from webui.presentation.forms import Form
 from webui.store.base import NAME_CHARS
@@ -79,7 +80,7 @@ class _HoursField(StringField):  # type: ignore[misc]  # WTForms brings no types
         try:
             stretches(self.data)
         except HoursMalformed as error:
-            raise ValidationError(error.sentence.format(typed=error.typed)) from error
+            raise ValidationError(sentence_of(error)) from error
 
 
 def _day_field(number: int) -> _HoursField:

@@ -37,44 +37,57 @@ var hemaledger = (() => {
 
   // webui/client/errors.js
   var SENTENCES = {
-    EncodingError: ({ what, why }) => `The ${what} cannot be read: ${why}.`,
-    InvalidPoint: ({ why }) => `A key or the encrypted record has an invalid number: ${why}. Please tell the hospital.`,
-    InvalidScalar: ({ why }) => `A secret number is not valid: ${why}. Check that you chose the right key file.`,
-    ProofInvalid: ({ what }) => `The proof of ${what} is wrong. Please tell the hospital.`,
-    CiphertextInvalid: ({ what }) => `The encrypted record cannot be used: ${what}. Please tell the hospital.`,
-    HashMismatch: () => "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
-    PolicyNotApproved: ({ what }) => `You cannot approve this request: ${what}.`,
-    PartialInvalid: () => "Your key file does not match the ledger. Make a new one on the page Your key file.",
-    AuthFailure: () => "A part of your share cannot be opened with this key file. Please tell the hospital.",
-    CommitteeMismatch: () => "The parts do not add up to the share that the ledger has for you. Nothing was stored. Please tell the hospital.",
-    DeadlinePassed: () => "The deadline of this request has passed. Nobody can answer it any more.",
-    KeyExpired: () => "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
-    RevokedSender: ({ account }) => `The account 0x${account} is not an active member, so this request cannot be approved.`,
-    WrongChain: ({ what }) => `This key file is not for this request: its ${what} is different. Choose the right key file.`,
-    KeystoreUnreadable: ({ why }) => `The key file could not be opened: ${why}.`,
-    InsecureContext: () => "This browser does not allow encryption on this address. Open the site with https.",
-    WorkerFailed: () => "The calculation did not start or stopped early. Reload the page and try again.",
-    SiteUnavailable: () => "The site did not answer. Reload the page to see whether it has received your answer.",
-    PasswordShort: ({ least }) => `This password is too short. It needs at least ${least} characters. Several words are good.`,
-    PasswordsDiffer: () => "The two passwords are different. Type the same password twice.",
-    SiteRefused: ({ why }) => `The site did not accept your answer: ${why}`
+    EncodingError: "The {what} cannot be read: {why}.",
+    InvalidPoint: "A key or the encrypted record has an invalid number: {why}. Please tell the hospital.",
+    InvalidScalar: "A secret number is not valid: {why}. Check that you chose the right key file.",
+    ProofInvalid: "The proof of {what} is wrong. Please tell the hospital.",
+    CiphertextInvalid: "The encrypted record cannot be used: {what}. Please tell the hospital.",
+    HashMismatch: "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
+    PolicyNotApproved: "You cannot approve this request: {what}.",
+    PartialInvalid: "Your key file does not match the ledger. Make a new one on the page My share of the key.",
+    AuthFailure: "A part of your share cannot be opened with this key file. Please tell the hospital.",
+    CommitteeMismatch: "The parts do not add up to the share that the ledger has for you. Nothing was stored. Please tell the hospital.",
+    DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
+    KeyExpired: "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
+    RevokedSender: "The account 0x{account} is not an active member, so this request cannot be approved.",
+    WrongChain: "This key file is not for this request: its {what} is different. Choose the right key file.",
+    KeystoreUnreadable: "The key file could not be opened: {why}.",
+    InsecureContext: "This browser does not allow encryption on this address. Open the site with https.",
+    WorkerFailed: "The calculation did not start or stopped early. Reload the page and try again.",
+    SiteUnavailable: "The site did not answer. Reload the page to see whether it has received your answer.",
+    PasswordShort: "This password is too short. It needs at least {least} characters. Several words are good.",
+    PasswordsDiffer: "The two passwords are different. Type the same password twice.",
+    SiteRefused: "The site did not accept your answer: {why}"
   };
+  var DEPTH = 3;
+  function wordsOfPage() {
+    return JSON.parse(document.getElementById("script-words")?.textContent ?? "{}");
+  }
+  var inWords = (words, text) => Object.hasOwn(words, text) ? words[text] : text;
+  function filled(text, facts, words) {
+    let said = inWords(words, text);
+    for (let depth = 0; depth < DEPTH; depth += 1) {
+      said = said.replace(/\{(\w+)\}/g, (place, name) => Object.hasOwn(facts, name) ? inWords(words, String(facts[name])) : place);
+    }
+    return said;
+  }
   var Refused = class _Refused extends Error {
     /**
      * @param {keyof typeof SENTENCES} name The leaf's name.
      * @param {Record<string, string | number>} [facts] Public facts for the sentence.
      */
     constructor(name, facts = {}) {
-      super(SENTENCES[name](facts));
+      super(filled(SENTENCES[name], facts, {}));
       this.name = name;
       this.facts = facts;
     }
-    /** Return a refusal that another thread sent, by its name and sentence. */
-    static received(name, message) {
-      const refusal2 = new _Refused("WorkerFailed");
-      refusal2.name = name;
-      refusal2.message = message;
-      return refusal2;
+    /** Return the sentence in the page's language. */
+    inLanguage(words) {
+      return filled(SENTENCES[this.name], this.facts, words);
+    }
+    /** Return a refusal that another thread sent, by its name and facts. */
+    static received(name, facts) {
+      return new _Refused(Object.hasOwn(SENTENCES, name) ? name : "WorkerFailed", facts);
     }
   };
 
@@ -1577,7 +1590,7 @@ var hemaledger = (() => {
       throw new Refused("EncodingError", { what, why: "it is not lower-case hex" });
     }
     if (length !== void 0 && text.length !== 2 * length) {
-      throw new Refused("EncodingError", { what, why: `it has ${text.length / 2} bytes, not ${length}` });
+      throw new Refused("EncodingError", { what, why: "it has {count} bytes, not {wanted}", count: text.length / 2, wanted: length });
     }
     return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
   }
@@ -1585,7 +1598,7 @@ var hemaledger = (() => {
   function integerBytes(value, width) {
     const number = BigInt(value);
     if (number < 0n || number >> BigInt(8 * width) !== 0n) {
-      throw new Refused("EncodingError", { what: "integer", why: `it does not fit in ${width} unsigned bytes` });
+      throw new Refused("EncodingError", { what: "integer", why: "it does not fit in {width} unsigned bytes", width });
     }
     return fromHex(number.toString(16).padStart(2 * width, "0"), "integer");
   }
@@ -1610,7 +1623,8 @@ var hemaledger = (() => {
     /** Append a fixed array of exactly `length` bytes. */
     raw(bytes, length) {
       if (bytes.length !== length) {
-        throw new Refused("EncodingError", { what: "fixed array", why: `it has ${bytes.length} bytes, not ${length}` });
+        const facts = { count: bytes.length, wanted: length };
+        throw new Refused("EncodingError", { what: "fixed array", why: "it has {count} bytes, not {wanted}", ...facts });
       }
       this.#parts.push(bytes);
       return this;
@@ -1663,8 +1677,8 @@ var hemaledger = (() => {
     /** EncodingError if bytes are left. */
     end() {
       if (this.#at !== this.#bytes.length) {
-        const why = `${this.#bytes.length - this.#at} bytes follow its end`;
-        throw new Refused("EncodingError", { what: this.#what, why });
+        const count = this.#bytes.length - this.#at;
+        throw new Refused("EncodingError", { what: this.#what, why: "{count} bytes follow its end", count });
       }
     }
   };
@@ -4140,8 +4154,8 @@ var hemaledger = (() => {
   var SCALAR_BYTES = 32;
   var POINT_BYTES = 33;
   var UNCOMPRESSED_BYTES = 65;
-  var refuse = (why) => {
-    throw new Refused("InvalidPoint", { why });
+  var refuse = (why, facts = {}) => {
+    throw new Refused("InvalidPoint", { ...facts, why });
   };
   function parseScalar(bytes) {
     const scalar = toInteger(bytes);
@@ -4161,10 +4175,10 @@ var hemaledger = (() => {
   var randomScalar = () => toInteger(p256.utils.randomSecretKey());
   function decodePoint(bytes) {
     if (bytes.length !== POINT_BYTES) {
-      refuse(`it has ${bytes.length} bytes, not ${POINT_BYTES}`);
+      refuse("it has {count} bytes, not {wanted}", { count: bytes.length, wanted: POINT_BYTES });
     }
     if (bytes[0] !== 2 && bytes[0] !== 3) {
-      refuse(`its tag is ${bytes[0]}, not 2 or 3`);
+      refuse("its tag is {tag}, not 2 or 3", { tag: bytes[0] });
     }
     return onCurve(bytes);
   }
@@ -4214,12 +4228,12 @@ var hemaledger = (() => {
   var SECRETS = { share: 1, kit: 2, start: 2 };
   var FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
   var KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
-  var refuse2 = (why) => {
-    throw new Refused("KeystoreUnreadable", { why });
+  var refuse2 = (why, facts = {}) => {
+    throw new Refused("KeystoreUnreadable", { ...facts, why });
   };
   function parseLockbox(file) {
     if (file.length > LOCKBOX_CAP) {
-      refuse2(`it has more than ${LOCKBOX_CAP} bytes`);
+      refuse2("it has more than {cap} bytes", { cap: LOCKBOX_CAP });
     }
     let box;
     try {
@@ -4229,7 +4243,8 @@ var hemaledger = (() => {
       }
       box = takeApart(value);
     } catch (error) {
-      refuse2(`it is not a key file (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
+      const facts = error instanceof Refused ? error.facts : { why: "it is not JSON" };
+      refuse2("it is not a key file ({reason})", { ...facts, reason: facts.why });
     }
     const names = Object.keys(LOWEST);
     if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
@@ -4312,24 +4327,24 @@ var hemaledger = (() => {
       }
     }
     if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
-      refuse2(`its use ${fields.use} is unknown`);
+      refuse2("its use {use} is unknown", { use: fields.use });
     }
   }
   function only(value, names) {
     const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
     if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
-      refuse2(`it must have exactly the fields ${names.join(", ")}`);
+      refuse2("it must have exactly the fields {names}", { names: names.join(", ") });
     }
   }
   function integer(value, name) {
     if (!Number.isSafeInteger(value)) {
-      refuse2(`${name} is not an integer`);
+      refuse2("{field} is not an integer", { field: name });
     }
     return value;
   }
 
   // webui/client/approve.js
-  var ERROR = "Error: ";
+  var ERROR = "Error:";
   var STEPS = {
     reading: "Reading your key file …",
     checking: "Checking the request …",
@@ -4379,7 +4394,7 @@ var hemaledger = (() => {
   }
   async function readKit(file) {
     if (file.size > LOCKBOX_CAP) {
-      throw new Refused("KeystoreUnreadable", { why: `it has more than ${LOCKBOX_CAP} bytes` });
+      throw new Refused("KeystoreUnreadable", { why: "it has more than {cap} bytes", cap: LOCKBOX_CAP });
     }
     try {
       return new Uint8Array(await file.arrayBuffer());
@@ -4395,7 +4410,7 @@ var hemaledger = (() => {
         if (data.step !== void 0) {
           show(data.step, data.share);
         } else if (data.error !== void 0) {
-          reject(Refused.received(data.error, data.message));
+          reject(Refused.received(data.error, data.facts));
         } else {
           resolve(data);
         }
@@ -4419,8 +4434,8 @@ var hemaledger = (() => {
       throw new Refused("SiteUnavailable");
     }
     if (!response.ok) {
-      const why = typeof body.message === "string" ? body.message : `it answered with status ${response.status}.`;
-      throw new Refused("SiteRefused", { why });
+      const why = typeof body.message === "string" ? body.message : "it answered with status {status}.";
+      throw new Refused("SiteRefused", { why, status: response.status });
     }
     return ownAddress(body.location);
   }
@@ -4432,7 +4447,7 @@ var hemaledger = (() => {
     return url.href;
   }
   function showStep(one, step, share) {
-    const words = step === null ? "" : STEPS[step];
+    const words = step === null ? "" : inWords(wordsOfPage(), STEPS[step]);
     if (one("progress").textContent !== words) {
       one("progress").textContent = words;
     }
@@ -4458,11 +4473,13 @@ var hemaledger = (() => {
   }
   function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
-    const plain = document.title.replace(ERROR, "");
-    document.title = refusal2 === null ? plain : ERROR + plain;
+    const words = wordsOfPage();
+    const error = `${inWords(words, ERROR)} `;
+    const plain = document.title.replace(error, "");
+    document.title = refusal2 === null ? plain : error + plain;
     if (refusal2 !== null) {
       place.dataset.name = refusal2.name;
-      place.querySelector("[data-problem-text]").textContent = refusal2.message;
+      place.querySelector("[data-problem-text]").textContent = refusal2.inLanguage(words);
       place.focus();
     }
   }
@@ -5196,7 +5213,7 @@ var hemaledger = (() => {
   var memberKeyId = (publicKey) => new Writer("keyid").u16(SUITE_P256).raw(publicKey, UNCOMPRESSED_BYTES).digest().slice(0, 16);
   async function seal(core, readers, plaintext, { contentKey = fresh(), secrets = [] } = {}) {
     if (readers.length < 1 || readers.length > MAX_READERS) {
-      throw new Refused("EncodingError", { what: "envelope", why: `it has ${readers.length} recipients` });
+      throw new Refused("EncodingError", { what: "envelope", why: "it has {count} recipients", count: readers.length });
     }
     const first = coreBytes(core);
     const derived = (label) => hkdf(sha256, contentKey, sha2562(first), domain(label), 32);
@@ -5393,8 +5410,8 @@ var hemaledger = (() => {
     return null;
   }
   function parsePolicy(bytes) {
-    const refuse4 = (why) => {
-      throw new Refused("EncodingError", { what: "policy of a record", why });
+    const refuse4 = (why, facts = {}) => {
+      throw new Refused("EncodingError", { ...facts, what: "policy of a record", why });
     };
     const reader = new Reader(bytes, "policy of a record");
     reader.raw(RECORD_ID_BYTES);
@@ -5402,7 +5419,7 @@ var hemaledger = (() => {
     const consent = reader.u16();
     reader.end();
     if (readers < 1 || readers > MOST_READERS) {
-      refuse4(`its readers are ${readers}`);
+      refuse4("its readers are {count}", { count: readers });
     }
     if (consent > ALL_CONSENT) {
       refuse4("it allows an unknown purpose");
@@ -5661,7 +5678,7 @@ var hemaledger = (() => {
       return { envelope: envelope && toHex(envelope), transaction: toHex(transaction) };
     } catch (error) {
       const known = error instanceof Refused ? error : new Refused("WorkerFailed");
-      return { error: known.name, message: known.message };
+      return { error: known.name, facts: known.facts };
     } finally {
       job.kit?.fill(0);
     }

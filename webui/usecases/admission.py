@@ -69,7 +69,7 @@ class Doors:
     @classmethod
     def of(cls, places: Places) -> Self:
         return cls(
-            Admission("have a picture checked", places.checks, places.wait_s),
+            Admission("have a picture checked", places.checks, places.checks_wait_s),
             Admission("have a file or a round checked", places.audits, places.wait_s),
             Admission("sign in or create an account", places.passwords, places.wait_s, places.passwords_waiting),
             Admission("download their data", places.exports, places.wait_s),

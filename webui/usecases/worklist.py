@@ -8,7 +8,10 @@ Source: usecases/urgency.py (the order).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from fl.protocol.task import Task
 from webui.errors import NotFound, ReviewMalformed
@@ -18,6 +21,7 @@ from webui.store.records import RecordStore
 from webui.store.worklist import Listed, Wanted, WorklistStore
 from webui.usecases.mail import Mail
 from webui.usecases.patient_records import PatientRecords, Shown, new_policy, subject_of
+from webui.usecases.readers import writing_to_address
 from webui.usecases.record_format import pack
 from webui.usecases.request_notices import Message
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
@@ -78,8 +82,12 @@ class Worklist:
         kept.sort(key=_place)
         return WorkPage(tuple(kept), len(items), more)
 
-    def review(self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Message, now: int) -> None:
+    def review(
+        self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Callable[[], Message], now: int
+    ) -> None:
         """Seal and store a treating doctor's review of a check, and mail the patient that there is one.
+
+        `letter` makes the mail, in the language that is set when it is called.
 
         Raises:
             NotFound: there is no such check, this doctor may not see it, or this site cannot open it.
@@ -104,9 +112,13 @@ class Worklist:
         )
         sealed = self._service.seal(new_policy(row.patient), pack(review))
         email = row.patient.account.email
-        self._store.add_review(
-            doctor.id, row, sealed, lambda session: self._mail.queue(session, email, letter.subject, letter.text)
-        )
+
+        def tell(session: Session) -> None:
+            with writing_to_address(session, email):
+                said = letter()
+            self._mail.queue(session, email, said.subject, said.text)
+
+        self._store.add_review(doctor.id, row, sealed, tell)
 
 
 def _item(listed: Listed, shown: Shown) -> WorkItem:
