@@ -48,10 +48,8 @@ def start() -> ResponseReturnValue:
 def join() -> ResponseReturnValue:
     """Put the doctor's first key onto the ledger, as the browser signed it; the account is the doctor's from now on."""
     running, made = site(), site().kits.store.of(member().id)
-    if made is None:
-        raise NotFound
-    answer = signed_answer()
-    if answer.envelope is not None:
+    answer = signed_answer() if made is not None else None
+    if made is None or answer is None or answer.envelope is not None:
         raise KitRefused
     running.shares.join(made, answer.transaction)
     running.request_store.link_trustee(running.accounts.email_of(member().id), made.account)
