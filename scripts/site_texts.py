@@ -19,7 +19,7 @@ SHOWN = {"MalformedError", "RefusedError"}
 """Of the errors of fl/protocol/errors, a page shows only the sentences of these families."""
 WITH_REASON = {
     "Admission", "AnswerMismatch", "AnswerOutdated", "NameMalformed", "NoAnswer", "PasswordMalformed",
-    "PolicyNotApproved", "ReviewMalformed", "TableFileUnusable", "UploadUnusable", "Why",
+    "PolicyNotApproved", "ImageUnreadable", "ReviewMalformed", "TableFileUnusable", "UploadUnusable", "Why",
 }  # fmt: skip
 """What is called with the words of a sentence."""
 Message = tuple[int, Any, Any, Any]
@@ -53,11 +53,13 @@ def reasons(
     _tags: Sequence[str],
     options: Mapping[str, Any],  # noqa: ARG001
 ) -> Iterator[Message]:
-    """Yield the texts that a module raises its errors with, and its constants that are sentences."""
+    """Yield the texts that a module raises its errors with, and its constants of several words."""
     tree = ast.parse(file.read())
     yield from _reasons(tree)
+    filled = {name for call in ast.walk(tree) if _is_made(call, {"Why"}) for name in _names(call)}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and "{" not in (_text(node.value) or "{"):
+        text = (_text(node.value) or "") if isinstance(node, ast.Assign) else ""
+        if isinstance(node, ast.Assign) and " " in text and ("{" not in text or ast.unparse(node.targets[0]) in filled):
             yield _message(node.value)
 
 
@@ -73,6 +75,22 @@ def tasks(
             named = [each.value for each in node.keywords if each.arg in {"name", "reported"}]
             named += node.args[1:2] if node.func.id == "TaskClass" else []
             yield from (_message(each) for each in named if _text(each))
+
+
+def titles(
+    file: BinaryIO,
+    _keywords: Mapping[str, Any],
+    _tags: Sequence[str],
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Iterator[Message]:
+    """Yield the values of the dictionary `TITLES`."""
+    for node in ast.parse(file.read()).body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Dict)
+            and ast.unparse(node.targets[0]) == "TITLES"
+        ):
+            yield from (_message(each) for each in node.value.values if _text(each))
 
 
 def schemas(
@@ -104,8 +122,17 @@ def _sentences(tree: ast.Module, bases: set[str] | None) -> Iterator[Message]:
 def _reasons(tree: ast.Module) -> Iterator[Message]:
     """Yield the words that errors are made with."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WITH_REASON:
+        if isinstance(node, ast.Call) and _is_made(node, WITH_REASON):
             yield from (_message(each) for each in node.args if _text(each))
+
+
+def _is_made(node: ast.AST, names: set[str]) -> bool:
+    """Return whether a node calls one of these names."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _names(call: ast.AST) -> list[str]:
+    return [each.id for each in call.args if isinstance(each, ast.Name)] if isinstance(call, ast.Call) else []
 
 
 def _text(node: ast.expr) -> str | None:

@@ -18,12 +18,12 @@ from typing import Any
 
 from flask import Flask
 
-from fl.audit.plain_words import finding_title, without_names
+from fl.audit.plain_words import without_names
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.http.access_log import init_access_log
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
-from webui.http.error_words import translated
+from webui.http.error_words import sentence_of, translated
 from webui.http.headers import init_security
 from webui.http.languages import init_languages, zone
 from webui.http.machines import PageSessions
@@ -37,6 +37,7 @@ from webui.http.sessions import init_login, visitor
 from webui.pages import BY_TOKEN, PAGES
 from webui.ports.federation import Services
 from webui.presentation import (
+    audit_wording,
     calendar_wording,
     code_words,
     doctor_wording,
@@ -147,8 +148,8 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.globals["key_maker"] = key_maker
     app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
     app.jinja_env.globals |= {"menu_count": menu_count}
-    app.jinja_env.globals |= {"finding_title": finding_title, "without_names": without_names}
-    app.jinja_env.filters["translated"] = translated
+    app.jinja_env.globals |= {"finding_title": audit_wording.finding_title, "without_names": without_names}
+    app.jinja_env.filters |= {"translated": translated, "sentence": sentence_of}
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})
 

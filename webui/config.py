@@ -88,6 +88,8 @@ class Limits:
     """Files of many patients by one doctor."""
     new_keys: Limit = Limit(6, 24 * 60 * 60)
     """Orders for a new key of the hospital, by all its staff."""
+    openings: Limit = Limit(3000, 60 * 60)
+    """Records that the lists of one person open to sort or filter them, beyond those that a page shows."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -108,6 +110,8 @@ class Places:
     """How many more sign-ins wait, because a hash takes far less time than `wait_s`."""
     exports: int = 1
     """Downloads of all data of a patient."""
+    lists: int = 1
+    """Lists that open many records to sort or filter them."""
     wait_s: float = 3.0
     checks_wait_s: float = 10.0
     """Longer than the process of the model needs to start again, so that a check waits for it and is not refused."""
@@ -115,7 +119,8 @@ class Places:
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.risks + self.exports) + self.passwords + self.passwords_waiting
+        others = self.checks + self.audits + self.risks + self.exports + self.lists
+        return 2 * others + self.passwords + self.passwords_waiting
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from webui.store.handled import HandledForms
 from webui.store.keyed import Keyed
 from webui.store.leaves import LeafStore
 from webui.store.mail import MailStore
+from webui.store.mail_choices import MailChoices
 from webui.store.networks import network_of
 from webui.store.one_time import OneTimeStore
 from webui.store.openings import Openings
@@ -58,6 +59,7 @@ from webui.usecases.anchoring import Anchoring
 from webui.usecases.appointment_mail import AppointmentMail, Letterhead
 from webui.usecases.failed_sign_ins import FailedSignIns
 from webui.usecases.full_audits import FullAudits
+from webui.usecases.gists import Gists
 from webui.usecases.key_orders import HospitalKeys
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
@@ -132,6 +134,7 @@ class Site:
     ways_back: WaysBack
     notices: Notices
     preferences: PreferenceStore
+    mail_choices: MailChoices
     access_log: AccessLog
     failed_sign_ins: FailedSignIns
     access_audit: AccessAudit
@@ -139,6 +142,7 @@ class Site:
     tokens: TokenStore
     work: WorklistStore
     worklist: Worklist
+    gists: Gists
     request_notices: RequestNotices
     reasons: Reasons
     timelines: Timelines
@@ -178,6 +182,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
     reasons, cared = Reasons(ReasonStore(database), services.records), CareStore(database, care)
     doors = Doors.of(config.places)
+    gists = Gists(opened, throttle, doors.lists, config.limits.openings, clock)
     risks = Risks(services.tables, records, opened, cared, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
@@ -213,13 +218,15 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         ways_back=WaysBack(database, accounts, one_time, notices, clock),
         notices=notices,
         preferences=PreferenceStore(database),
+        mail_choices=MailChoices(database),
         access_log=log,
         access_audit=AccessAudit(log, LeafStore(database), services.records),
         failed_sign_ins=FailedSignIns(database, throttle, log, notices),
         keyed=keyed,
         tokens=TokenStore(database, clock),
         work=work,
-        worklist=Worklist(work, records, opened, services.records, mail),
+        worklist=Worklist(work, records, opened, services.records, mail, gists),
+        gists=gists,
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         reasons=reasons,
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),

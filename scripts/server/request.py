@@ -44,7 +44,7 @@ class Bounds:
     """The server reads so many bytes of a body that is too large, so that its sender gets a page."""
     all_bodies: int = 128 * 1024 * 1024
     """Bytes of unfinished bodies in all connections."""
-    threads: int = 20
+    threads: int = 22
     """Four more than expensive work can occupy (`Places.threads` in webui/config.py): other pages always get one."""
 
 

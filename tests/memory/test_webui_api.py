@@ -112,6 +112,8 @@ def test_a_token_never_has_a_right_that_its_owners_role_has_not(town: Town) -> N
         "appointments:write",
         "checks:read",
         "checks:write",
+        "risks:read",
+        "risks:write",
     ]
     assert Program(town, MAYA, *Scope).get("/rounds").status_code == 403
 

@@ -13,7 +13,9 @@ from sqlalchemy import select
 
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, Visitor, words
 from webui.maintenance import keep_up
+from webui.pages.calendar_feed import NEW_ADDRESSES
 from webui.presentation.week_view import SHOWN
+from webui.store.access_log import Sought
 from webui.store.appointments import UNDO_S
 from webui.store.calendar_tables import Meeting, Part
 from webui.store.doctor_plans import Terms
@@ -184,7 +186,7 @@ def test_a_patient_moves_an_appointment_on_pages(town: Town) -> None:
     late = patient.post(f"/appointments/{booking}/move/{slots[3]}", page="/appointments/doctors")
     assert late.status_code == 409
     assert "You keep your appointment" in words(late)
-    assert [subject.partition(":")[0] for _, subject in mails(town)[:2]] == [
+    assert [subject.partition(":")[0] for to, subject in mails(town) if to == MAYA][:2] == [
         "Your appointment on Monday, 23 November 2026, 12",
         "New time",
     ]
@@ -414,3 +416,30 @@ def test_no_page_of_a_doctor_with_short_slots_is_heavy(town: Town) -> None:
         answer = patient.get(path)
         assert len(answer.data) < 250_000, path
     assert PASSWORD not in answer.text
+
+
+def test_a_private_address_of_a_calendar_is_in_the_log_and_its_owner_gets_a_mail(town: Town) -> None:
+    town.book()
+    maya = town.visitor(MAYA)
+    before = len(mails(town))
+    page = maya.post("/calendar/renew", page="/calendar/")
+    assert [(to, subject) for to, subject in mails(town)[before:]] == [(MAYA, "Your calendar got a private address")]
+    made = re.search(r"/calendar/feed/[^<]+", page.text)
+    assert made is not None
+    assert town.visitor().get(made[0]).status_code == 200
+    assert maya.post("/calendar/revoke", page="/calendar/").status_code == 302
+    lines = town.site.access_log.lines(Sought(account_id=town.members[MAYA].id))
+    found = [(each.entry.event, each.entry.what) for each in lines if each.entry.what.startswith("calendar.")]
+    assert found[::-1] == [
+        ("changed", "calendar.renew"),
+        ("read by a program", "calendar.feed"),
+        ("changed", "calendar.revoke"),
+    ]
+    assert all(made[0].split("/")[-1][:9] not in each.entry.about for each in lines)
+    assert "A private address of the calendar" in maya.text("/account/log")
+
+
+def test_addresses_of_calendars_are_counted(town: Town) -> None:
+    maya = town.visitor(MAYA)
+    answers = [maya.post("/calendar/renew", page="/calendar/").status_code for _ in range(NEW_ADDRESSES.count + 1)]
+    assert answers[-2:] == [200, 429]

@@ -101,7 +101,7 @@ def test_a_check_is_unread_until_this_doctor_opens_it_and_can_be_unread_again(to
     assert "Worklist 1 new" in words(ines.get("/doctor/"))
 
 
-def test_a_page_opens_a_bounded_number_of_records_and_the_patient_sees_each(town: Town) -> None:
+def test_a_page_shows_a_bounded_number_of_records_and_the_patient_sees_each(town: Town) -> None:
     town.book(MAYA, INES)
     rows = [check(town, MAYA, 0.9) for _ in range(PAGE_CHECKS + 1)]
     assert order(town) == rows[:PAGE_CHECKS]
@@ -110,7 +110,36 @@ def test_a_page_opens_a_bounded_number_of_records_and_the_patient_sees_each(town
     assert {each.record_row for each in seen} == set(rows[:PAGE_CHECKS])
     assert {each.how for each in seen} == {How.LIST.value}
     assert order(town, "/worklist/?page=1") == rows[PAGE_CHECKS:]
-    assert "There are more checks on the next page" in town.visitor(INES).text("/worklist/")
+    assert "Only the first" not in town.visitor(INES).text("/worklist/"), "all of them are in order"
+
+
+def test_the_most_urgent_of_all_waiting_checks_comes_first_also_from_a_later_page(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.usecases.worklist.PAGE_CHECKS", 2)
+    town.book(MAYA, INES)
+    low = [check(town, MAYA, 0.05) for _ in range(4)]
+    high = check(town, MAYA, 0.9)
+    assert order(town) == [high, low[0]]
+    assert order(town, "/worklist/?page=1") == low[1:3]
+    assert order(town, "/worklist/?page=2") == low[3:]
+    assert order(town, "/worklist/?show=high") == [high]
+    assert review(town, high) == 302
+    assert order(town) == low[:2]
+
+
+def test_beyond_its_bound_the_list_goes_on_by_age_and_says_so(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.usecases.worklist.PAGE_CHECKS", 2)
+    monkeypatch.setattr("webui.usecases.worklist.ORDERED_CHECKS", 4)
+    town.book(MAYA, INES)
+    rows = [check(town, MAYA, share) for share in (0.05, 0.05, 0.05, 0.9, 0.05, 0.9)]
+    assert order(town) == [rows[3], rows[0]]
+    assert order(town, "/worklist/?page=1") == rows[1:3]
+    assert order(town, "/worklist/?page=2") == rows[4:], "by age alone"
+    assert order(town, "/worklist/?page=3") == []
+    ines = town.visitor(INES)
+    assert "Only the first 4 checks are in this order" in ines.text("/worklist/")
+    assert order(town, "/worklist/?show=high") == [rows[3]]
 
 
 def test_an_erased_check_leaves_the_list(town: Town) -> None:
@@ -118,7 +147,7 @@ def test_an_erased_check_leaves_the_list(town: Town) -> None:
     row = check(town, MAYA, 0.9)
     town.site.record_store.erase(row)
     assert order(town) == []
-    listed, _ = town.site.work.page(town.members[INES].id, Wanted(), 0)
+    listed, _ = town.site.work.rows(town.members[INES].id, Wanted(), 0, 9)
     assert listed == []
 
 

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from fl.protocol.errors import NoAnswer
+from fl.protocol.errors import ImageUnreadable, NoAnswer
 from tests.support.languages import speak_german
-from tests.support.site_town import INES, MAYA, OMAR, PASSWORD, Town
+from tests.support.site_town import INES, MAYA, OMAR, PASSWORD, Town, cell
 from webui.errors import NotFound, SiteBusy, TableFileUnusable, TooManyAttempts
 from webui.http.error_words import sentence_of
 from webui.http.languages import outside_pages
@@ -38,6 +38,8 @@ TEXTS: dict[str | tuple[str, str], str | tuple[str, str]] = {
     "the cell in it has too few pixels": "die Zelle hat zu wenige Bildpunkte",
     "below %(share)s": "unter %(share)s",
     "Page not found": "Seite nicht gefunden",
+    ImageUnreadable.sentence: "Das Bild {name_of_file} ist nicht lesbar: {why}.",
+    "it is only {width} x {height} pixels": "es hat nur {width} x {height} Pixel",
     "leukemia": "Leukämie",
     "leukemic blast": "leukämischer Blast",
     "Appointment: %(doctor)s": "Termin: %(doctor)s",
@@ -163,6 +165,13 @@ def test_a_refused_form_says_why_in_the_language_of_the_page(town: Town) -> None
 def test_the_fields_of_a_sentence_are_translated_too(town: Town, error: Exception, said: str) -> None:
     with town.app.test_request_context(headers={"Accept-Language": "de"}):
         assert sentence_of(error).startswith(said)  # type: ignore[arg-type]
+
+
+def test_a_picture_that_cannot_be_read_is_refused_with_a_reason_in_the_persons_language(town: Town) -> None:
+    maya, omar = town.visitor(MAYA), town.visitor(OMAR)
+    chooses(town, MAYA, language="de")
+    assert "ist nicht lesbar: es hat nur 64 x 4 Pixel." in maya.check(cell(size=(64, 4))).text
+    assert "could not be read: it is only 64 x 4 pixels." in omar.check(cell(size=(64, 4))).text
 
 
 @pytest.mark.parametrize("error", [TooManyAttempts(900), TooManyAttempts(1), SiteBusy("have a picture checked")])

@@ -18,7 +18,7 @@ from webui.config import Limit, Limits
 from webui.errors import NotFound
 from webui.ports.decryption_requests import SignedAnswer
 from webui.ports.records import SealedRecord
-from webui.usecases.patient_records import sealed_of
+from webui.usecases.sealing import sealed_of
 
 DAY_S = 24 * 3600
 

@@ -27,7 +27,8 @@ from webui.store.mail_tables import MailRow
 from webui.store.models import StoredRecord
 from webui.store.staff import StaffStore
 from webui.usecases.admission import Admission
-from webui.usecases.patient_records import AT_ONCE, choice_of
+from webui.usecases.patient_records import AT_ONCE
+from webui.usecases.sealing import choice_of
 
 TREATMENT = frozenset({Purpose.TREATMENT})
 PART = "--b\r\nContent-Disposition: form-data{}\r\n\r\nx\r\n--b--\r\n"

@@ -10,10 +10,12 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
-from fl.crypto.capsule import Readers
+from fl.crypto.capsule import Readers, RecordPolicy
+from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import Purpose
 from fl.training.tables.rows import parse_values
 from fl.training.tables.schema import Column, Kind
@@ -21,7 +23,9 @@ from fl.training.tables.suggestions import load_suggestions
 from tests.support.site_risks import HEART, PERSON, PIMA, RiskTown, fields, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
 from webui.config import Limit, Limits
+from webui.errors import TooFewValues
 from webui.ports.consent import Choice
+from webui.ports.records import SealedRecord
 from webui.presentation.risk_wording import risk_percent
 
 
@@ -112,7 +116,7 @@ def test_several_tables_answer_side_by_side_with_words_for_their_codes(town: Ris
     assert 'value="39"' in maya.get("/risks/heart/mine").text  # born on 12 April 1987
     for said in ("Chest pain", "Typical angina", "I do not know", "From 60 to 260 mm Hg"):
         assert said in form
-    answer = maya.post("/risks/heart/mine", **{f"column-{place}": "" for place in range(len(HEART.columns))})
+    answer = maya.post("/risks/heart/mine", **heart("61", "1", "4", "150", "280", "0", "0"))
     assert "Heart disease: " in maya.text(answer.location)
 
 
@@ -400,3 +404,60 @@ def test_no_share_is_ever_certain(town: RiskTown) -> None:
     with town.app.test_request_context():
         said = [risk_percent(share) for share in (0.0, 0.0004, 0.0006, 0.5, 0.9994, 0.9996, 1.0)]
     assert said == ["below 0.1 %"] * 2 + ["0.1 %", "50.0 %", "99.9 %"] + ["above 99.9 %"] * 2
+
+
+def test_if_one_row_of_a_file_fails_none_is_saved_and_sending_it_again_makes_no_doubles(
+    town: RiskTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for patient in (MAYA, OMAR):
+        town.book(patient, INES)
+    header = ["email", *(column.name for column in PIMA.columns)]
+    rows = [[who, *(word.replace(",", ".") for word in PERSON.values())] for who in (MAYA, OMAR)]
+    text = "\n".join(",".join(row) for row in [header, *rows])
+    seal, calls = town.federation.records.seal, []
+
+    def fail_at_the_second(policy: RecordPolicy, body: bytes) -> SealedRecord:
+        calls.append(policy)
+        if len(calls) == 2:
+            raise ChainUnavailable("http://ledger.example", "connection refused")
+        return seal(policy, body)
+
+    monkeypatch.setattr(town.federation.records, "seal", fail_at_the_second)
+    ines = town.visitor(INES)
+    assert upload(ines, text, "save").status_code == 503
+    assert saved(town) == [0, 0]
+    assert upload(ines, text, "save").status_code == 302
+    assert saved(town) == [1, 1]
+
+
+def saved(town: RiskTown) -> list[int]:
+    """Return how many records Maya and Omar have."""
+    return [len(town.site.record_store.of_patient(town.members[who].id)) for who in (MAYA, OMAR)]
+
+
+def heart(*known: str) -> dict[str, str]:
+    """Return the form of a person of whom the first values are known."""
+    return {f"column-{place}": dict(enumerate(known)).get(place, "") for place in range(len(HEART.columns))}
+
+
+@pytest.mark.parametrize("sent", [heart("61"), {"column-0": "61"}, heart("61", "1", "4", "150", "280", "0")])
+def test_with_most_values_unknown_there_is_no_answer_but_a_sentence(town: RiskTown, sent: dict[str, str]) -> None:
+    maya = town.visitor(MAYA)
+    refused = maya.post("/risks/heart/mine", **sent)
+    assert refused.status_code == 400
+    known = sum(bool(word) for word in sent.values())
+    assert f"Only {known} of 13 values are known. The model needs at least 7 of them." in words(refused)
+    assert (town.tables.asked, saved(town)) == (0, [0, 0])
+
+
+def test_nobody_goes_round_the_form_with_few_values(town: RiskTown) -> None:
+    maya = town.members[MAYA]
+    with pytest.raises(TooFewValues):
+        town.site.risks.answer(maya, "heart", maya.id, np.array([61.0, *[np.nan] * 12]))
+
+
+def test_a_row_of_a_file_with_most_values_unknown_gets_no_answer(town: RiskTown) -> None:
+    header, (row, *_) = ";".join(PIMA.names), ("1;;;;;;0,6;50",)
+    page = words(upload(town.visitor(INES), f"{header}\n{row}\n"))
+    assert "Most values of this row are not known." in page
+    assert "0 of 1 rows have an answer" in page

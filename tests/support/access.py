@@ -20,9 +20,10 @@ from sqlalchemy import select
 
 from fl.protocol.names import Purpose
 from fl.training.model.handed_in import Declared
+from fl.training.tables.rows import parse_values
 from tests.support.site_decryption_requests import THRESHOLD
 from tests.support.site_hospital import weights
-from tests.support.site_risks import RiskTown
+from tests.support.site_risks import PERSON, PIMA, RiskTown
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, TOVE, cell
 from webui.ports.local_training import LocalTraining, TrainingStep
 from webui.store.calendar_tables import Part
@@ -62,6 +63,7 @@ OPEN = frozenset(
         "metrics.show",
         "calendar.feed",
         "home.model",
+        "languages.choose",
         "receipts.compare",
         "about.help_page",
         "about.privacy",
@@ -152,6 +154,14 @@ class Made:
             self.town.site.database.write(lambda session: store.add(session, maya, new))
         return store.of(maya)[0].id
 
+    def risk(self) -> int:
+        """Return a saved risk of Maya; made late, because her check must stay her newest record."""
+        maya, site = self.town.members[MAYA], self.town.site
+        rows = site.record_store.of_patient(maya.id)
+        found = next((each for each in site.patient_records.glance(maya, [row.id for row in rows]) if each.risk), None)
+        person = {name: word.replace(",", ".") for name, word in PERSON.items()}
+        return found.row.id if found else site.risks.answer(maya, "diabetes", maya.id, parse_values(person, PIMA))
+
     def session(self) -> int:
         """Return the session in which Maya is signed in."""
         return self.town.site.sessions.of(self.town.members[MAYA])[0].id
@@ -235,6 +245,7 @@ SPECIAL: Mapping[str, Mapping[str, Row]] = {
     "passkeys.rename": PASSKEY,
     "passkeys.remove": PASSKEY,
     "account.end_session": {"row_id": Row(lambda made: made.session(), seen_by(MAYA))},
+    "api.one_risk": {"check_id": Row(lambda made: made.risk(), seen_by(MAYA, INES))},
     "own_tools.download": {"name": Row("model.zip")},
     "ledger.thing": {"key": Row((b"\1" * 20).hex())},
 }

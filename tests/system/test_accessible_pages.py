@@ -25,6 +25,7 @@ from tests.support.site_risks import HEART, RiskTown
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
+from webui.usecases.risk_format import NewRisk
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 OTTO = "otto@clinic.example"
@@ -53,9 +54,8 @@ def peopled(folder: Path) -> Town:
         file = io.BytesIO(data), "weights.safetensors"
         town.visitor(TOVE).post("/hospital/uploads", file=file, samples="9")
     answer = town.tables.answer("heart", parse_values({"age": "61", "sex": "1", "cp": "4", "trestbps": "250"}, HEART))
-    town.site.patient_records.add_risk(
-        town.members[MAYA].id, "Maya Lindqvist", answer, [61.0, 1.0, 3.0, 250.0, *NO_MORE]
-    )
+    risk = NewRisk(town.members[MAYA].id, answer, [61.0, 1.0, 3.0, 250.0, *NO_MORE])
+    town.site.patient_records.add_risks("Maya Lindqvist", [risk])
     return town
 
 

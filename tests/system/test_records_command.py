@@ -27,7 +27,7 @@ from webui.site import Site, build_site
 from webui.store.accounts import SignedInUser
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
-from webui.usecases.patient_records import sealed_of
+from webui.usecases.sealing import sealed_of
 
 pytestmark = pytest.mark.slow
 INES = "ines@clinic.example"

@@ -26,6 +26,7 @@ from webui.errors.appointments import (
 )
 from webui.errors.records import (
     AnswerMismatch,
+    ChoiceChanged,
     KitRefused,
     NoTrustee,
     NotSealedToQuorum,
@@ -34,6 +35,7 @@ from webui.errors.records import (
     RecordMisplaced,
     ReviewMalformed,
     TableFileUnusable,
+    TooFewValues,
     TooManyPictures,
     TrusteeTaken,
     WishNeeded,

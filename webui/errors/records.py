@@ -103,6 +103,24 @@ class TableFileUnusable(MalformedError):
 
 
 @dataclass(eq=False)
+class ChoiceChanged(RefusedError):
+    """The patient chose who may open records while one was being sealed by the earlier choice; it was not stored."""
+
+    http_status = 409
+    sentence = "The patient has just changed who may open these records. Nothing was saved. Please send it again."
+
+
+@dataclass(eq=False)
+class TooFewValues(MalformedError):
+    """Most of a person's values in a table are not known, so an answer would be about an average person."""
+
+    known: int
+    needed: int
+    columns: int
+    sentence = "Only {known} of {columns} values are known. The model needs at least {needed} of them."
+
+
+@dataclass(eq=False)
 class KitRefused(MalformedError):
     """The public part of a kit is not well formed, or its proof does not verify."""
 

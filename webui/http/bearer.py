@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from threading import Lock
 from typing import ParamSpec
 
 from flask import current_app, g, request
@@ -20,12 +19,12 @@ from fl.protocol import strict_json
 from fl.protocol.codec import Fields
 from fl.protocol.errors import TooLarge
 from webui.config import Limit
-from webui.errors import TooManyAttempts
 from webui.ports.api_errors import FieldRefused, RoleRefused, ScopeMissing, TokenRefused
 from webui.site import site
 from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole
 from webui.store.tokens import LONGEST, Caller, Scope
+from webui.usecases.rates import Rates
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Arguments, ResponseReturnValue]
@@ -34,42 +33,9 @@ CALLS = Limit(600, 60)
 """Requests of one account in a minute, in this process."""
 FAILURES = Limit(60, 600)
 """Wrong tokens of one address."""
-MOST_COUNTED = 10_000
 BODY_CAP = 16 * 1024
 """Bytes of a JSON body."""
 PAGE_ROWS, MAX_PAGE = 20, 10**6
-
-
-class Rates:
-    """Counts calls in memory: a call that only reads should not write to the database."""
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self._counts: dict[str, tuple[int, int]] = {}
-        """Key -> (count, end of the window in seconds since 1970)."""
-        self._turn = Lock()
-
-    def take(self, key: str, limit: Limit) -> None:
-        """Count one call.
-
-        Raises:
-            TooManyAttempts: the limit is reached.
-        """
-        now = self._clock()
-        with self._turn:
-            if len(self._counts) > MOST_COUNTED:
-                self._counts = {each: value for each, value in self._counts.items() if value[1] > now}
-            count, ends_at = self._counts.get(key, (0, 0))
-            if ends_at <= now:
-                count, ends_at = 0, now + limit.window_s
-            if count >= limit.count:
-                raise TooManyAttempts(ends_at - now)
-            self._counts[key] = (count + 1, ends_at)
-
-    def full(self, key: str, limit: Limit) -> bool:
-        """Return whether the limit is reached, without counting."""
-        count, ends_at = self._counts.get(key, (0, 0))
-        return ends_at > self._clock() and count >= limit.count
 
 
 def by_token(*roles: SiteRole, scope: Scope | None = None) -> Callable[[View[Arguments]], View[Arguments]]:

@@ -7,6 +7,7 @@ from alembic import context
 from webui.store import calendar_tables as calendars  # noqa: F401 their tables
 from webui.store import (  # noqa: F401 their tables
     consent_log,
+    mail_choices,
     models,
     openings,
     receipts,

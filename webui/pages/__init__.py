@@ -81,9 +81,9 @@ PAGES = (
     hospital.blueprint,
     own_tools.blueprint,
     local_training.blueprint,
+    languages.blueprint,
     hospital_keys.blueprint,
     step_up.blueprint,
-    languages.blueprint,
     api,
     fhir,
 )

@@ -27,19 +27,27 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 @only(*SiteRole)
 def overview() -> ResponseReturnValue:
     """Show everything about the visitor's account on one page."""
-    return _overview(PreferenceForm(site().preferences.of(member().id), site().config.zone), 200)
+    return _overview(_preference_form(), 200)
 
 
 @blueprint.post("/preferences")
 @only(*SiteRole)
 def preferences() -> ResponseReturnValue:
-    """Store language, time zone and form of dates."""
-    form = PreferenceForm(site().preferences.of(member().id), site().config.zone)
+    """Store language, time zone and form of dates, and a doctor's choice of mails."""
+    form = _preference_form()
     if not form.validate_on_submit():
         return _overview(form, 400)
     site().preferences.choose(member().id, form.value)
+    if form.bookings is not None:
+        site().mail_choices.choose(member().id, bookings=form.bookings.data)
     flash(gettext("Your choice is saved."), "good")
     return redirect(url_for("account.overview"))
+
+
+def _preference_form() -> PreferenceForm:
+    running, user = site(), member()
+    bookings = running.mail_choices.bookings(user.id) if user.role is SiteRole.DOCTOR else None
+    return PreferenceForm(running.preferences.of(user.id), running.config.zone, bookings)
 
 
 @blueprint.post("/sessions/<int:row_id>/end")

@@ -23,7 +23,7 @@ from webui.site import site
 from webui.store.appointments import undoable
 from webui.store.models import Appointment, BookingState, SiteRole
 from webui.store.slots import Slot, local_day
-from webui.usecases.patient_records import choice_of
+from webui.usecases.sealing import choice_of
 
 blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
 OTHER_TIMES = 6

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, gettext
 
+from webui.config import Limit
 from webui.errors import NotFound
 from webui.http.sessions import member, only
 from webui.presentation.forms import PressForm
 from webui.site import site
+from webui.store.accounts import SignedInUser
 from webui.store.models import Account, Appointment, SiteRole
+from webui.store.throttle import Meter
+from webui.store.tokens import Caller
 from webui.usecases.calendar_files import Method, calendar_file, entry_of, place_of
 
 blueprint = Blueprint("calendar", __name__, url_prefix="/calendar")
+NEW_ADDRESSES = Limit(20, 60 * 60)
+"""Each sends a mail."""
+NO_TOKEN = 0
+"""Instead of the number of a personal token."""
 PAST_S = 90 * 24 * 3600
 """How long a past appointment stays in the calendar."""
 
@@ -37,7 +45,8 @@ def renew() -> ResponseReturnValue:
     """Make a new address and show it once; the old one ends."""
     if not PressForm().validate_on_submit():
         raise NotFound
-    token = site().book.feeds.renew(member().id)
+    site().throttle.take(Meter("new calendar address", str(member().id), NEW_ADDRESSES))
+    token = site().book.feeds.renew(member().id, site().notices.feed_made)
     address = url_for("calendar.feed", token=token, _external=True)
     made_at = site().book.feeds.made_at(member().id)
     return render_template("appointments/feed.html", made_at=made_at, address=address)
@@ -58,6 +67,9 @@ def revoke() -> ResponseReturnValue:
 def feed(token: str) -> ResponseReturnValue:
     """Send somebody's whole calendar; the token in the address is the key."""
     owner = site().book.feeds.owner(token)
+    g.caller = Caller(  # for the access log: a program reads in the name of the owner
+        SignedInUser(owner.id, SiteRole(owner.role), owner.name, owner.session_version), frozenset(), NO_TOKEN
+    )
     now, book = site().services.clock(), site().appointments
     if owner.role == SiteRole.DOCTOR:
         bookings = book.of_doctor(owner.id, now - PAST_S)

@@ -22,7 +22,7 @@ from webui.http.metrics import counted
 from webui.site import Site
 from webui.store.throttle import Meter
 from webui.usecases.record_pictures import MAX_PICTURES
-from webui.usecases.sampling import check_pictures
+from webui.usecases.sampling import check_pictures, pictures_in
 
 PART_BYTES = 2**20
 
@@ -41,7 +41,7 @@ def check_images(
         server: The hospital whose server the patient chose; empty for no choice.
 
     Raises:
-        TooManyAttempts: the patient has checked too many images.
+        TooManyAttempts: the patient has checked too many images; each page of a file counts as one.
         TooManyPictures: one check may have fewer pictures.
         SiteBusy: the site is checking too many pictures at this moment.
         ImageUnreadable, TooLarge: an upload is not an acceptable image.
@@ -51,9 +51,12 @@ def check_images(
     """
     if len(uploads) > MAX_PICTURES:
         raise TooManyPictures(len(uploads), MAX_PICTURES)
-    for _ in uploads:
-        site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
+    charge = partial(Meter, "check", str(patient_id), site.config.limits.checks)
+    site.throttle.take(charge(len(uploads)))
     files = [read_capped(upload, site.config.image_cap) for upload in uploads]
+    more = pictures_in(files, reading) - len(files)
+    if more:
+        site.throttle.take(charge(more))
     with site.doors.checks.enter():
         ask = partial(site.services.predictions.predict, server=server)
         checked = check_pictures(files, reading, site.config.picture_frame, ask)

@@ -19,18 +19,18 @@ from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.presentation.history_forms import HistoryForm
-from webui.presentation.result_wording import answer_of
 from webui.presentation.review_wording import step_of_review
-from webui.presentation.risk_wording import risk_saying
 from webui.presentation.wording import Saying
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
-from webui.usecases.patient_records import Shown, sealed_of
+from webui.usecases.gists import Sealed
+from webui.usecases.patient_records import Shown
+from webui.usecases.sealing import sealed_of
 
-SCANNED_ROWS = 100
-"""With a filter by answer, a page opens so many records: only the sealed record knows its answer."""
+SCANNED_ROWS = 40
+"""With a filter by answer, a page looks at so many records: only the sealed record knows its answer."""
 
 blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 
@@ -44,30 +44,23 @@ def history() -> ResponseReturnValue:
         return render_template(
             "checks/history.html", form=form, checks=[], advice={}, page=0, older=None, scanned=0
         ), 400
-    tone = form.answer.data
-    rows_at_once = SCANNED_ROWS if tone else PAGE_ROWS
+    wanted = form.wanted
+    rows_at_once = PAGE_ROWS if wanted is None else SCANNED_ROWS
     rows = running.record_store.between(member().id, *form.span(zone()), page, rows_at_once)
     older = page + 1 if len(rows) == rows_at_once else None
-    checks = running.patient_records.show_all(member(), rows)
-    if tone:
-        checks = [each for each in checks if _tone(each) == tone]
+    if wanted is None:
+        checks = running.patient_records.glance(member(), [row.id for row in rows])
+    else:
+        sealed = [Sealed(row.id, row.leaf.digest) for row in rows if row.erased_at is None]
+        checks = running.gists.fitting(member(), sealed, wanted)
     shown = {"checks": checks, "advice": _advice(checks), "page": page, "older": older, "scanned": len(rows)}
     return render_template("checks/history.html", form=form, **shown)
 
 
 def _advice(checks: list[Shown]) -> dict[int, Saying | None]:
     """Return what to do after the newest review, for the rows of those checks that have one."""
-    states = site().work.states(member().id, [each.row.id for each in checks])
-    reviewed = [each.row for each in checks if states[each.row.id][1]]
-    newest = ((row.id, site().patient_records.newest_review(member(), row)) for row in reviewed)
-    return {row_id: step_of_review([review]) for row_id, review in newest if review is not None}
-
-
-def _tone(shown: Shown) -> str:
-    """Return the tone of an opened answer; empty if it cannot be opened."""
-    if shown.risk is not None:
-        return risk_saying(shown.risk).tone
-    return answer_of(shown.check).tone if shown.check is not None else ""
+    newest = site().worklist.reviews(member(), [each.row for each in checks])
+    return {row_id: step_of_review([review]) for row_id, review in newest.items() if review is not None}
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

@@ -13,7 +13,7 @@ from webui.presentation.request_wording import resealed
 from webui.site import site
 from webui.store.consent_log import choices_of
 from webui.store.models import SiteRole
-from webui.usecases.patient_records import choice_of
+from webui.usecases.sealing import choice_of
 
 blueprint = Blueprint("consent", __name__, url_prefix="/consent")
 

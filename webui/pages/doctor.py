@@ -14,11 +14,12 @@ from webui.http.sessions import member, only
 from webui.presentation.numbers_and_dates import on_day
 from webui.site import Site, site
 from webui.store.models import SiteRole
-from webui.store.openings import How
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 PAST_S = 7 * 24 * 3600
 """How long a past appointment stays in the list; the calendar has them all."""
+OPENED_CHECKS = 40
+"""Of so many patients, from the top of the list, the newest check is opened."""
 
 
 @blueprint.get("/")
@@ -34,15 +35,18 @@ def agenda() -> ResponseReturnValue:
     days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, local))]
     past = sum(rows[-1].starts_at < today for _, rows in days)
     days = [*days[past:], *reversed(days[:past])]
-    rows = running.record_store.latest_of(booking.patient_id for booking in bookings)
-    shown = running.patient_records.show_all(member(), list(rows.values()), How.LIST)
-    latest, listed = {each.row.patient_id: each for each in shown}, {booking.patient_id for booking in bookings}
+    listed = dict.fromkeys(booking.patient_id for _, rows in days for booking in rows)
+    rows = running.record_store.latest_of(listed)
+    first = [rows[patient_id].id for patient_id in listed if patient_id in rows][:OPENED_CHECKS]
+    shown = running.patient_records.glance(member(), first)
+    latest = {each.row.patient_id: each for each in shown}
     others = [(person, until) for person, until in care if person.account_id not in listed]
     states = running.work.states(member().id, [each.row.id for each in shown])
     return render_template(
         "doctor/agenda.html",
         days=days,
         latest=latest,
+        unopened=rows.keys() - latest.keys(),
         others=others,
         past=past,
         states=states,

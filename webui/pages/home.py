@@ -54,8 +54,8 @@ def _known() -> dict[str, object]:
 
 def _last_check(user: SignedInUser) -> Shown | None:
     """Return the newest check of a patient that was not erased."""
-    rows = [row for row in site().record_store.of_patient(user.id) if row.erased_at is None][:1]
-    return next(iter(site().patient_records.show_all(user, rows)), None)
+    newest = site().record_store.latest_of([user.id]).get(user.id)
+    return next(iter(site().patient_records.glance(user, [newest.id] if newest is not None else [])), None)
 
 
 def _next_appointment(user: SignedInUser) -> Appointment | None:

@@ -11,7 +11,7 @@ from webui.errors import NotFound
 from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.presentation.receipt_forms import ReceiptForm
-from webui.presentation.receipt_wording import sheet_of
+from webui.presentation.receipt_wording import Printed, sheet_of
 from webui.site import site
 from webui.store.models import SiteRole, StoredRecord
 from webui.store.openings import How
@@ -40,7 +40,8 @@ def as_pdf(check_id: int) -> ResponseReturnValue:
     row, check, receipt = _receipt(check_id)
     config = site().config
     address = url_for("receipts.compare", leaf=receipt.leaf.hex(), _external=True)
-    sheet = sheet_of(check, receipt, row.number or "", address, config.hospital_name, zone())
+    review = site().patient_records.newest_review(member(), row)
+    sheet = sheet_of(check, receipt, Printed(row.number or "", address, config.hospital_name, zone(), review))
     with site().doors.checks.enter():
         data = pdf_of(sheet)
     return _file(data, "application/pdf", f"receipt-{row.number}.pdf")

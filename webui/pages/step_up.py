@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webui.account_errors import SecondStepRefused
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.second_step import note_step_up
 from webui.http.sessions import member, only, safe_next, start_page
 from webui.pages.passkeys import answer_of_browser, as_json, origin_of_site
@@ -32,7 +33,7 @@ def code() -> ResponseReturnValue:
         try:
             running.second_steps.use(user.id, form.code.data)
         except SecondStepRefused as error:
-            form.code.errors, status = [str(error)], status_of(error)
+            form.code.errors, status = [sentence_of(error)], status_of(error)
         else:
             running.throttle.give_back(meter)
             note_step_up()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import available_timezones
 
 from flask_babel import gettext, lazy_gettext
-from wtforms import EmailField, PasswordField, SelectField, StringField, SubmitField
+from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
@@ -13,6 +13,7 @@ from webui.errors import EmailMalformed
 from webui.http.error_words import sentence_of
 from webui.http.languages import OWN_NAMES, spoken
 from webui.presentation.forms import CODE_TYPED, Form, new_password
+from webui.presentation.numbers_and_dates import an_example
 from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
 from webui.store.emails import email_key
@@ -95,15 +96,20 @@ class PasskeyNameForm(Form):
 
 
 class PreferenceForm(Form):
-    """Language, time zone and form of dates."""
+    """Language, time zone and form of dates, and for a doctor the mails."""
 
     language = SelectField(lazy_gettext("Language"))
     zone = SelectField(lazy_gettext("Time zone"))
     dates = SelectField(lazy_gettext("Dates"))
+    bookings = BooleanField(lazy_gettext("Send me a mail when a patient books, moves or cancels an appointment"))
     submit = SubmitField(lazy_gettext("Save"))
 
-    def __init__(self, chosen: Preferences, hospital_zone: str) -> None:
-        super().__init__(data={"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates})
+    def __init__(self, chosen: Preferences, hospital_zone: str, bookings: bool | None = None) -> None:
+        """Offer the hospital's zone; `bookings` is a doctor's choice of mails, None for others."""
+        data = {"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates, "bookings": bookings}
+        super().__init__(data=data)
+        if bookings is None:
+            del self.bookings
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
             *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),
@@ -113,7 +119,7 @@ class PreferenceForm(Form):
             SelectChoice("", gettext("The hospital's: %(zone)s", zone=hospital_zone)),
             *(SelectChoice(zone, zone.replace("_", " ")) for zone in zones),
         ]
-        words = (gettext("As the language does"), "27 Nov 2026", "Nov 27, 2026", "2026-11-27")
+        words = [gettext("As the language does"), *(an_example(form) for form in DATES[1:])]
         self.dates.choices = [SelectChoice(value, text) for value, text in zip(DATES, words, strict=True)]
 
     @property

@@ -17,6 +17,7 @@ from webui.store.accounts import SignedInUser
 from webui.store.models import Appointment, DoctorProfile
 from webui.store.slots import Slot
 from webui.usecases.patient_records import Shown
+from webui.usecases.review_format import Decision, Review
 
 Json = dict[str, Any]
 
@@ -48,8 +49,23 @@ def task_json(task: Task) -> Json:
     return {"code": task.code, "name": task.name, "drawn": task.drawn, "classes": classes}
 
 
-def check_json(shown: Shown) -> Json:
-    """Return one check; what cannot be opened has `state` other than `open` and no result."""
+def review_json(review: Review) -> Json:
+    """Return what a doctor says about a check, as far as its patient may read it."""
+    return {
+        "author": review.author,
+        "written_at": moment(review.written_at),
+        "decision": review.decision.value,
+        "labels": list(review.labels),
+        "message": review.message,
+    }
+
+
+def check_json(shown: Shown, review: Review | None, *, reviewed: bool) -> Json:
+    """Return one check; what cannot be opened has `state` other than `open` and no result.
+
+    The result is always the model's; after a review, `review` has what the doctor says instead or in addition. A risk
+    has no result here (risk_views.py has it), and of a closed record nobody knows the kind.
+    """
     row, check = shown.row, shown.check
     result = None
     if check is not None:
@@ -65,8 +81,11 @@ def check_json(shown: Shown) -> Json:
         "patient": row.patient_id,
         "number": row.number,
         "state": shown.state,
+        "kind": "picture" if check is not None else "risk" if shown.risk is not None else "unknown",
         "created_at": moment(row.created_at),
         "result": result,
+        "reviewed": reviewed,
+        "review": review_json(review) if review is not None else None,
     }
 
 
@@ -134,15 +153,15 @@ def listed(name: str, items: list[Json], page: int, *, more: bool) -> Json:
     return {name: items, "page": page, "next": page + 1 if more else None}
 
 
-def _object(**fields: Json) -> Json:
+def object_of(**fields: Json) -> Json:
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
-def _or_null(schema: Json) -> Json:
+def or_null(schema: Json) -> Json:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _list(schema: Json) -> Json:
+def list_of(schema: Json) -> Json:
     return {"type": "array", "items": schema}
 
 
@@ -160,8 +179,8 @@ SHARES: Json = {"type": "object", "additionalProperties": SHARE}
 METRICS: Json = {"type": "object", "additionalProperties": {"type": "number"}}
 
 
-def _page_of(name: str, schema: str) -> Json:
-    return _object(**{name: _list(ref(schema)), "page": NUMBER, "next": _or_null(NUMBER)})
+def page_of(name: str, schema: str) -> Json:
+    return object_of(**{name: list_of(ref(schema)), "page": NUMBER, "next": or_null(NUMBER)})
 
 
 SCHEMAS: dict[str, Json] = {
@@ -170,70 +189,86 @@ SCHEMAS: dict[str, Json] = {
         "properties": {"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT},
         "required": ["type", "title", "status", "detail"],
     },
-    "Person": _object(id=NUMBER, name=TEXT, role=TEXT, scopes=_list(TEXT)),
-    "Task": _object(code=TEXT, name=TEXT, drawn=TRUTH, classes=_list(_object(code=TEXT, name=TEXT, disease=TRUTH))),
-    "Model": _object(
+    "Person": object_of(id=NUMBER, name=TEXT, role=TEXT, scopes=list_of(TEXT)),
+    "Task": object_of(
+        code=TEXT, name=TEXT, drawn=TRUTH, classes=list_of(object_of(code=TEXT, name=TEXT, disease=TRUTH))
+    ),
+    "Model": object_of(
         round=NUMBER,
         model_digest=DIGEST,
         envelope_digest=DIGEST,
         protection=TEXT,
         coordinator=TEXT,
         final_at=TIME,
-        attested_by=_list(TEXT),
+        attested_by=list_of(TEXT),
         confirmed=TRUTH,
         task=ref("Task"),
     ),
-    "Result": _object(
-        label=TEXT, probability=_or_null(SHARE), shares=SHARES, possible=_or_null(_list(TEXT)), model=ref("Model")
+    "Result": object_of(
+        label=TEXT,
+        probability=or_null(SHARE),
+        shares=SHARES,
+        possible=or_null(list_of(TEXT)),
+        model=ref("Model"),
     ),
-    "Check": _object(
+    "Check": object_of(
         id=NUMBER,
         patient=NUMBER,
-        number=_or_null(TEXT),
+        number=or_null(TEXT),
         state={"enum": ["open", "waiting", "erased", "damaged"]},
+        kind={"enum": ["picture", "risk", "unknown"]},
         created_at=TIME,
-        result=_or_null(ref("Result")),
+        result=or_null(ref("Result")),
+        reviewed=TRUTH,
+        review=or_null(ref("Review")),
     ),
-    "Checks": _page_of("checks", "Check"),
-    "Doctor": _object(id=NUMBER, name=TEXT, specialty=TEXT, room=TEXT, slot_minutes=NUMBER),
-    "Doctors": _page_of("doctors", "Doctor"),
-    "Slot": _object(starts_at=TIME, ends_at=TIME),
-    "Slots": _page_of("slots", "Slot"),
-    "Appointment": _object(
+    "Review": object_of(
+        author=TEXT,
+        written_at=TIME,
+        decision={"enum": [each.value for each in Decision]},
+        labels=list_of(TEXT),
+        message=TEXT,
+    ),
+    "Checks": page_of("checks", "Check"),
+    "Doctor": object_of(id=NUMBER, name=TEXT, specialty=TEXT, room=TEXT, slot_minutes=NUMBER),
+    "Doctors": page_of("doctors", "Doctor"),
+    "Slot": object_of(starts_at=TIME, ends_at=TIME),
+    "Slots": page_of("slots", "Slot"),
+    "Appointment": object_of(
         id=NUMBER,
         doctor=NUMBER,
         patient=NUMBER,
         starts_at=TIME,
         ends_at=TIME,
         state={"enum": ["booked", "cancelled"]},
-        cancelled_at=_or_null(TIME),
-        cancelled_by=_or_null(TEXT),
+        cancelled_at=or_null(TIME),
+        cancelled_by=or_null(TEXT),
     ),
-    "Appointments": _page_of("appointments", "Appointment"),
-    "NewAppointment": _object(doctor=NUMBER, starts_at=TIME),
-    "Round": _object(
+    "Appointments": page_of("appointments", "Appointment"),
+    "NewAppointment": object_of(doctor=NUMBER, starts_at=TIME),
+    "Round": object_of(
         number=NUMBER,
         phase=TEXT,
         protection=TEXT,
         opened_at=TIME,
-        ended_at=_or_null(TIME),
-        hospitals=_list(_object(name=TEXT, committed=TRUTH)),
-        model_digest=_or_null(DIGEST),
-        attested_by=_list(TEXT),
+        ended_at=or_null(TIME),
+        hospitals=list_of(object_of(name=TEXT, committed=TRUTH)),
+        model_digest=or_null(DIGEST),
+        attested_by=list_of(TEXT),
         reason=TEXT,
-        metrics=_or_null(METRICS),
+        metrics=or_null(METRICS),
         alarm=TEXT,
     ),
-    "Rounds": _page_of("rounds", "Round"),
-    "Place": _object(
+    "Rounds": page_of("rounds", "Round"),
+    "Place": object_of(
         what=TEXT,
         sender=TEXT,
         account=TEXT,
-        round=_or_null(NUMBER),
+        round=or_null(NUMBER),
         recorded_at=TIME,
         transaction=TEXT,
         block=NUMBER,
     ),
-    "Finding": _object(digest=DIGEST, places=_list(ref("Place"))),
+    "Finding": object_of(digest=DIGEST, places=list_of(ref("Place"))),
     "Proof": {"type": "object"},
 }

@@ -15,11 +15,10 @@ from typing import Any
 
 from flask_babel import gettext
 
-from fl.audit.plain_words import finding_title
 from fl.protocol.audit import Finding
 from webui.config import SiteConfig
 from webui.ports.federation import AuditSummary
-from webui.presentation.audit_wording import check_kind, evidence_name, in_order
+from webui.presentation.audit_wording import check_kind, evidence_name, finding_title, in_order
 from webui.presentation.numbers_and_dates import when, whole
 
 MOST_FINDINGS = 500

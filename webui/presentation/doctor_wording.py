@@ -14,7 +14,7 @@ from webui.ports.decryption_requests import AskReason
 from webui.presentation.texts import gettext, ngettext
 from webui.presentation.verdict_wording import class_name
 from webui.presentation.wording import Saying, listing
-from webui.store.worklist import PAGE_CHECKS
+from webui.store.worklist import ORDERED_CHECKS
 from webui.usecases.record_format import Check
 from webui.usecases.review_format import Decision, Review
 from webui.usecases.urgency import Urgency, urgency_of
@@ -109,9 +109,9 @@ def ask_reasons() -> list[AskReason]:
     return list(AskReason)
 
 
-def page_checks() -> int:
-    """Return how many checks one page of a worklist opens at most."""
-    return PAGE_CHECKS
+def ordered_checks() -> int:
+    """Return how many checks a worklist orders at most."""
+    return ORDERED_CHECKS
 
 
 def in_eights(raw: bytes) -> str:

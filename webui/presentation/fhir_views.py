@@ -1,30 +1,37 @@
 """The site's values as FHIR R4 resources.
 
 Invariant: every resource is valid (tests/memory/test_webui_fhir.py parses each with fhir.resources, whose R4B models of
-these types are the same as R4's). A model's answer is `preliminary`, also after a doctor's review, which is not in
-these resources. Its words are those of the page: a class is coded only where the page says so much.
+these types are the same as R4's). A model's answer is `preliminary`, and an observation is always the model's. A report
+is `final` after a doctor's answer, and then says the doctor's words first. Words are those of the page: a class is
+coded only where the page says so much.
 
 Source: HL7 FHIR 4.0.1: Patient, Appointment, Slot, Schedule, DiagnosticReport, Observation, Media, Bundle.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from webui.presentation.doctor_wording import decision
 from webui.presentation.result_wording import BAD, WAIT, answer_of
 from webui.presentation.verdict_wording import findings_of
 from webui.store.models import Appointment, BookingState, DoctorProfile, PatientProfile
 from webui.store.slots import Slot
 from webui.usecases.patient_records import Shown
 from webui.usecases.record_format import Check
+from webui.usecases.review_format import Decision, Review
 
 Resource = dict[str, Any]
 VERSION = "4.0.1"
 TASKS, CLASSES, PEOPLE = "urn:hemaledger:task", "urn:hemaledger:class", "urn:hemaledger:account"
 ONE = {"system": "http://unitsofmeasure.org", "code": "1"}
 """UCUM's unit of a plain number."""
-REVIEWED, NOT_REVIEWED = "a doctor has reviewed it, read the review on the site", "no doctor has reviewed it"
+CLOSED_REVIEW, NOT_REVIEWED = (
+    "a doctor has reviewed it, and this hospital cannot open the review now",
+    "no doctor has reviewed it",
+)
 RESOURCES: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]] = {
     "Patient": (("read", "search-type"), (("_id", "token"),)),
     "Appointment": (("read", "search-type", "create", "update"), (("patient", "reference"), ("date", "date"))),
@@ -121,7 +128,15 @@ def appointment(booking: Appointment) -> Resource:
     }
 
 
-def report(shown: Shown, *, reviewed: bool) -> Resource:
+@dataclass(frozen=True)
+class Reviewed:
+    """Whether a doctor has reviewed a check, and what the newest review says if this site can open it."""
+
+    done: bool = False
+    review: Review | None = None
+
+
+def report(shown: Shown, reviewed: Reviewed) -> Resource:
     """Return a check as a report; one that cannot be opened has the status `unknown` and no result."""
     row, check = shown.row, shown.check
     found: Resource = {
@@ -139,13 +154,34 @@ def report(shown: Shown, *, reviewed: bool) -> Resource:
             "status": "preliminary",
             "result": [{"reference": f"Observation/{row.id}"}],
             "media": [{"link": {"reference": f"Media/{row.id}"}}],
-            "conclusion": f"{answer_of(check).title}. A model's answer; {REVIEWED if reviewed else NOT_REVIEWED}.",
+            "conclusion": f"{answer_of(check).title}. A model's answer; "
+            f"{CLOSED_REVIEW if reviewed.done else NOT_REVIEWED}.",
         }
+        if reviewed.review is not None:
+            found |= _interpreted(shown, check, reviewed.review)
     return found
 
 
-def observation(shown: Shown) -> Resource:
-    """Return a check's result: what the page says of it, and the probability of each class."""
+def _interpreted(shown: Shown, check: Check, review: Review) -> Resource:
+    """Return the fields of a report that a doctor's review changes."""
+    codes = [_class(shown, code) for code in review.labels]
+    final = review.decision is not Decision.UNCLEAR
+    return {
+        "status": "final" if final else "preliminary",
+        "resultsInterpreter": [{"display": review.author}],
+        "conclusion": f"{_said(check, review)} The model's answer: {answer_of(check).title}.",
+        **({"conclusionCode": codes} if codes else {}),
+    }
+
+
+def _said(check: Check, review: Review) -> str:
+    """Return what a doctor says, as far as the patient may read it."""
+    title = decision(review, check.model.task).title
+    return " ".join(part for part in (f"{title} ({review.author}).", review.message) if part)
+
+
+def observation(shown: Shown, reviewed: Reviewed) -> Resource:
+    """Return a check's result: what the page says of it, and the probability of each class; a review is a note."""
     row, check = shown.row, shown.check
     if check is None:
         return _unknown_observation(shown)
@@ -164,14 +200,22 @@ def observation(shown: Shown) -> Resource:
             for code, share in check.shares.items()
         ],
         "derivedFrom": [{"reference": f"Media/{row.id}"}],
+        "note": [_note(check, reviewed)],
     }
+
+
+def _note(check: Check, reviewed: Reviewed) -> Resource:
+    """Return whether a doctor agrees with an observation."""
+    review = reviewed.review
+    if review is None:
+        return {"text": f"A model's answer; {CLOSED_REVIEW if reviewed.done else NOT_REVIEWED}."}
+    return {"authorString": review.author, "time": instant(review.written_at), "text": _said(check, review)}
 
 
 def media(shown: Shown, root: str) -> Resource:
     """Return the picture of a check; the file itself is at the API's address below `root`."""
     row = shown.row
-    size = len(shown.check.image_png) if shown.check is not None else 0
-    content: Resource = {"contentType": "image/png", "size": size}
+    content: Resource = {"contentType": "image/png", "size": shown.picture_bytes}
     if shown.check is not None:
         content["url"] = f"{root}api/v1/checks/{row.id}/image.png"
     else:

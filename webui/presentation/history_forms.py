@@ -11,6 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from webui.presentation.forms import Form
+from webui.usecases.urgency import Urgency
 
 EVER = 2**40
 """A moment after all records, in seconds since 1970."""
@@ -20,6 +21,9 @@ ANSWERS = {
     "good": lazy_gettext("No signs"),
     "plain": lazy_gettext("Another answer"),
 }
+
+
+URGENCIES = {"bad": Urgency.HIGH, "wait": Urgency.UNSURE, "good": Urgency.LOW, "plain": Urgency.OTHER}
 
 
 class HistoryForm(Form):
@@ -44,6 +48,11 @@ class HistoryForm(Form):
         begin = int(datetime.combine(first, time.min, zone).timestamp()) if isinstance(first, date) else 0
         end = int(datetime.combine(last, time.max, zone).timestamp()) if isinstance(last, date) else EVER
         return begin, end
+
+    @property
+    def wanted(self) -> Urgency | None:
+        """Return which answers are asked for; None for all. Each tone of an answer is one urgency."""
+        return URGENCIES.get(self.answer.data)
 
     @property
     def chosen(self) -> dict[str, str]:

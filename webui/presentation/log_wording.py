@@ -89,6 +89,9 @@ def log_page(entry: AccessEntry) -> str:
         "hospital_keys.withdraw": gettext("Order for a new key taken back"),
         "step_up.code": gettext("Second step asked again"),
         "step_up.passkey": gettext("Second step asked again"),
+        "calendar.renew": gettext("A private address of the calendar"),
+        "calendar.revoke": gettext("End of the private address of the calendar"),
+        "calendar.feed": gettext("The calendar, by its private address"),
         "staff.change": gettext("Change of an account by the staff"),
         "staff.disable": gettext("Account disabled by the staff"),
         "staff.enable": gettext("Account enabled by the staff"),
@@ -96,3 +99,11 @@ def log_page(entry: AccessEntry) -> str:
         "staff.remove_steps": gettext("Second steps removed by the staff"),
     }
     return str(words.get(entry.what, entry.what))
+
+
+def browser_words(stored: str) -> str:
+    """Return the browser of a session, which is stored such as `Firefox on Windows` (http/places.py)."""
+    browser, _, system = stored.partition(" on ")
+    if browser and system:
+        return str(gettext("%(browser)s on %(system)s", browser=browser, system=system))
+    return stored or str(gettext("Unknown browser"))

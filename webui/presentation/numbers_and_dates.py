@@ -20,6 +20,7 @@ from webui.usecases.dates import day_words
 
 LATEST = 253_402_214_400
 """A day before the year 10000, where calendars end; a request may name any deadline."""
+EXAMPLE = date(2026, 11, 27)
 
 
 def whole(number: int) -> str:
@@ -85,6 +86,11 @@ def short_day(day: date) -> str:
 def long_day(day: date) -> str:
     """Return `Monday, 30 November 2026`."""
     return _date(day, "yMMMMEEEEd")
+
+
+def an_example(form: str) -> str:
+    """Return a day in one of the forms that a person may choose."""
+    return day_words(EXAMPLE, "yMMMd", _locale(), form)
 
 
 def _date(day: date, skeleton: str) -> str:

@@ -5,6 +5,7 @@ Invariant: a sentence says no more than the comparison found (usecases/receipt_c
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext
@@ -12,12 +13,14 @@ from flask_babel import gettext
 from webui.presentation.numbers_and_dates import percent, when, whole
 from webui.presentation.request_wording import record_number
 from webui.presentation.result_wording import answer_of, counts_of, means_not, next_step
+from webui.presentation.review_wording import review_lines, step_of_review
 from webui.presentation.verdict_wording import class_name, reported_of
 from webui.presentation.wording import Saying, hexed
 from webui.usecases.receipt_checks import Compared, Comparison
 from webui.usecases.receipt_sheet import Sheet
 from webui.usecases.receipts import Receipt
 from webui.usecases.record_format import Check
+from webui.usecases.review_format import Review
 
 
 def comparison(found: Comparison, zone: ZoneInfo) -> Saying:
@@ -60,13 +63,28 @@ def comparison(found: Comparison, zone: ZoneInfo) -> Saying:
     return Saying(*texts.get(found.state, texts[Compared.SILENT]))
 
 
-def sheet_of(check: Check, receipt: Receipt, number: str, address: str, site_name: str, zone: ZoneInfo) -> Sheet:
-    """Return the texts of a receipt's sheet; `address` is what the QR code holds."""
-    model, said = check.model, answer_of(check)
+@dataclass(frozen=True)
+class Printed:
+    """What a sheet needs beside the check and its receipt."""
+
+    number: str
+    """Of the record."""
+    address: str
+    """What the QR code holds."""
+    site_name: str
+    zone: ZoneInfo
+    review: Review | None = None
+    """The newest one; the sheet then says what the doctor says, and never the model's advice alone."""
+
+
+def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
+    """Return the texts of a receipt's sheet."""
+    model, said, zone, review = check.model, answer_of(check), printed.zone, printed.review
+    advice = step_of_review([review]) if review is not None else None
     facts = [
         (gettext("Patient"), check.patient.name),
         (gettext("Born"), check.patient.born),
-        (gettext("Record"), record_number(number)),
+        (gettext("Record"), record_number(printed.number)),
         (gettext("Checked"), when(check.checked_at, zone)),
         (gettext("Likeliest class"), f"{class_name(model.task, check.label)}, {percent(check.shares[check.label])}"),
         (
@@ -81,22 +99,22 @@ def sheet_of(check: Check, receipt: Receipt, number: str, address: str, site_nam
         estimate = (gettext("Estimate"), f"{percent(check.probability)} {reported_of(model.task)}")
         facts.insert(4, estimate)
     return Sheet(
-        site=site_name,
+        site=printed.site_name,
         heading=gettext("Receipt of a check by Hemaledger"),
         title=said.title,
-        lead=next_step(check),
-        lines=counts_of(check),
+        lead=f"{advice.title}. {advice.text}" if advice is not None else next_step(check),
+        lines=[*counts_of(check), *(review_lines(review, model.task, zone) if review is not None else [])],
         facts=facts,
         not_said=[*means_not(check), gettext("Research software, not a medical device.")],
         compare=gettext(
             "Anybody can compare this receipt with the ledger: scan the code, or open the address and choose the JSON "
             "file of the same receipt. The fingerprints must be equal."
         ),
-        code=address,
+        code=printed.address,
         foot=gettext(
             "The sheet was printed from the site of %(site)s. The JSON file of this receipt says the same for "
             "computers, and proves it.",
-            site=site_name,
+            site=printed.site_name,
         ),
         picture_png=check.image_png,
     )

@@ -8,10 +8,24 @@ Source: GMC, Good medical practice (clear information for patients); usecases/re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
+from fl.protocol.task import Task
+from webui.presentation.doctor_wording import decision
+from webui.presentation.numbers_and_dates import when
 from webui.presentation.texts import gettext
 from webui.presentation.wording import Saying
-from webui.usecases.review_format import Decision, Review
+from webui.usecases.review_format import Decision, Part, Review
+
+
+def review_lines(review: Review, task: Task | None, zone: ZoneInfo) -> list[str]:
+    """Return what a review says for a sheet of paper: who and when, the decision, and what the patient may read."""
+    texts = (review.reason if review.shows(Part.REASON) else "", review.note if review.shows(Part.NOTE) else "")
+    return [
+        gettext("A doctor looked at this: %(name)s, %(when)s.", name=review.author, when=when(review.written_at, zone)),
+        f"{decision(review, task).title}.",
+        *(text for text in (review.message, *texts) if text),
+    ]
 
 
 def step_of_review(reviews: Sequence[Review]) -> Saying | None:

@@ -5,6 +5,7 @@ Invariant: a field is a column of the schema, in its order, and its value is che
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ from fl.training.tables.schema import Column, Kind, Schema
 from webui.presentation.forms import Form
 from webui.presentation.risk_wording import help_words, problem_words
 from webui.presentation.schema_words import asked_of, label_of, word_of
-from webui.usecases.risk_rows import Problem, read_typed
+from webui.usecases.risk_rows import Problem, known_in, known_needed, read_typed
 
 MOST_RADIOS = 5
 PREFIX = "column-"
@@ -34,6 +35,29 @@ class RiskForm(Form):
     def columns(self) -> Sequence[Field]:
         """Return the fields of the columns, in the schema's order."""
         return [field for field in self if field.name.startswith(PREFIX)]
+
+    @property
+    def needed(self) -> int:
+        """Return how many values must be known."""
+        return known_needed(len(self.columns()))
+
+    def validate(self, extra_validators: object = None) -> bool:
+        """Check each value, and that enough of them are known."""
+        if not super().validate(extra_validators):
+            return False
+        columns, known, needed = self.columns(), known_in(self.values()), self.needed
+        if known >= needed:
+            return True
+        first = next(field for field in columns if math.isnan(field.number))
+        first.errors = [
+            gettext(
+                "Only %(known)d of %(count)d values are known. The model needs at least %(needed)d of them.",
+                known=known,
+                count=len(columns),
+                needed=needed,
+            )
+        ]
+        return False
 
     def values(self) -> Reals:
         """Return float64 [columns] of a valid form; NaN = not known."""

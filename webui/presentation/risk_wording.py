@@ -187,6 +187,8 @@ def range_words(column: Column) -> str:
 
 def row_problem(found: RowProblem) -> str:
     """Return what is wrong with a cell or a whole row, and what to do."""
+    if found.problem is Problem.FEW:
+        return _("Most values of this row are not known. The model needs at least half of them.")
     if found.column is None:
         return _("This row has more or fewer cells than the first line.")
     return problem_words(found.problem, found.column)
@@ -200,6 +202,7 @@ def problem_words(problem: Problem, column: Column) -> str:
         Problem.RANGE: _("The model knows only values %(range)s.", range=range_words(column)),
         Problem.WORD: _("This must be %(range)s.", range=range_words(column)),
         Problem.CELLS: "",
+        Problem.FEW: "",
     }[problem]
 
 

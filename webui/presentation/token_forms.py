@@ -19,6 +19,8 @@ WORDS = {
     Scope.CHECKS_WRITE: lazy_gettext("Send pictures to be checked"),
     Scope.APPOINTMENTS_READ: lazy_gettext("Read appointments, doctors and free times"),
     Scope.APPOINTMENTS_WRITE: lazy_gettext("Book and cancel appointments"),
+    Scope.RISKS_READ: lazy_gettext("Read risks, and which tables there are"),
+    Scope.RISKS_WRITE: lazy_gettext("Have risks computed from values, and save them"),
     Scope.LEDGER_READ: lazy_gettext("Read rounds and look up files on the ledger"),
     Scope.METRICS_READ: lazy_gettext("Read the figures of the running site (Prometheus)"),
 }

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from webui.errors import NotFound
+from webui.store.accounts import Also, nothing_else
 from webui.store.calendar_tables import CalendarFeed
 from webui.store.database import Database
 from webui.store.models import Account
@@ -37,12 +38,13 @@ class FeedStore:
         with self._database.reading() as session:
             return session.scalar(select(CalendarFeed.made_at).where(CalendarFeed.account_id == account_id))
 
-    def renew(self, account_id: int) -> str:
-        """Return the token of a new address; the old one ends."""
+    def renew(self, account_id: int, also: Also = nothing_else) -> str:
+        """Return the token of a new address; the old one ends. `also` runs in the same transaction."""
         token, now = secrets.token_urlsafe(TOKEN_BYTES), self._clock()
 
         def work(session: Session) -> None:
             session.merge(CalendarFeed(account_id=account_id, digest=_digest(token), made_at=now))
+            also(session, account_id)
 
         self._database.write(work)
         return token

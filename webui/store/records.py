@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, undefer
 
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest
-from webui.errors import NotFound
+from webui.errors import ChoiceChanged, NotFound
 from webui.ports.consent import mask_of
 from webui.ports.records import SealedRecord
 from webui.store.accounts import SignedInUser, find_account
@@ -71,8 +71,13 @@ class RecordStore:
 
         Raises:
             NotFound: the check of the note has been erased.
+            ChoiceChanged: it was sealed by an earlier choice of the patient.
         """
-        return self._database.write(lambda session: insert_record(session, new))
+        return self.add_all([new])[0]
+
+    def add_all(self, new: Sequence[NewRecord]) -> list[int]:
+        """Store all of these records or none, in one transaction; return their rows. It raises as `add`."""
+        return self._database.write(lambda session: [insert_record(session, each) for each in new])
 
     def visible(self, reader: SignedInUser, row_id: int) -> StoredRecord:
         """Return one check with its file.
@@ -109,14 +114,14 @@ class RecordStore:
             return session.scalars(query.order_by(StoredRecord.created_at, StoredRecord.id)).all()
 
     def of_patient(self, patient_id: int, page: int = 0) -> Sequence[StoredRecord]:
-        """Return one page of a patient's checks, the newest first."""
+        """Return one page of a patient's checks without their files, the newest first."""
         with self._database.reading() as session:
             return _of(session, patient_id, page)
 
     def between(self, patient_id: int, since: int, until: int, page: int, rows: int) -> Sequence[StoredRecord]:
-        """Return one page of `rows` of a patient's checks of a time, the newest first; seconds since 1970."""
+        """Return one page of `rows` of a patient's checks of a time, as `of_patient`; seconds since 1970."""
         mine = (StoredRecord.patient_id == patient_id, IS_CHECK, StoredRecord.created_at.between(since, until))
-        query = select(StoredRecord).options(WITH_FILE).where(*mine)
+        query = select(StoredRecord).where(*mine)
         newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
         with self._database.reading() as session:
             return session.scalars(newest.offset(page * rows).limit(rows)).all()
@@ -135,14 +140,14 @@ class RecordStore:
         return patient
 
     def latest_of(self, patient_ids: Iterable[int]) -> Mapping[int, StoredRecord]:
-        """Return the newest check of each patient who has one; only for readers who treat them."""
+        """Return the newest check of each patient who has one, without its file; only for readers who may see it."""
         newest = (
             select(func.max(StoredRecord.id))
             .where(StoredRecord.patient_id.in_(set(patient_ids)), IS_CHECK, StoredRecord.erased_at.is_(None))
             .group_by(StoredRecord.patient_id)
         )
         with self._database.reading() as session:
-            rows = session.scalars(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id.in_(newest))).all()
+            rows = session.scalars(select(StoredRecord).where(StoredRecord.id.in_(newest))).all()
         return {row.patient_id: row for row in rows}
 
     def patient(self, patient_id: int) -> PatientProfile:
@@ -236,7 +241,18 @@ class RecordStore:
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
-    """Add one record within a write, and return its row; raise NotFound if the check of a note has been erased."""
+    """Add one record within a write, and return its row.
+
+    The patient's choice is read in the same transaction: writes are serialisable, so a change of consent that begins at
+    the same moment either finds this row and seals it again, or makes this write fail or run again.
+
+    Raises:
+        NotFound: the check of a note has been erased.
+        ChoiceChanged: it was sealed by an earlier choice of the patient.
+    """
+    policy, profile = new.sealed.policy, session.get_one(PatientProfile, new.patient_id)
+    if (profile.readers, profile.consent) != (int(policy.readers), mask_of(policy.consent)):
+        raise ChoiceChanged
     if new.about_id is not None:
         check = session.get(StoredRecord, new.about_id)
         if check is None or check.erased_at is not None:
@@ -278,6 +294,6 @@ def _empty(row: StoredRecord, now: int) -> None:
 
 
 def _of(session: Session, patient_id: int, page: int) -> Sequence[StoredRecord]:
-    query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.patient_id == patient_id, IS_CHECK)
+    query = select(StoredRecord).where(StoredRecord.patient_id == patient_id, IS_CHECK)
     newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
     return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).all()

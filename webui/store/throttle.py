@@ -27,6 +27,8 @@ class Meter:
     what: str
     whose: str
     limit: Limit
+    cost: int = 1
+    """How many attempts this one counts as."""
 
     @property
     def key(self) -> str:
@@ -43,10 +45,10 @@ class Throttle:
         self._clock = clock
 
     def take(self, *meters: Meter) -> None:
-        """Count one attempt on every meter.
+        """Count one attempt on every meter, or as many as it costs.
 
         Raises:
-            TooManyAttempts: one of them is at its limit; then nothing is counted.
+            TooManyAttempts: one of them would exceed its limit; then nothing is counted.
         """
         now = self._clock()
 
@@ -63,13 +65,13 @@ class Throttle:
         self._database.write(lambda session: session.execute(delete(Attempts).where(Attempts.key.in_(keys))))
 
     def give_back(self, *meters: Meter) -> None:
-        """Take one attempt back."""
+        """Take one attempt back, or as many as it cost."""
 
         def work(session: Session) -> None:
             for meter in meters:
                 row = session.get(Attempts, meter.key)
-                if row is not None and row.count > 0:
-                    row.count -= 1
+                if row is not None:
+                    row.count = max(0, row.count - meter.cost)
 
         self._database.write(work)
 
@@ -79,6 +81,6 @@ def _count(session: Session, meter: Meter, now: int) -> None:
     if row is None:
         row = Attempts(key=meter.key, count=0, window_ends_at=now + meter.limit.window_s)
         session.add(row)
-    if row.count >= meter.limit.count:
+    if row.count + meter.cost > meter.limit.count:
         raise TooManyAttempts(row.window_ends_at - now)
-    row.count += 1
+    row.count += meter.cost

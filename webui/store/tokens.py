@@ -43,6 +43,8 @@ class Scope(StrEnum):
     CHECKS_WRITE = "checks:write"
     APPOINTMENTS_READ = "appointments:read"
     APPOINTMENTS_WRITE = "appointments:write"
+    RISKS_READ = "risks:read"
+    RISKS_WRITE = "risks:write"
     LEDGER_READ = "ledger:read"
     METRICS_READ = "metrics:read"
 
@@ -53,8 +55,10 @@ SCOPES: Mapping[SiteRole, tuple[Scope, ...]] = {
         Scope.CHECKS_WRITE,
         Scope.APPOINTMENTS_READ,
         Scope.APPOINTMENTS_WRITE,
+        Scope.RISKS_READ,
+        Scope.RISKS_WRITE,
     ),
-    SiteRole.DOCTOR: (Scope.CHECKS_READ, Scope.APPOINTMENTS_READ),
+    SiteRole.DOCTOR: (Scope.CHECKS_READ, Scope.APPOINTMENTS_READ, Scope.RISKS_READ, Scope.RISKS_WRITE),
     SiteRole.AUDITOR: (Scope.LEDGER_READ,),
     SiteRole.OPERATOR: (Scope.LEDGER_READ, Scope.METRICS_READ),
 }

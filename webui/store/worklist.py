@@ -1,7 +1,7 @@
 """A doctor's worklist in the database: which checks, and whether they are read and reviewed.
 
 Invariant: a list has only checks of patients in the doctor's care. The database knows no result, so it orders by
-review and age only; usecases/worklist.py orders a page by urgency.
+review and age only; usecases/worklist.py orders by urgency.
 
 Source: webui/store/care.py (who is in a doctor's care).
 """
@@ -19,11 +19,13 @@ from webui.ports.records import SealedRecord
 from webui.store.care import Care
 from webui.store.database import Database
 from webui.store.doctor_tables import CheckRead, ReviewMark, TrusteeNotice
-from webui.store.models import Account, StoredRecord
+from webui.store.models import Account, Leaf, StoredRecord
 from webui.store.records import IS_CHECK, NewRecord, insert_record
 
 PAGE_CHECKS = 40
-"""At most this many records are opened for one page."""
+"""Checks that one page shows."""
+ORDERED_CHECKS = 400
+"""At most this many are ordered by urgency; those beyond come after them, by age."""
 NAME_TYPED = 120
 
 
@@ -47,6 +49,8 @@ class Listed:
     created_at: int
     read: bool
     reviewed: bool
+    leaf: bytes
+    """Of its sealed file now."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +71,26 @@ class WorklistStore:
         self._care = care
         self._clock: Callable[[], int] = care.clock
 
-    def page(self, doctor_id: int, wanted: Wanted, page: int) -> tuple[list[Listed], bool]:
-        """Return one page, those without a review first and then the oldest first, and whether there are more."""
-        read = _read(doctor_id)
+    def rows(self, doctor_id: int, wanted: Wanted, first: int, most: int) -> tuple[list[Listed], bool]:
+        """Return `most` checks from the place `first` on, and whether there are more.
+
+        Those without a review come first, and then the oldest.
+        """
+        read, leaf = _read(doctor_id), Leaf.digest
         query = (
-            select(StoredRecord.id, StoredRecord.patient_id, Account.name, StoredRecord.created_at, read, REVIEWED)
+            select(
+                StoredRecord.id, StoredRecord.patient_id, Account.name, StoredRecord.created_at, read, REVIEWED, leaf
+            )
             .join(Account, Account.id == StoredRecord.patient_id)
+            .join(Leaf, Leaf.id == StoredRecord.leaf_id)
             .where(self._in_care(doctor_id))
             .order_by(case((REVIEWED, 1), else_=0), StoredRecord.created_at, StoredRecord.id)
         )
         with self._database.reading() as session:
             query = self._narrowed(session, query, doctor_id, wanted)
-            rows = session.execute(query.offset(page * PAGE_CHECKS).limit(PAGE_CHECKS + 1)).all()
-        listed = [Listed(*row[:4], read=bool(row[4]), reviewed=bool(row[5])) for row in rows[:PAGE_CHECKS]]
-        return listed, len(rows) > PAGE_CHECKS
+            rows = session.execute(query.offset(first).limit(most + 1)).all()
+        listed = [Listed(*row[:4], read=bool(row[4]), reviewed=bool(row[5]), leaf=row[6]) for row in rows[:most]]
+        return listed, len(rows) > most
 
     def counts(self, doctor_id: int) -> Counts:
         """Return what waits for a doctor: two queries, because every page of a doctor asks."""
@@ -148,7 +158,7 @@ class WorklistStore:
 
 After = Callable[[Session], None]
 """What else belongs into a transaction, such as a mail in the outbox."""
-Listing = Select[int, int, str, int, bool, bool]
+Listing = Select[int, int, str, int, bool, bool, bytes]
 REVIEWED = select(ReviewMark.record_row).where(ReviewMark.check_row == StoredRecord.id).exists()
 
 

@@ -65,6 +65,7 @@ class Doors:
     passwords: Admission
     exports: Admission
     risks: Admission
+    lists: Admission
 
     @classmethod
     def of(cls, places: Places) -> Self:
@@ -74,6 +75,7 @@ class Doors:
             Admission("sign in or create an account", places.passwords, places.wait_s, places.passwords_waiting),
             Admission("download their data", places.exports, places.wait_s),
             Admission("have a risk computed", places.risks, places.wait_s),
+            Admission("search in their results", places.lists, places.wait_s),
         )
 
     def named(self) -> Mapping[str, Admission]:

@@ -1,9 +1,9 @@
-"""Mails about appointments: booked, moved, cancelled, a reminder, an offer of the waiting list.
+"""Mails to patients about appointments: booked, moved, cancelled, a reminder, an offer of the waiting list.
 
 Invariant: a mail is queued in the transaction of its change. It names the doctor, the time and the place, and nothing
 about health: neither specialty nor reason nor result.
 
-Not here: how mail leaves the site (mail.py).
+Not here: how mail leaves the site (mail.py); the words to doctors (doctor_mail.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from webui.store.models import Appointment
 from webui.store.preferences import Preferences
 from webui.usecases.calendar_files import MEDIA_TYPE, Method, Publisher, calendar_file, entry_of, place_of
 from webui.usecases.dates import day_words
+from webui.usecases.doctor_mail import doctor_note, to_be_told
 from webui.usecases.mail import Mail
 from webui.usecases.readers import writing_to
 
@@ -64,11 +65,14 @@ class AppointmentMail:
         self._clock = clock
 
     def tell(self, session: Session, booking: Appointment, news: News) -> None:
-        """Queue the mail to the patient, with the appointment for the patient's calendar."""
+        """Queue the mails to the patient and to the doctor, who may not want one, with a file for the calendar."""
         with writing_to(session, booking.patient_id, own=news in OWN) as reader:
-            self._tell(session, booking, news, reader)
+            self._tell_patient(session, booking, news, reader)
+        if to_be_told(session, booking, news):
+            with writing_to(session, booking.doctor_id) as reader:
+                self._tell_doctor(session, booking, news, reader)
 
-    def _tell(self, session: Session, booking: Appointment, news: News, reader: Preferences) -> None:
+    def _tell_patient(self, session: Session, booking: Appointment, news: News, reader: Preferences) -> None:
         facts = {
             "doctor": booking.doctor.account.name,
             "moment": self._head.moment(booking.starts_at, reader),
@@ -77,12 +81,21 @@ class AppointmentMail:
         where = "" if news in GONE else self._place(session, booking)
         parts = (_sentence(news, facts), _where(where), self._foot("/appointments/"))
         text = "\n\n".join(part for part in parts if part)
-        method = Method.CANCEL if news in GONE else Method.PUBLISH
-        detail = session.get(AppointmentDetail, booking.id)
         title = gettext("Appointment: %(doctor)s", doctor=booking.doctor.account.name)
-        entry = entry_of(booking, detail, title, where, self._clock())
-        file = Attachment("appointment.ics", MEDIA_TYPE, calendar_file([entry], self._head.publisher, method))
+        file = self._file(session, booking, news, title, where)
         self._mail.queue(session, booking.patient.account.email, _subject(news, facts), text, [file])
+
+    def _tell_doctor(self, session: Session, booking: Appointment, news: News, reader: Preferences) -> None:
+        note = doctor_note(news, self._head.moment(booking.starts_at, reader))
+        file = self._file(session, booking, news, note.title, self._place(session, booking))
+        text = f"{note.text}\n\n{self._foot('/doctor/')}"
+        self._mail.queue(session, booking.doctor.account.email, note.subject, text, [file])
+
+    def _file(self, session: Session, booking: Appointment, news: News, title: str, where: str) -> Attachment:
+        """Return the appointment for somebody's calendar."""
+        method = Method.CANCEL if news in GONE else Method.PUBLISH
+        entry = entry_of(booking, session.get(AppointmentDetail, booking.id), title, where, self._clock())
+        return Attachment("appointment.ics", MEDIA_TYPE, calendar_file([entry], self._head.publisher, method))
 
     def offer(self, session: Session, wish: WaitingWish, offer: TakenTime) -> None:
         """Queue the mail that offers a time to somebody on a waiting list."""

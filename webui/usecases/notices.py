@@ -27,6 +27,7 @@ class Notice(StrEnum):
     PASSWORD_CHANGED = "password changed"  # noqa: S105 not a password
     PASSWORD_REPLACED = "password replaced"  # noqa: S105 not a password
     TOKEN_MADE = "token made"  # noqa: S105 not a token
+    FEED_MADE = "feed made"
     ADDRESS_CHANGED = "address changed"
     LOCKED = "locked"
 
@@ -50,6 +51,10 @@ class Notices:
     def token_made(self, session: Session, account_id: int) -> None:
         """Tell the owner that a program got access, in the caller's transaction."""
         self.send(session, account_id, Notice.TOKEN_MADE)
+
+    def feed_made(self, session: Session, account_id: int) -> None:
+        """Tell the owner that there is a private address of the calendar, in the caller's transaction."""
+        self.send(session, account_id, Notice.FEED_MADE)
 
     def letter(self, session: Session, to: str, subject: str, paragraphs: list[str]) -> None:
         """Queue a mail of several paragraphs in the caller's transaction."""
@@ -108,6 +113,14 @@ def _what(notice: Notice) -> tuple[str, str]:
                 "Somebody who was signed in to your account made a token for a program. With it, the program can use "
                 "your account without your password, until the token ends. You can revoke it on the page Tokens for "
                 "programs."
+            ),
+        ),
+        Notice.FEED_MADE: (
+            gettext("Your calendar got a private address"),
+            gettext(
+                "Somebody who was signed in to your account made a private address of your calendar. Whoever knows it "
+                "sees your appointments without your password. You can end it on the page Appointments in my own "
+                "calendar."
             ),
         ),
         Notice.ADDRESS_CHANGED: (

@@ -108,7 +108,7 @@ class OwnData:
     def _rows(self, patient_id: int) -> Iterator[StoredRecord]:
         for page in range(MOST_PAGES):
             rows = self.store.of_patient(patient_id, page)
-            yield from rows
+            yield from (whole for row in rows for whole in self.store.whole_of([row.id]))
             if len(rows) < PAGE_ROWS:
                 return
 

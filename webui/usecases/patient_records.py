@@ -8,36 +8,39 @@ Not here: requests by others (record_requests.py).
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fl.crypto.capsule import NO_KEY, RECORD_ID_BYTES, Readers, RecordPolicy
+from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
 from fl.protocol.names import Digest, KeyUse
+from webui.config import Limit
 from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, purposes_in
 from webui.ports.federation import Prediction
 from webui.ports.records import RecordService, SealedRecord
-from webui.ports.tables import TableAnswer
 from webui.store.accounts import SignedInUser
 from webui.store.job_tables import ConsentChange
-from webui.store.models import PatientProfile, SiteRole, StoredRecord
+from webui.store.models import SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
+from webui.usecases.rates import Rates
 from webui.usecases.receipts import new_receipt
-from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
+from webui.usecases.record_format import Check, Note, Record, pack, unpack
 from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
 from webui.usecases.review_format import Review
-from webui.usecases.risk_format import RiskRecord
+from webui.usecases.risk_format import NewRisk, RiskRecord, risk_record
 from webui.usecases.sampling import Checked, views_of
+from webui.usecases.sealing import choice_of, seal_all_as_chosen, seal_as_chosen, sealed_of, subject_of
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
 FILES_AT_ONCE = 8
 """At most this many files of a list are in memory."""
+LISTED = Limit(6000, 60)
+"""Records that the lists of one person open within a minute, in this process: 150 of the largest pages."""
 AT_ONCE = 3
-"""At most this many files are sealed again before the patient gets an answer; the rest follow in the background."""
+"""So many files are sealed again before the patient gets an answer; the rest follow in the background."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Shown:
     note: Note | None = None
     review: Review | None = None
     risk: RiskRecord | None = None
+    picture_bytes: int = 0
+    """Of the check's own picture as PNG, also where a list does not keep it."""
 
 
 class PatientRecords:
@@ -64,6 +69,7 @@ class PatientRecords:
         self._service = service
         self._openings = openings
         self._clock = clock
+        self._rates = Rates(clock)
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
         """Seal and store a check of one picture as its patient chose; return its row. It raises as `add`."""
@@ -90,29 +96,31 @@ class PatientRecords:
             sample=checked.sample,
             route=prediction.route,
         )
-        policy = new_policy(profile)
-        sealed = self._service.seal(policy, pack(check))
-        receipt = new_receipt(check, policy.record, self._service.sealer().account)
-        return self._store.add(NewRecord(patient_id, sealed, check.checked_at, receipt=receipt))
+        hospital = self._service.sealer().account
 
-    def add_risk(self, patient_id: int, entered_by: str, found: TableAnswer, values: Sequence[float | None]) -> int:
-        """Seal and store one answer about a table as its patient chose; return its row; raises as `add_check`."""
-        profile = self._store.patient(patient_id)
-        record = RiskRecord(
-            patient=subject_of(profile),
-            answered_at=self._clock(),
-            entered_by=entered_by,
-            table=found.model.key,
-            schema=found.model.schema,
-            values=tuple(values),
-            answer=found.risk,
-            unlike=found.unlike,
-            model=found.model.served,
-            measured=found.model.report.metrics or {},
-            measured_on=found.model.report.data.images if found.model.report.data else 0,
-        )
-        sealed = self._service.seal(new_policy(profile), pack(record))
-        return self._store.add(NewRecord(patient_id, sealed, record.answered_at))
+        def keep(sealed: SealedRecord) -> int:
+            receipt = new_receipt(check, sealed.policy.record, hospital)
+            return self._store.add(NewRecord(patient_id, sealed, check.checked_at, receipt=receipt))
+
+        return seal_as_chosen(self._store, self._service, patient_id, pack(check), keep)
+
+    def add_risks(self, entered_by: str, risks: Sequence[NewRisk]) -> list[int]:
+        """Seal and store answers about tables as their patients chose, all or none; return their rows.
+
+        Raises:
+            NoCommittee, UnavailableError: as `add`.
+        """
+        now, chosen = self._clock(), {each.patient_id: self._store.patient(each.patient_id) for each in risks}
+        bodies = [
+            (each.patient_id, pack(risk_record(subject_of(chosen[each.patient_id]), now, entered_by, each)))
+            for each in risks
+        ]
+
+        def keep(sealed: Sequence[SealedRecord]) -> list[int]:
+            pairs = zip(risks, sealed, strict=True)
+            return self._store.add_all([NewRecord(each.patient_id, one, now) for each, one in pairs])
+
+        return seal_all_as_chosen(self._store, self._service, bodies, keep)
 
     def add_note(self, doctor: SignedInUser, row_id: int, text: str) -> None:
         """Seal and store a treating doctor's note on a check.
@@ -124,8 +132,11 @@ class PatientRecords:
         if row.record_id is None:
             raise NotFound
         note = Note(subject_of(row.patient), row.record_id, doctor.name, self._clock(), text)
-        sealed = self._service.seal(new_policy(row.patient), pack(note))
-        self._store.add(NewRecord(row.patient_id, sealed, note.written_at, row.id))
+
+        def keep(sealed: SealedRecord) -> int:
+            return self._store.add(NewRecord(row.patient_id, sealed, note.written_at, row.id))
+
+        seal_as_chosen(self._store, self._service, row.patient_id, pack(note), keep)
 
     def show(self, reader: SignedInUser, row: StoredRecord, how: How = How.CHECK) -> Shown:
         """Open a record for a reader who may see it; note first that a doctor opened it.
@@ -144,19 +155,30 @@ class PatientRecords:
         return shown_records
 
     def glance(self, reader: SignedInUser, row_ids: Sequence[int], how: How = How.LIST) -> list[Shown]:
-        """Open several records, a few at a time, and keep no picture, so that memory never holds many files."""
-        some = (row_ids[start : start + FILES_AT_ONCE] for start in range(0, len(row_ids), FILES_AT_ONCE))
-        rows = (row for ids in some for row in self._store.whole_of(ids))
-        seen = [_without_picture(self._read_one(row)) for row in rows]
+        """Open several records, a few at a time, and keep no picture, so that memory never holds many files.
+
+        Raises:
+            TooManyAttempts: the lists of this person have opened too many records within a minute.
+        """
+        self._rates.take(f"listed {reader.id}", LISTED, len(row_ids))
+        seen = list(self.peek(row_ids))
         self._note(reader, seen, how)
         return seen
 
-    def newest_review(self, patient: SignedInUser, row: StoredRecord) -> Review | None:
-        """Return the newest review of a patient's own check; None if there is none that this site can open."""
-        if row.patient_id != patient.id:
+    def peek(self, row_ids: Sequence[int]) -> Iterator[Shown]:
+        """Open several records as `glance` does, only to put them in order: nobody may see what this yields."""
+        starts = range(0, len(row_ids), FILES_AT_ONCE)
+        rows = (row for start in starts for row in self._store.whole_of(row_ids[start : start + FILES_AT_ONCE]))
+        return (_without_picture(self._read_one(row)) for row in rows)
+
+    def newest_review(self, reader: SignedInUser, row: StoredRecord) -> Review | None:
+        """Return the newest review of a check that the reader may see; None if this site can open none."""
+        if reader.role is SiteRole.PATIENT and row.patient_id != reader.id:
             raise NotFound
         opened = (self._read_one(each) for each in reversed(self._store.notes_on(row.id)))
-        return next((each.review for each in opened if each.review is not None), None)
+        found = [each for each in opened if each.review is not None][:1]
+        self._note(reader, found, How.LIST)
+        return found[0].review if found else None
 
     def read(self, row: StoredRecord) -> Shown:
         """Open a record, or return why it cannot be shown.
@@ -212,7 +234,9 @@ class PatientRecords:
             row = self._changes.next_outdated(now, key_id)
             if row is not None and most is not None and now.changed + now.unopened >= most:
                 return now
-            sealed = row is not None and self._seal_again(row, choice)
+            sealed = self._seal_again(row, choice) if row is not None else False
+            if sealed is None:
+                continue
             now = self._changes.progress(now, row.id if row is not None else None, sealed=sealed)
         return now
 
@@ -223,16 +247,17 @@ class PatientRecords:
             return 0
         row_ids = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
         rows = (self._store.whole(row_id) for row_id in row_ids)
-        return sum(self._seal_again(row, choice_of(row)) for row in rows if row is not None)
+        return sum(self._seal_again(row, choice_of(row)) or False for row in rows if row is not None)
 
-    def _seal_again(self, row: StoredRecord, choice: Choice) -> bool:
+    def _seal_again(self, row: StoredRecord, choice: Choice) -> bool | None:
+        """Return whether the record could be opened and sealed again; None if somebody else sealed it meanwhile."""
         try:
             sealed = sealed_of(row)
             body = self._service.open(sealed, Digest(row.leaf.digest))
         except (NotFound, TamperedError, MalformedError):  # `read` reports this when somebody opens the record
             return False
         policy = RecordPolicy(sealed.policy.record, choice.readers, choice.consent)
-        return self._store.replace(row.id, sealed.salt, self._service.seal(policy, body))
+        return self._store.replace(row.id, sealed.salt, self._service.seal(policy, body)) or None
 
     def _note(self, reader: SignedInUser, records: Sequence[Shown], how: How) -> None:
         if reader.role is not SiteRole.PATIENT:
@@ -251,7 +276,7 @@ def shown(row: StoredRecord, record: Record) -> Shown:
         raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
     match record:
         case Check():
-            return Shown(row, "open", check=record)
+            return Shown(row, "open", check=record, picture_bytes=len(record.image_png))
         case Note():
             return Shown(row, "open", note=record)
         case Review():
@@ -267,29 +292,3 @@ def _without_picture(shown_record: Shown) -> Shown:
     others = tuple(replace(each, image_png=b"", views=NO_VIEWS) for each in check.sample.others)
     sample = replace(check.sample, others=others)
     return replace(shown_record, check=replace(check, image_png=b"", views=NO_VIEWS, sample=sample))
-
-
-def new_policy(profile: PatientProfile) -> RecordPolicy:
-    return RecordPolicy(secrets.token_bytes(RECORD_ID_BYTES), Readers(profile.readers), purposes_in(profile.consent))
-
-
-def choice_of(chosen: PatientProfile | StoredRecord) -> Choice:
-    """Return a patient's current choice, or the one with which a record was sealed."""
-    return Choice(Readers(chosen.readers or Readers.TRUSTEES), purposes_in(chosen.consent or 0))
-
-
-def sealed_of(row: StoredRecord) -> SealedRecord:
-    """Return a row's sealed file, and the facts to check it with.
-
-    Raises:
-        NotFound: the record was erased.
-    """
-    if row.file is None or row.salt is None or row.record_id is None or row.key_id is None:
-        raise NotFound
-    choice = choice_of(row)
-    policy = RecordPolicy(row.record_id, choice.readers, choice.consent)
-    return SealedRecord(row.file, row.salt, policy, row.key_id, row.key_epoch or 0)
-
-
-def subject_of(profile: PatientProfile) -> Subject:
-    return Subject(profile.account_id, profile.account.name, profile.date_of_birth.isoformat())

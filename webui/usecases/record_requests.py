@@ -23,9 +23,10 @@ from webui.store.decryption_requests import NewRequest, RequestStore
 from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import RecordStore
-from webui.usecases.patient_records import Shown, sealed_of, shown
+from webui.usecases.patient_records import Shown, shown
 from webui.usecases.reasons import Reasons, Why
 from webui.usecases.record_format import unpack
+from webui.usecases.sealing import sealed_of
 
 READABLE_S = 30 * 24 * 3600
 """How long after the request the asker can read the record; then a new request is needed."""

@@ -9,7 +9,7 @@ Source: record_format.py (the layout, and the parts that all kinds share).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from fl.protocol.errors import EncodingError
 from fl.training.tables.answer import Risk
 from fl.training.tables.schema import Column, Schema
 from webui.ports.federation import ServedModel
+from webui.ports.tables import TableAnswer
 
 if TYPE_CHECKING:  # it imports this module
     from webui.usecases.record_format import Subject
@@ -60,6 +61,34 @@ class RiskRecord:
     """An auditor's figures of the model on rows that no hospital trained on, by name; empty if there are none."""
     measured_on: int
     """How many rows these were; 0 if the auditor does not say it."""
+
+
+@dataclass(frozen=True)
+class NewRisk:
+    """An answer about a table, before it is a record."""
+
+    patient_id: int
+    found: TableAnswer
+    values: Sequence[float | None]
+    """In the schema's order; None = not known."""
+
+
+def risk_record(patient: Subject, answered_at: int, entered_by: str, new: NewRisk) -> RiskRecord:
+    """Return the record of an answer; `answered_at` in seconds since 1970."""
+    found, report = new.found, new.found.model.report
+    return RiskRecord(
+        patient=patient,
+        answered_at=answered_at,
+        entered_by=entered_by,
+        table=found.model.key,
+        schema=found.model.schema,
+        values=tuple(new.values),
+        answer=found.risk,
+        unlike=found.unlike,
+        model=found.model.served,
+        measured=report.metrics or {},
+        measured_on=report.data.images if report.data else 0,
+    )
 
 
 def risk_document(record: RiskRecord) -> dict[str, JsonValue]:

@@ -19,6 +19,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import Why
 from fl.training.tables.rows import read_value
 from fl.training.tables.schema import Column, Kind, Schema, plain
@@ -50,6 +51,8 @@ class Problem(StrEnum):
     """It is none of the column's words."""
     CELLS = "cells"
     """The row has more or fewer cells than the first line."""
+    FEW = "few"
+    """Fewer values are known than `known_needed`."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,20 @@ class RowsFile:
     """Columns that the model does not use."""
 
 
+def known_needed(columns: int) -> int:
+    """Return how many of a table's values must be known: half of them.
+
+    A model puts the mean in place of a value that is not known, so with fewer the answer says more about its means than
+    about the person.
+    """
+    return (columns + 1) // 2
+
+
+def known_in(values: Sequence[float] | Reals) -> int:
+    """Return how many values are known."""
+    return sum(not math.isnan(value) for value in values)
+
+
 def read_typed(text: str, column: Column) -> float | Problem:
     """Return the number of a form's field, NaN if it is empty and may be; a decimal comma is accepted.
 
@@ -94,6 +111,20 @@ def read_typed(text: str, column: Column) -> float | Problem:
     if not word:
         return math.nan if column.missing else Problem.NEEDED
     return _read(word, column)
+
+
+def read_given(value: JsonValue, column: Column) -> float | Problem:
+    """Return the number of a program's value: a JSON number or text as in a form, null if it is not known."""
+    if value is None:
+        return read_typed("", column)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return Problem.NO_NUMBER if column.kind is Kind.NUMBER else Problem.WORD
+    return read_typed(value if isinstance(value, str) else _written(value), column)
+
+
+def _written(value: float) -> str:
+    """Return a JSON number as people write it, without an exponent."""
+    return str(value) if isinstance(value, int) else f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def read_cell(text: str, column: Column) -> float | Problem:
@@ -214,6 +245,9 @@ def _row(line: int, cells: Sequence[str], layout: _Layout, schema: Schema) -> Fi
         return FileRow(line, "", "", None, (RowProblem(None, Problem.CELLS),))
     read = [(column, read_cell(cells[layout.values[column.name]], column)) for column in schema.columns]
     problems = tuple(RowProblem(column, found) for column, found in read if isinstance(found, Problem))
+    known = [found for _, found in read if not isinstance(found, Problem)]
+    if not problems and known_in(known) < known_needed(len(known)):
+        problems = (RowProblem(None, Problem.FEW),)
     name = "" if layout.name is None else "".join(sign for sign in cells[layout.name].strip() if sign.isprintable())
     email = "" if layout.email is None else cells[layout.email].strip()
     values = None if problems else np.array([found for _, found in read], np.float64)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fl.protocol.errors import Why
 from webui.config import Limits
-from webui.errors import EmailMalformed, NotFound, TableFileUnusable
+from webui.errors import EmailMalformed, NotFound, TableFileUnusable, TooFewValues
 from webui.ports.tables import TableModel, TableService
 from webui.store.accounts import SignedInUser
 from webui.store.care import CareStore
@@ -24,7 +24,8 @@ from webui.store.records import RecordStore
 from webui.store.throttle import Meter, Throttle
 from webui.usecases.admission import Admission
 from webui.usecases.patient_records import PatientRecords
-from webui.usecases.risk_rows import FileRow, RowsFile, read_file
+from webui.usecases.risk_format import NewRisk
+from webui.usecases.risk_rows import FileRow, RowsFile, known_in, known_needed, read_file
 
 Reals = npt.NDArray[np.float64]
 MAX_SAVED = 25
@@ -106,16 +107,20 @@ class Risks:
 
         Raises:
             NotFound: as `model` and `patient`.
+            TooFewValues: fewer than half of the values are known.
             TooManyAttempts, SiteBusy: too many questions by this person, or at this moment.
             NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
             UnavailableError, TamperedError: there is no answer.
         """
         self._check(user, key)
         self.patient(user, patient_id)
+        known, needed = known_in(values), known_needed(len(values))
+        if known < needed:
+            raise TooFewValues(known, needed, len(values))
         self.throttle.take(Meter("risk", str(user.id), self.limits.risks))
         with self.door.enter():
             found = self.tables.answer(key, values)
-            return self.sealed.add_risk(patient_id, user.name, found, _stored(values))
+            return self.sealed.add_risks(user.name, [NewRisk(patient_id, found, _stored(values))])[0]
 
     def answer_file(self, user: SignedInUser, key: str, data: bytes) -> FileAnswers:
         """Compute the risks of the rows of a CSV file; nothing is stored.
@@ -141,7 +146,8 @@ class Risks:
     def save_file(self, user: SignedInUser, key: str, data: bytes) -> SavedRows:
         """Compute the risks of a file's rows, and seal each as a record of the patient whose e-mail address it has.
 
-        An address counts only if it is that of a patient in this doctor's care; others look like unknown ones.
+        An address counts only if it is that of a patient in this doctor's care; others look like unknown ones. All of
+        them are saved in one transaction or none, so after an error the same file may be sent again without doubles.
 
         Raises:
             TableFileUnusable: the file cannot be read, has no column `email`, or too many rows to save at once.
@@ -158,16 +164,17 @@ class Risks:
             raise TableFileUnusable(Why("at most {rows} rows can be saved at once; divide it", rows=MAX_SAVED))
         own = {email_key(person.account.email): person.account_id for person, _until in self.care.patients_of(user.id)}
         with self.door.enter():
-            saved = [row.line for row in rows if self._save(user, key, row, own)]
-        return SavedRows(len(saved), tuple(row.line for row in rows if row.line not in saved))
+            asked = {row.line: self._ask(key, row, own) for row in rows}
+            answers = [found for found in asked.values() if found is not None]
+            self.sealed.add_risks(user.name, answers)
+        return SavedRows(len(answers), tuple(line for line, found in asked.items() if found is None))
 
-    def _save(self, user: SignedInUser, key: str, row: FileRow, own: Mapping[str, int]) -> bool:
-        """Save one row's answer if it has one and belongs to a patient of `own`; return whether it was saved."""
+    def _ask(self, key: str, row: FileRow, own: Mapping[str, int]) -> NewRisk | None:
+        """Return a row's answer; None if it has problems, or belongs to no patient of `own`."""
         patient_id = own.get(_key_of(row.email))
         if patient_id is None or row.values is None:
-            return False
-        self.sealed.add_risk(patient_id, user.name, self.tables.answer(key, row.values), _stored(row.values))
-        return True
+            return None
+        return NewRisk(patient_id, self.tables.answer(key, row.values), _stored(row.values))
 
     def _check(self, user: SignedInUser, key: str) -> None:
         """Raise NotFound if there is no such table, or this person may not use it."""

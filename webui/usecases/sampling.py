@@ -25,6 +25,7 @@ from fl.protocol.task import Task
 from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels, decode_image, encode_png, shrunk
+from fl.training.pictures.pages import count_pages
 from webui.errors import TooManyPictures
 from webui.ports.federation import Prediction
 from webui.usecases.record_pictures import MAX_PICTURES, Pictured, Refused, Sample, Views
@@ -76,6 +77,17 @@ def check_pictures(files: Sequence[bytes], reading: PictureReading, frame: Frame
     place, picture, lead = max(answered, key=lambda each: _badness(each[2]))
     others = tuple(_other(each) for number, each in enumerate(found) if number != place)
     return Checked(lead, picture, views_of(picture, lead), Sample(others, place))
+
+
+def pictures_in(files: Sequence[bytes], reading: PictureReading) -> int:
+    """Return how many pictures `check_pictures` will judge, by the headers of the files alone.
+
+    Raises:
+        TooManyPictures: there are more than `MAX_PICTURES`.
+    """
+    count = len(files) if reading.page is not None else sum(count_pages(data) for data in files)
+    _check_count(count)
+    return count
 
 
 def views_of(image_png: bytes, prediction: Prediction | None) -> Views:

@@ -4,7 +4,7 @@ Invariant: the order is total and depends only on the check, on whether a doctor
 
 Order of a worklist: checks that no doctor has reviewed come first. Among them: signs of disease, then *not sure*, then
 checks whose answer this site cannot open, then answers without a disease, then no signs. Then the one that waits
-longest.
+longest. The others follow by age.
 
 Source: usecases/doubt.py (the limits), presentation/wording.verdict (the words; a test compares both).
 """
@@ -85,8 +85,8 @@ def urgency_of_risk(risk: Risk) -> Urgency:
 
 
 def place(urgency: Urgency, created_at: int, row_id: int, *, reviewed: bool) -> tuple[bool, int, int, int]:
-    """Return the sort key of a check in a worklist; the smallest comes first."""
-    return reviewed, int(urgency), created_at, row_id
+    """Return the sort key of a check in a worklist; the smallest comes first. After a review only age counts."""
+    return reviewed, 0 if reviewed else int(urgency), created_at, row_id
 
 
 def _of_findings(task: Task, answer: Answer) -> Urgency:

@@ -1,31 +1,35 @@
 """A doctor's worklist and reviews: the checks in the doctor's care by urgency, and what the doctor says about them.
 
-Invariant: one page opens at most `store.worklist.PAGE_CHECKS` records, and each opening is noted before the doctor
-sees anything. A review is sealed like a note; it stands beside the model's answer and never replaces it.
+Invariant: one page shows at most `store.worklist.PAGE_CHECKS` records, and each is noted before the doctor sees it. The
+order covers the first `ORDERED_CHECKS` of the list (usecases/gists.py); the page says so if there are more. A review is
+sealed like a note; it stands beside the model's answer and never replaces it.
 
 Source: usecases/urgency.py (the order).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from fl.protocol.task import Task
 from webui.errors import NotFound, ReviewMalformed
-from webui.ports.records import RecordService
+from webui.ports.records import RecordService, SealedRecord
 from webui.store.accounts import SignedInUser
+from webui.store.models import StoredRecord
 from webui.store.records import RecordStore
-from webui.store.worklist import Listed, Wanted, WorklistStore
+from webui.store.worklist import ORDERED_CHECKS, PAGE_CHECKS, Listed, Wanted, WorklistStore
+from webui.usecases.gists import Gists, Sealed, urgency_of_shown
 from webui.usecases.mail import Mail
-from webui.usecases.patient_records import PatientRecords, Shown, new_policy, subject_of
+from webui.usecases.patient_records import PatientRecords, Shown
 from webui.usecases.readers import writing_to_address
 from webui.usecases.record_format import pack
 from webui.usecases.request_notices import Message
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
-from webui.usecases.urgency import Urgency, place, urgency_of, urgency_of_risk
+from webui.usecases.sealing import seal_as_chosen, subject_of
+from webui.usecases.urgency import Urgency, place
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,11 @@ class WorkPage:
 
     items: tuple[WorkItem, ...]
     """By urgency and age."""
-    opened: int
-    """How many checks this page covers, also those that a filter by urgency leaves out."""
     more: bool
+    looked_at: int
+    """Among how many checks these are the most urgent; checks beyond them come later, by age."""
+    beyond: bool
+    """Whether there are checks beyond them."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +71,59 @@ class Worklist:
     """The worklists and reviews of one hospital's doctors."""
 
     def __init__(
-        self, store: WorklistStore, records: RecordStore, opened: PatientRecords, service: RecordService, mail: Mail
+        self,
+        store: WorklistStore,
+        records: RecordStore,
+        opened: PatientRecords,
+        service: RecordService,
+        mail: Mail,
+        gists: Gists,
     ) -> None:
         self._mail = mail
+        self._gists = gists
         self._store = store
         self._records = records
         self._opened = opened
         self._service = service
 
     def page(self, doctor: SignedInUser, wanted: Wanted, urgency: Urgency | None, page: int) -> WorkPage:
-        """Open one page of the list, and return those checks of it that have this urgency, the first to do first."""
-        listed, more = self._store.page(doctor.id, wanted, page)
+        """Return one page of the checks that have this urgency, the first to do first.
+
+        Raises:
+            TooManyAttempts, SiteBusy: as Gists.of.
+        """
+        rows, beyond = self._store.rows(doctor.id, wanted, 0, ORDERED_CHECKS)
+        ordered = self._ordered(doctor, rows, urgency)
+        first = page * PAGE_CHECKS
+        listed, more = ordered[first : first + PAGE_CHECKS], len(ordered) > first + PAGE_CHECKS
+        if beyond and urgency is None:  # the page after the ordered ones, by age
+            more = True
+            if first >= ORDERED_CHECKS:
+                listed, more = self._store.rows(doctor.id, wanted, first, PAGE_CHECKS)
         seen = {shown.row.id: shown for shown in self._opened.glance(doctor, [each.row_id for each in listed])}
-        items = [_item(each, seen[each.row_id]) for each in listed if each.row_id in seen]
-        kept = [item for item in items if urgency is None or item.urgency == urgency]
-        kept.sort(key=_place)
-        return WorkPage(tuple(kept), len(items), more)
+        items = tuple(_item(each, seen[each.row_id]) for each in listed if each.row_id in seen)
+        return WorkPage(items, more, len(rows), beyond)
+
+    def reviews(self, reader: SignedInUser, rows: Sequence[StoredRecord]) -> dict[int, Review | None]:
+        """Return the newest review of each reviewed check, by its row; None for one that this site cannot open.
+
+        Args:
+            reader: Who may see these checks.
+            rows: At most one page of checks.
+        """
+        states = self._store.states(reader.id, [row.id for row in rows])
+        return {row.id: self._opened.newest_review(reader, row) for row in rows if states[row.id][1]}
+
+    def _ordered(self, doctor: SignedInUser, rows: Sequence[Listed], wanted: Urgency | None) -> list[Listed]:
+        """Return the checks of this urgency, or all, in order; a check after a review is opened only for a filter."""
+        asked = [each for each in rows if wanted is not None or not each.reviewed]
+        known = self._gists.of(doctor, [Sealed(each.row_id, each.leaf) for each in asked])
+
+        def key(each: Listed) -> tuple[bool, int, int, int]:
+            urgency = known.get(each.row_id, Urgency.UNKNOWN)
+            return place(urgency, each.created_at, each.row_id, reviewed=each.reviewed)
+
+        return sorted((each for each in rows if wanted is None or known.get(each.row_id) == wanted), key=key)
 
     def review(
         self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Callable[[], Message], now: int
@@ -110,7 +153,6 @@ class Worklist:
             message=verdict.message,
             patient_sees=verdict.patient_sees,
         )
-        sealed = self._service.seal(new_policy(row.patient), pack(review))
         email = row.patient.account.email
 
         def tell(session: Session) -> None:
@@ -118,17 +160,14 @@ class Worklist:
                 said = letter()
             self._mail.queue(session, email, said.subject, said.text)
 
-        self._store.add_review(doctor.id, row, sealed, tell)
+        def keep(sealed: SealedRecord) -> int:
+            return self._store.add_review(doctor.id, row, sealed, tell)
+
+        seal_as_chosen(self._records, self._service, row.patient_id, pack(review), keep)
 
 
 def _item(listed: Listed, shown: Shown) -> WorkItem:
-    urgency = urgency_of_risk(shown.risk.answer) if shown.risk is not None else urgency_of(shown.check)
-    return WorkItem(listed, shown, urgency)
-
-
-def _place(item: WorkItem) -> tuple[bool, int, int, int]:
-    listed = item.listed
-    return place(item.urgency, listed.created_at, listed.row_id, reviewed=listed.reviewed)
+    return WorkItem(listed, shown, urgency_of_shown(shown))
 
 
 def task_of(shown: Shown) -> Task | None:

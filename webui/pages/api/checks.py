@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
@@ -20,7 +22,8 @@ from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.store.tokens import Scope
-from webui.usecases.patient_records import sealed_of
+from webui.usecases.patient_records import Shown
+from webui.usecases.sealing import sealed_of
 
 READERS = (SiteRole.PATIENT, SiteRole.DOCTOR)
 BITS = {"10", "12", "14"}
@@ -56,8 +59,8 @@ def model() -> ResponseReturnValue:
 def checks() -> ResponseReturnValue:
     running, page, reader = site(), page_asked(), caller()
     rows = running.record_store.of_patient(_patient(), page)
-    found = running.patient_records.show_all(reader, rows, How.LIST)
-    return answer(listed("checks", [check_json(each) for each in found], page, more=len(rows) == PAGE_ROWS))
+    found = running.patient_records.glance(reader, [row.id for row in rows])
+    return answer(listed("checks", _with_reviews(found), page, more=len(rows) == PAGE_ROWS))
 
 
 @serves(
@@ -124,7 +127,13 @@ def proof(check_id: int) -> ResponseReturnValue:
 
 def _shown(check_id: int) -> dict[str, object]:
     reader, running = caller(), site()
-    return check_json(running.patient_records.show(reader, running.record_store.visible(reader, check_id)))
+    shown = running.patient_records.show(reader, running.record_store.visible(reader, check_id))
+    return _with_reviews([shown])[0]
+
+
+def _with_reviews(found: Sequence[Shown]) -> list[dict[str, object]]:
+    reviews = site().worklist.reviews(caller(), [each.row for each in found])
+    return [check_json(each, reviews.get(each.row.id), reviewed=each.row.id in reviews) for each in found]
 
 
 def _patient() -> int:

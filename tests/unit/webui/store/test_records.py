@@ -18,7 +18,8 @@ from webui.ports.consent import Choice, mask_of, purposes_in
 from webui.ports.records import SealedRecord
 from webui.store.database import Database
 from webui.store.models import Leaf, StoredRecord
-from webui.usecases.patient_records import Shown, sealed_of
+from webui.usecases.patient_records import Shown
+from webui.usecases.sealing import sealed_of
 
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})
@@ -162,7 +163,9 @@ def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> Non
         read(town, OMAR, check)
     assert [
         shown.state
-        for shown in town.site.patient_records.show_all(town.members[OMAR], town.site.record_store.of_patient(omar))
+        for shown in town.site.patient_records.glance(
+            town.members[OMAR], [row.id for row in town.site.record_store.of_patient(omar)]
+        )
     ] == [
         "open",
         "damaged",

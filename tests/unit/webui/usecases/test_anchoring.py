@@ -15,7 +15,7 @@ from tests.support.site_town import MAYA, OMAR, Town
 from webui.errors import NotFound
 from webui.maintenance import keep_up
 from webui.store.leaves import LeafStore
-from webui.usecases.patient_records import sealed_of
+from webui.usecases.sealing import sealed_of
 
 DAY = 24 * 3600
 
