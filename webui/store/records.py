@@ -25,13 +25,7 @@ from webui.store.care import Care
 from webui.store.consent_changes import ConsentChanges
 from webui.store.database import Database
 from webui.store.handled import mark_made
-from webui.store.models import (
-    Leaf,
-    PatientProfile,
-    RecordLabel,
-    SiteRole,
-    StoredRecord,
-)
+from webui.store.models import Leaf, PatientProfile, RecordLabel, SiteRole, StoredRecord
 from webui.store.reasons import forget_sentences
 from webui.store.receipts import NewReceipt, erase_receipt, insert_receipt
 
