@@ -46,7 +46,7 @@ fuzz: $(VENV)/.ready-fuzz node_modules/.ready ## Hand damaged bytes to every doo
 
 translations: $(VENV)/.ready ## Write new texts of the site into webui/translations/*/LC_MESSAGES/messages.po, and compile them
 	mkdir -p build
-	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext --no-location --sort-output --omit-header -o build/messages.pot .
+	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext -k _l --no-location --sort-output --omit-header -o build/messages.pot .
 	$(BIN)/pybabel -q update -i build/messages.pot -d webui/translations --no-fuzzy-matching --ignore-pot-creation-date
 	$(BIN)/pybabel -q compile -d webui/translations
 

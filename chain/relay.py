@@ -1,7 +1,7 @@
-"""Sends a trustee's answers to decryption requests that were signed elsewhere, e.g. in a browser.
+"""Sends a trustee's answers to decryption requests that were signed elsewhere, e.g. in a browser; and its first key.
 
-Invariant: it sends only approvals and refusals, only to this consortium's key authority, and without value. `read`
-returns exactly the record that the ledger will make of a transaction, with its signer as the sender.
+Invariant: it sends only approvals, refusals and first member keys, only to this consortium's key authority, and without
+value. `read` returns exactly the record that the ledger will make of a transaction, with its signer as the sender.
 
 Source: EIP-2718, EIP-1559 (type 2); contracts/authority/IRequests.sol.
 Not here: whether the answer is correct (webui/federation/decryption_requests.py).
@@ -9,6 +9,7 @@ Not here: whether the answer is correct (webui/federation/decryption_requests.py
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from eth_abi import decode
@@ -28,12 +29,14 @@ from chain.transactions.sender import FREE_GAS_LIMIT, Sender
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address, Digest, Refusal
 from fl.protocol.ports import Anchor, TransactionTerms
-from fl.protocol.records import DecryptionApproved, DecryptionRefused, Receipt
+from fl.protocol.records import DecryptionApproved, DecryptionRefused, KeyRegistered, Receipt
 
 TRANSACTION_CAP = 4096
 """The largest transaction of an answer, in bytes."""
 PAID_GAS_LIMIT = 200_000
 """More than an approval needs; unused gas costs nothing."""
+KEY_GAS_LIMIT = 1_500_000
+"""More than a first member key needs where the chain has no precompiled check of P-256."""
 _TYPE = 2
 _WHAT = "signed answer"
 Answer = DecryptionApproved | DecryptionRefused
@@ -50,6 +53,15 @@ class EthereumRelay:
         check_deployment(self._node, settings.anchor)
         nobody = keystore.generate()
         self._sender = Sender(self._node, settings.anchor.chain_id, nobody, settings.transactions)
+
+    def key_terms(self, account: Address) -> TransactionTerms:
+        terms = self.terms(account)
+        return replace(terms, gas=max(terms.gas, KEY_GAS_LIMIT))
+
+    def send_key(self, transaction: bytes, record: KeyRegistered) -> Receipt:
+        """Send the transaction that records exactly `record`; raises as `send`."""
+        check_key(transaction, self._anchor, record)
+        return self._relay(transaction, record)
 
     def terms(self, account: Address) -> TransactionTerms:
         nonce = self._node.number("eth_getTransactionCount", "0x" + account.hex(), "pending")
@@ -69,7 +81,9 @@ class EthereumRelay:
             RefusedError: the contract refuses it; nothing was included.
             RecordForged, ChainUnavailable, TransactionTimeout: as Ledger.append.
         """
-        answer = self.read(transaction)
+        return self._relay(transaction, self.read(transaction))
+
+    def _relay(self, transaction: bytes, answer: Answer | KeyRegistered) -> Receipt:
         to, data = self._anchor.authority, events.encode_call(answer)
         request = {"from": "0x" + answer.sender.hex(), "to": "0x" + to.hex(), "data": "0x" + data.hex()}
         return receipt_of(self._node, answer, self._sender.relay(transaction, request))
@@ -82,6 +96,20 @@ def read_answer(transaction: bytes, anchor: Anchor) -> Answer:
         EncodingError: the transaction is not of type 2, goes to another contract or chain, has value, or is not an
             approveDecryption or refuseDecryption call in canonical encoding.
     """
+    return _answer(*_parsed(transaction, anchor))
+
+
+def check_key(transaction: bytes, anchor: Anchor, record: KeyRegistered) -> None:
+    """Raise EncodingError unless a raw signed transaction to `anchor.authority` records exactly `record`."""
+    data, signer = _parsed(transaction, anchor)
+    if signer != record.sender:
+        raise EncodingError(_WHAT, "another account signed it")
+    if data != events.encode_call(record):
+        raise EncodingError(_WHAT, "it does not register this key")
+
+
+def _parsed(transaction: bytes, anchor: Anchor) -> tuple[bytes, Address]:
+    """Return call data and signer of a raw signed transaction to the key authority."""
     if len(transaction) > TRANSACTION_CAP or transaction[:1] != bytes([_TYPE]):
         raise EncodingError(_WHAT, "it is not a transaction of type 2")
     try:
@@ -95,7 +123,7 @@ def read_answer(transaction: bytes, anchor: Anchor) -> Answer:
             raise EncodingError(_WHAT, f"its field {name} has the wrong value")
     if fields["accessList"]:
         raise EncodingError(_WHAT, "it has an access list")
-    return _answer(bytes(fields["data"]), signer)
+    return bytes(fields["data"]), signer
 
 
 def _answer(data: bytes, signer: Address) -> Answer:

@@ -57,6 +57,7 @@ class Event(StrEnum):
     """This hospital sends uploaded weights instead of a training of its own."""
     UPLOAD_REFUSED = "refused an upload"
     UPLOAD_AWAITED = "waits for an upload"
+    KEY_ORDER_REFUSED = "refused an order for a new key"
     SET_ENDORSED = "endorsed"
     SHARES_REVEALED = "revealed"
     MODEL_CHECKED = "checked"

@@ -8,6 +8,7 @@ Source: Flask documentation, "Application Factories"; securedrop (typed configur
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from inspect import getmembers, isfunction, signature
@@ -17,13 +18,14 @@ from typing import Any
 
 from flask import Flask
 
-from fl.audit.plain_words import finding_title, without_names
+from fl.audit.plain_words import without_names
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.http.access_log import init_access_log
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
+from webui.http.error_words import sentence_of, translated
 from webui.http.headers import init_security
-from webui.http.languages import init_languages
+from webui.http.languages import init_languages, zone
 from webui.http.machines import PageSessions
 from webui.http.metrics import init_metrics
 from webui.http.once import FormProtect, init_once
@@ -35,12 +37,16 @@ from webui.http.sessions import init_login, visitor
 from webui.pages import BY_TOKEN, PAGES
 from webui.ports.federation import Services
 from webui.presentation import (
+    audit_wording,
     calendar_wording,
+    code_words,
     doctor_wording,
     hospital_wording,
+    key_wording,
     log_wording,
     menus,
     model_wording,
+    numbers_and_dates,
     receipt_wording,
     request_wording,
     result_wording,
@@ -48,6 +54,7 @@ from webui.presentation import (
     risk_wording,
     schema_words,
     token_forms,
+    verdict_wording,
     wording,
 )
 from webui.site import EXTENSION, build_site
@@ -61,6 +68,7 @@ WORDINGS = (
     result_wording,
     receipt_wording,
     calendar_wording,
+    code_words,
     log_wording,
     token_forms,
     doctor_wording,
@@ -68,6 +76,9 @@ WORDINGS = (
     schema_words,
     hospital_wording,
     review_wording,
+    numbers_and_dates,
+    verdict_wording,
+    key_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent
@@ -126,18 +137,23 @@ def _flask_settings(config: SiteConfig) -> dict[str, Any]:
 
 
 def _init_templates(app: Flask, config: SiteConfig) -> None:
-    """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
-    zone = config.tz
+    """Give the templates every function of the wording modules, with the page's zone where one is needed."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for module in WORDINGS:
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters
-                app.jinja_env.globals[name] = partial(function, zone=zone) if zoned else function
-    app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
+                app.jinja_env.globals[name] = partial(_in_zone, function) if zoned else function
+    app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone())
     app.jinja_env.globals["key_maker"] = key_maker
     app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
     app.jinja_env.globals |= {"menu_count": menu_count}
-    app.jinja_env.globals |= {"finding_title": finding_title, "without_names": without_names}
+    app.jinja_env.globals |= {"finding_title": audit_wording.finding_title, "without_names": without_names}
+    app.jinja_env.filters |= {"translated": translated, "sentence": sentence_of}
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})
+
+
+def _in_zone(function: Callable[..., object], *args: object, **kwargs: object) -> object:
+    """Call a function of the wording modules with the zone of the page, unless a template names another one."""
+    return function(*args, **{"zone": zone()} | kwargs)

@@ -86,6 +86,8 @@ class Limits:
     """Forms for a risk by one person."""
     risk_files: Limit = Limit(30, 60 * 60)
     """Files of many patients by one doctor."""
+    new_keys: Limit = Limit(6, 24 * 60 * 60)
+    """Orders for a new key of the hospital, by all its staff."""
     openings: Limit = Limit(3000, 60 * 60)
     """Records that the lists of one person open to sort or filter them, beyond those that a page shows."""
     open_bookings: int = 3

@@ -26,7 +26,12 @@ LOG = logging.getLogger("hemaledger.site")
 def upkeep_of(app: Flask) -> Callable[[], None]:
     """Return the function that the server calls every `TURN_S` seconds."""
     site = app.extensions[EXTENSION]
-    return lambda: keep_up(site)
+
+    def turn() -> None:
+        with app.app_context():  # mails are written in the languages of their readers
+            keep_up(site)
+
+    return turn
 
 
 def keep_up(site: Site) -> None:

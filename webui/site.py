@@ -60,6 +60,7 @@ from webui.usecases.appointment_mail import AppointmentMail, Letterhead
 from webui.usecases.failed_sign_ins import FailedSignIns
 from webui.usecases.full_audits import FullAudits
 from webui.usecases.gists import Gists
+from webui.usecases.key_orders import HospitalKeys
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.mail import Mail
@@ -77,6 +78,7 @@ from webui.usecases.risks import Risks
 from webui.usecases.second_steps import SecondSteps
 from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
+from webui.usecases.trustee_shares import TrusteeShares
 from webui.usecases.ways_back import WaysBack
 from webui.usecases.worklist import Worklist
 
@@ -151,6 +153,8 @@ class Site:
     health: Health
     staff: StaffStore
     own_tools: OwnTools
+    hospital_keys: HospitalKeys
+    shares: TrusteeShares
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
         """Return a line for the access log; `address` is the network address that asked."""
@@ -233,6 +237,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         health=Health(services.audits, services.machine, database),
         staff=StaffStore(database, clock, book.news.tell),
         own_tools=OwnTools(UploadStore(database, clock), services.hospital),
+        shares=TrusteeShares(services.shares, log),
+        hospital_keys=HospitalKeys(database, services.keys, services.hospital),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fl.protocol.names import Address, Blob, Digest
-from fl.protocol.records import DecryptionApproved, DecryptionRefused, Entry, Position, Receipt, Record
+from fl.protocol.records import DecryptionApproved, DecryptionRefused, Entry, KeyRegistered, Position, Receipt, Record
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class TransactionTerms:
 
 
 class Relay(Protocol):
-    """Sends answers to requests that somebody else signed; it has no key."""
+    """Sends answers to requests, and first member keys, that somebody else signed; it has no key."""
 
     def terms(self, account: Address) -> TransactionTerms:
         """Return the facts for the account's next transaction, or raise UnavailableError."""
@@ -101,6 +101,17 @@ class Relay(Protocol):
 
     def send(self, transaction: bytes) -> Receipt:
         """Send it, and wait until it is included; raises as `read` and `Ledger.append`."""
+
+    def key_terms(self, account: Address) -> TransactionTerms:
+        """Return the facts for a transaction that registers the account's first key; raises as `terms`."""
+
+    def send_key(self, transaction: bytes, record: KeyRegistered) -> Receipt:
+        """Send a transaction that records exactly `record`, and wait until it is included.
+
+        Raises:
+            EncodingError: it is not a transaction, does something else, or another account signed it.
+            RefusedError, UnavailableError: as Ledger.append.
+        """
 
 
 class Endorser(Protocol):

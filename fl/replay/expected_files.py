@@ -31,8 +31,8 @@ from fl.protocol.rounds.config import CONFIG_CAP, RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.ledger_view import Keyring
 from fl.replay.vault_files import read_document
+from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.quantise import Vector, Words, body_bytes, from_bytes
-from fl.training.aggregation.work import work_of
 from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
 
 MANIFEST_CAP = 4 * 1024 * 1024

@@ -31,11 +31,12 @@ from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, read_responses, unmask_sum
 from fl.training.aggregation.claims import Claims
+from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.totals import totals_document
-from fl.training.aggregation.work import Work, work_of
+from fl.training.aggregation.work import Work
 from fl.training.model.weights import Manifest, model_digest
 
 

@@ -12,7 +12,8 @@ from fl.protocol.errors import AggregationUnusable, EncodingError, WordsMismatch
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.training.aggregation.choice import Aggregation
-from fl.training.aggregation.work import SumSpec, Work, work_of
+from fl.training.aggregation.kinds import work_of
+from fl.training.aggregation.work import SumSpec, Work
 from fl.training.calibration.rule import RULE, CalibrationRule
 from fl.training.model.appendix import has_room
 from fl.training.model.weights import Manifest

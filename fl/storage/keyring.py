@@ -6,6 +6,7 @@ it is deleted, but the disk may keep copies.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fl.crypto.hpke_keys import PrivateKey
@@ -31,6 +32,32 @@ class FolderKeys:
 
     def destroy(self, epoch: int) -> None:
         erase(_path(self._folder, epoch))
+
+
+class LiveKeys(Mapping[int, PrivateKey]):
+    """A member's keys by epoch; a key that another process stores later is found when somebody needs it."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        """Read the keys in `folder`, or raise KeystoreUnreadable."""
+        self._folder = folder
+        self._password = password
+        self._read = load_keys(folder, password)
+
+    def __getitem__(self, epoch: int) -> PrivateKey:
+        """Return a key, or raise KeyError without one, or KeystoreUnreadable."""
+        if epoch not in self._read:
+            path = _path(self._folder, epoch)
+            if not path.exists():
+                raise KeyError(epoch)
+            self._read[epoch] = _load(path, epoch, self._password)
+        return self._read[epoch]
+
+    def __iter__(self) -> Iterator[int]:
+        stems = (path.stem.removeprefix("hpke-") for path in self._folder.glob("hpke-*.pem"))
+        return iter(sorted({*self._read, *(int(stem) for stem in stems if stem.isdecimal())}))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def create_key(folder: Path, epoch: int, password: str, made: PrivateKey | None = None) -> PrivateKey:

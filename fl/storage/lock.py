@@ -6,11 +6,15 @@ Invariant: the kernel's lock (flock) ends with its process, even after kill -9.
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from fl.protocol.errors import RoleRunning, StorageFull
+
+TRIES, TRY_S = 3, 0.05
 
 
 @contextmanager
@@ -22,8 +26,30 @@ def only_one(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageFull(str(folder), error.strerror or "the disk refused it") from error
     with file:
+        _lock(file, folder)
+        yield
+
+
+def locked(folder: Path) -> bool:
+    """Return whether a process has locked `folder`."""
+    try:
+        with (folder / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    """Lock `file`; try again for a moment, because `locked` holds it as long as it looks."""
+    for left in range(TRIES, 0, -1):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise RoleRunning(str(folder)) from error
-        yield
+            if left == 1:
+                raise RoleRunning(str(folder)) from error
+            time.sleep(TRY_S)
+        else:
+            return

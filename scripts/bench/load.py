@@ -34,8 +34,8 @@ from scripts.bench._table import keep, show
 from scripts.bench.site import percentiles
 from scripts.wiring.home import Home
 from scripts.wiring.site_accounts import open_accounts, site_config
-from webui.store.accounts import NewAccount, PatientFacts
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount, PatientFacts
 
 PATIENT = ("/", "/checks/", "/appointments/", "/model", "/account", "/requests/who-sees")
 STAFF = (

@@ -21,8 +21,8 @@ from fl.replay.round_groups import deal
 from fl.training.aggregation.choice import FEDAVG, SCAFFOLD, VOTED, Aggregation
 from fl.training.aggregation.controls import ControlledWeights
 from fl.training.aggregation.groups import GROUP, VoteRule, vote
+from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.quantise import SKILLS, LocalMetrics, Vector, Words, quantise
-from fl.training.aggregation.work import work_of
 from fl.training.data.dataset import Dataset
 from fl.training.data.held_back import CALIBRATION_SHARE, calibrated_on
 from fl.training.evaluation.skill import skill_of

@@ -16,6 +16,7 @@ from scripts.wiring.training_options import delta_option, network_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Digest
+    from fl.roles.hospital.key_orders import KeepingKeys
     from fl.roles.hospital.trusted_peers import TrustedPeers
     from fl.training.local.checkpoint import Progress
     from scripts.wiring.home import Home
@@ -112,7 +113,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
-    from scripts.wiring.handed_in import no_training, uploads_of
+    from scripts.wiring.handed_in import no_training, uploads_of, with_orders
     from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
@@ -131,7 +132,12 @@ def run(  # noqa: PLR0913  # one parameter per option
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
         uploads = uploads_of(member, alone=uploads_only)
-        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit, uploads), notify)
+
+        def make() -> KeepingKeys:
+            ports = open_ports(home, member, notify)
+            return with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads))
+
+        serve_agent(make, notify)
 
 
 @hospital.command()

@@ -16,7 +16,7 @@ from scripts.wiring.options import home_option
 
 if TYPE_CHECKING:
     from webui.config import SiteConfig
-    from webui.store.accounts import DoctorFacts, Hours
+    from webui.store.new_accounts import DoctorFacts, Hours
     from webui.store.staff import StaffStore
 
 PASSWORD_VARIABLE = "HEMALEDGER_STAFF_PASSWORD"  # noqa: S105 - the name of the variable, not a password
@@ -62,8 +62,8 @@ def add(  # noqa: PLR0913  # one parameter per option
 ) -> None:
     """Create an account. Set its password in HEMALEDGER_STAFF_PASSWORD, or type it when asked."""
     from scripts.wiring.site_accounts import open_accounts
-    from webui.store.accounts import DoctorFacts, NewAccount
     from webui.store.models import SiteRole
+    from webui.store.new_accounts import DoctorFacts, NewAccount
 
     facts = None
     if role == SiteRole.DOCTOR.value:
@@ -152,7 +152,10 @@ def disable(home: Path, email: str, *, keep_appointments: bool, hospital_name: s
     The command cancels future appointments. Patients see on the site that the hospital cancelled, and each gets a
     mail, which the running site sends. Call them, too.
     """
-    cancelled = _telling(home, hospital_name, zone, address).disable(email, keep_appointments=keep_appointments)
+    from webui.http.languages import outside_pages
+
+    with outside_pages():
+        cancelled = _telling(home, hospital_name, zone, address).disable(email, keep_appointments=keep_appointments)
     click.echo(f"{email} can no longer sign in.")
     for booking in cancelled:
         patient = booking.patient.account
@@ -208,7 +211,7 @@ def remove_second_step(home: Path, email: str) -> None:
 
 def parse_hours(text: str) -> list[Hours]:
     """Return the hours of each day in `mon-fri 09:00-12:00`, or raise SettingInvalid."""
-    from webui.store.accounts import Hours
+    from webui.store.new_accounts import Hours
 
     match = HOURS.fullmatch(text.strip().lower())
     malformed = SettingInvalid("hours", f"{text!r} does not have the form 'mon-fri 09:00-12:00'")
@@ -279,7 +282,7 @@ def _doctor_facts(
     room: str | None,
     slot_minutes: int | None,
 ) -> DoctorFacts:
-    from webui.store.accounts import DoctorFacts
+    from webui.store.new_accounts import DoctorFacts
 
     known = before or DoctorFacts("Haematology", "", 30, ())
     return DoctorFacts(

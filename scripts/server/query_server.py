@@ -14,7 +14,7 @@ from fl.roles.serving.query_desk import QueryDesk
 from fl.roles.serving.query_messages import PictureAnswer, PictureQuestion
 from fl.roles.serving.routing import Health
 from fl.roles.serving.successor_ledger import SuccessorLedger
-from fl.storage.keyring import load_keys
+from fl.storage.keyring import LiveKeys
 from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
@@ -44,7 +44,7 @@ def build_queries(home: Home, name: str, places: int) -> RunningQueries:
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce(name))
     ledger = CircuitBreakerLedger(following, time.monotonic)
-    keyring = Keyring(load_keys(member.folder, member.password))
+    keyring = Keyring(LiveKeys(member.folder, member.password))
     vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, models.open)
     predictions = FederationPredictions(reader, vault)

@@ -22,7 +22,9 @@ from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreake
 from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
 from fl.roles.serving.router import Router
 from fl.roles.serving.successor_ledger import SuccessorLedger
-from fl.storage.keyring import load_keys
+from fl.storage.key_orders import FolderKeyOrders
+from fl.storage.keyring import LiveKeys
+from fl.storage.lock import locked
 from fl.storage.uploads import FolderUploads
 from fl.training.model.consent import given
 from fl.transport.http_server import HttpServer
@@ -47,9 +49,11 @@ from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.federation.audits import FederationAudits
 from webui.federation.decryption_requests import FederationRequests
 from webui.federation.hospital import FederationHospital
+from webui.federation.key_orders import FederationKeys
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
+from webui.federation.shares import FederationShares
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
 from webui.ports.tables import NoTables
@@ -114,7 +118,7 @@ def open_services(
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
-    keyring = Keyring(load_keys(member.folder, member.password))
+    keyring = Keyring(LiveKeys(member.folder, member.password))
     vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
@@ -122,7 +126,11 @@ def open_services(
     bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())
     relay = EthereumRelay(ledger_settings(home))
     own = FederationPredictions(reader, vault)
-    asker = Asker(ledger.anchor.consortium, ledger.account, keyring.of(max(keyring.keys)))
+
+    def asker() -> Asker:
+        member = reader.federation().book.active(ledger.account)
+        return Asker(ledger.anchor.consortium, ledger.account, keyring.of(len(member.keys)))
+
     return Services(
         predictions=own if servers is None else _routed(own, servers, asker, lambda: reader.federation().book, name),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
@@ -133,11 +141,13 @@ def open_services(
         machine=MachineHealth(home, vault, backups),
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
         training=TrainingProcess(member.training, training_command(home, name), now),
+        shares=FederationShares(reader.federation, vault, relay),
+        keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
     )
 
 
 def _routed(
-    own: FederationPredictions, listed: ServerList, asker: Asker, book: Callable[[], KeyBook], name: str
+    own: FederationPredictions, listed: ServerList, asker: Callable[[], Asker], book: Callable[[], KeyBook], name: str
 ) -> RoutedPredictions:
     """Return predictions by several servers; a thread asks each of them how it is."""
     here = Here(own)

@@ -14,7 +14,7 @@ from fl.protocol.errors import SettingInvalid, UnavailableError
 from fl.replay.ledger_view import Keyring
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
 from fl.roles.serving.successor_ledger import SuccessorLedger
-from fl.storage.keyring import load_keys
+from fl.storage.keyring import LiveKeys
 from fl.training.tables.suggestions import SHIPPED, load_suggestions
 from scripts.predictor.tables import TableProcess
 from scripts.wiring.agent import announce
@@ -81,7 +81,7 @@ def open_tables(options: TableOptions, name: str, process: TableProcess) -> Fede
     """
     sources = {}
     for key, home in options.homes.items():
-        keyring = Keyring(load_keys(home.member(name).folder, home.member(name).password))
+        keyring = Keyring(LiveKeys(home.member(name).folder, home.member(name).password))
         sources[key] = _Patient(partial(_source, home, name, keyring))
     return FederationTables(sources, process.open)
 

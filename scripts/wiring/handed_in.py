@@ -1,12 +1,17 @@
-"""Connects the folder of uploaded weights to a hospital's agent."""
+"""Connects what a hospital's site leaves for its agent: uploaded weights, and orders for a new key."""
 
 from __future__ import annotations
 
 from fl.events import Notify
 from fl.protocol.errors import UploadUnusable
 from fl.protocol.ports import Journal
+from fl.replay.ledger_view import Ports
 from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.roles.hospital.key_orders import KeepingKeys, KeyOrders
 from fl.roles.hospital.uploads import MakeUploads, Sealer, Uploads
+from fl.roles.runner import Agent
+from fl.storage.key_orders import FolderKeyOrders
+from fl.storage.keyring import FolderKeys
 from fl.storage.uploads import FolderUploads
 from fl.training.aggregation.work import Learned
 from scripts.wiring.home import MemberHome
@@ -19,6 +24,12 @@ def uploads_of(member: MemberHome, *, alone: bool = False) -> MakeUploads:
         return Uploads(FolderUploads(member.uploads), sealer, journal, notify, alone)
 
     return make
+
+
+def with_orders(member: MemberHome, ports: Ports, agent: Agent) -> KeepingKeys:
+    """Return an agent that also carries out the site's orders for a new key."""
+    keys = FolderKeys(member.folder, member.password)
+    return KeepingKeys(agent, KeyOrders(ports, FolderKeyOrders(member.key_orders), keys))
 
 
 def no_training() -> Train:

@@ -79,6 +79,11 @@ class MemberHome:
         return self.folder / "uploads"
 
     @property
+    def key_orders(self) -> Path:
+        """Return the folder through which the site orders a new key from a hospital's agent."""
+        return self.folder / "key-orders"
+
+    @property
     def training(self) -> Path:
         """Return the folder of a training outside any round: its state, its log and its weights."""
         return self.folder / "training"

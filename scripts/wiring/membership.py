@@ -55,7 +55,7 @@ def add_keys(
         register_key(home, name)
         click.echo(f"The key of {name} is on the ledger.")
 
-    usual = f"Replace the {who}'s key, from the next round on. Restart its other processes afterwards."
+    usual = f"Replace the {who}'s key, from the next round on."
 
     @group.command(help=rotating or usual)
     @chain_options

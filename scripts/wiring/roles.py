@@ -119,9 +119,9 @@ def privacy_limit(member: MemberHome, epsilon: float | None = None, delta: float
 
 def _keyring(member: MemberHome) -> Keyring:
     """Return a member's keys. A trustee's keys stay on disk, where it can destroy them (open_safe)."""
-    from fl.storage.keyring import load_keys
+    from fl.storage.keyring import LiveKeys
 
-    return Keyring({} if member.role == Role.TRUSTEE else load_keys(member.folder, member.password))
+    return Keyring({} if member.role == Role.TRUSTEE else LiveKeys(member.folder, member.password))
 
 
 def open_safe(member: MemberHome) -> TrusteeStores:

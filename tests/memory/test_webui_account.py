@@ -17,9 +17,9 @@ from webui.account_errors import AccessLogChanged
 from webui.config import Limit, Limits
 from webui.store.access_log import SETTLE_S, Sought
 from webui.store.account_tables import AccessBatch
-from webui.store.accounts import NewAccount
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 from webui.store.preferences import Preferences
 
 OPERATOR = "operator@clinic.example"

@@ -16,11 +16,11 @@ from webui.maintenance import keep_up
 from webui.pages.calendar_feed import NEW_ADDRESSES
 from webui.presentation.week_view import SHOWN
 from webui.store.access_log import Sought
-from webui.store.accounts import DoctorFacts, Hours
 from webui.store.appointments import UNDO_S
 from webui.store.calendar_tables import Meeting, Part
 from webui.store.doctor_plans import Terms
 from webui.store.mail_tables import MailRow
+from webui.store.new_accounts import DoctorFacts, Hours
 from webui.store.slots import Slot, Stretch
 from webui.store.waiting import Wish
 

@@ -13,7 +13,7 @@ from fl.protocol.names import Purpose, Refusal
 from tests.support.site_decryption_requests import ACCOUNTS
 from tests.support.site_town import INES, JONAS, MAYA, PASSWORD, Town, Visitor, words
 from webui.ports.records import SealedRecord
-from webui.presentation.wording import at_time, on_day
+from webui.presentation.numbers_and_dates import at_time, on_day
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from scripts.server.log import JsonLines, log_as_json
 from tests.support.api import Program
 from tests.support.site_town import MAYA, OMAR, PASSWORD, Town, cell
 from webui.http.request_ids import LOG
-from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 
 OTTO = "otto@clinic.example"
 

@@ -47,12 +47,17 @@ def test_an_audit_goes_on_while_its_page_is_reloaded_and_ends(town: Town) -> Non
         page = auditor.get(PAGE).text
         assert "1 of 3 rounds and models are checked" in page
         assert '<noscript><meta http-equiv="refresh"' in page
-    answer = auditor.get(f"{PAGE}progress").get_json()
-    assert (answer["running"], round(answer["share"], 3)) == (True, 0.333)
+    event = auditor.get(f"{PAGE}live")
+    assert event.mimetype == "text/event-stream"
+    assert "Set-Cookie" not in event.headers, "an event keeps no session alive"
+    assert 'value="0.333"' in event.text
+    assert "data-live-end" not in event.text
+    seen = f"{PAGE}live?seen={town.site.full_audits.now().version}"
+    assert "data:" not in auditor.get(seen).text
     steps.go_on.set()
     assert town.site.full_audits.wait(WAIT_S).state == AuditState.DONE
     assert "The audit is finished" in auditor.text(PAGE)
-    assert auditor.get(f"{PAGE}progress").get_json()["running"] is False
+    assert "data-live-end" in auditor.get(seen).text
 
 
 def test_there_is_one_audit_at_a_time(town: Town) -> None:
@@ -100,7 +105,7 @@ def test_a_site_without_an_auditor_says_so(town: Town) -> None:
 def test_the_audit_is_for_auditors_and_the_operator(town: Town) -> None:
     for email in (MAYA, INES):
         visitor = town.visitor(email)
-        for path in ("", "progress", "report", "report.json"):
+        for path in ("", "live", "report", "report.json"):
             assert visitor.get(PAGE + path).status_code == 403
         assert visitor.post_bare(f"{PAGE}start", csrf_token=visitor.token("/")).status_code == 403
     assert town.visitor(NOOR).post_bare(f"{PAGE}start").status_code == 400

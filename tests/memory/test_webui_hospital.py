@@ -221,6 +221,7 @@ def test_every_curve_has_its_numbers_in_a_table(tove: Visitor) -> None:
     page = tove.get("/hospital/curves").text
     assert page.count("<polyline") == page.count("<table") == 4
     assert "91.0 %" in page
+    assert 'aria-label="Accuracy: 73.0 % in round 1, 91.0 % in round 7. The table below has every number."' in page
 
 
 def test_a_site_without_a_hospital_has_no_such_page(tmp_path: Path) -> None:

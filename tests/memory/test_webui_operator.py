@@ -19,9 +19,9 @@ from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, Town, words
 from webui.ports.federation import Services
 from webui.ports.health import Backup, Disk, NodeAnswer
 from webui.ports.orders import Order, OrderKind
-from webui.store.accounts import NewAccount
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 
 OLGA = "olga@clinic.example"
 CODE = re.compile(r"[A-Z2-9]{5}(?:-[A-Z2-9]{5}){3}")

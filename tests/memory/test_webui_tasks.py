@@ -13,6 +13,7 @@ from tests.support.site_town import MAYA, Town, cell
 from tests.support.tasks_of_tests import CHEST
 from webui.ports.federation import HeldOut
 from webui.presentation import wording as words
+from webui.presentation.verdict_wording import verdict
 
 CELLS = Task(
     "own-cells",
@@ -66,9 +67,9 @@ def test_several_classes_add_up_and_are_all_listed_with_the_likeliest_named(town
 
 def test_disease_decides_the_verdict_even_where_a_healthy_class_is_the_likeliest() -> None:
     """0.4 benign against 0.3 and 0.3 of two stages: leukemia has 0.6."""
-    assert words.verdict(LEUKEMIA_STAGES, "benign", 0.66).tone == "bad"
-    assert words.verdict(LEUKEMIA_STAGES, "benign", 0.6).tone == "wait"
-    assert words.verdict(LEUKEMIA_STAGES, "early", 0.2).tone == "good"
+    assert verdict(LEUKEMIA_STAGES, "benign", 0.66).tone == "bad"
+    assert verdict(LEUKEMIA_STAGES, "benign", 0.6).tone == "wait"
+    assert verdict(LEUKEMIA_STAGES, "early", 0.2).tone == "good"
 
 
 def test_without_a_disease_the_page_names_a_class_and_no_probability_of_disease(town: Town) -> None:
@@ -143,7 +144,7 @@ def test_an_alarm_is_on_the_home_page(town: Town) -> None:
     ],
 )
 def test_each_finding_is_named_above_its_own_limit(shares: tuple[float, ...], tone: str, title: str) -> None:
-    saying = words.verdict(CHEST, "nodule", None, None, dict(zip(CHEST.codes, shares, strict=True)))
+    saying = verdict(CHEST, "nodule", None, None, dict(zip(CHEST.codes, shares, strict=True)))
     assert (saying.tone, saying.title) == (tone, title)
 
 
@@ -158,7 +159,7 @@ def test_a_page_lists_each_finding_with_its_probability_and_limit(town: Town) ->
 
 
 def test_a_likeliest_class_below_one_half_is_not_sure() -> None:
-    unsure = words.verdict(CELLS, "basophil", None, None, {"basophil": 0.4, "eosinophil": 0.3})
+    unsure = verdict(CELLS, "basophil", None, None, {"basophil": 0.4, "eosinophil": 0.3})
     assert (unsure.tone, unsure.title) == ("wait", "The model is not sure about this cell")
     assert "basophil, with only 40 %" in unsure.text
 

@@ -26,10 +26,10 @@ from tests.support.site_hospital import weights
 from tests.support.site_risks import PERSON, PIMA, RiskTown
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, TOVE, cell
 from webui.ports.local_training import LocalTraining, TrainingStep
-from webui.store.accounts import NewAccount
 from webui.store.calendar_tables import Part
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 from webui.store.passkeys import NewPasskey
 from webui.store.slots import Slot, Stretch
 from webui.store.tokens import Scope
@@ -63,6 +63,7 @@ OPEN = frozenset(
         "metrics.show",
         "calendar.feed",
         "home.model",
+        "languages.choose",
         "receipts.compare",
         "about.help_page",
         "about.privacy",
@@ -204,6 +205,7 @@ def seen_by(*emails: str) -> frozenset[str]:
 
 ROWS: dict[str, Row] = {
     "filename": Row("site.css"),
+    "epoch": Row(1),
     "check_id": Row(lambda made: made.check, seen_by(MAYA, INES)),
     "appointment_id": Row(lambda made: made.booking, seen_by(MAYA, INES)),
     "row_id": Row(lambda made: made.request, seen_by(MAYA)),
@@ -236,6 +238,7 @@ PASSKEY = {"row_id": Row(lambda made: made.passkey(), seen_by(MAYA))}
 SPECIAL: Mapping[str, Mapping[str, Row]] = {
     "approvals.approve": NO_TRUSTEE,
     "approvals.submit": NO_TRUSTEE,
+    "trustee_kit.kept": {"epoch": Row(1, seen_by())},
     "pictures.view": FIRST,
     "pictures.thumb": FIRST,
     "viewer.view": FIRST,

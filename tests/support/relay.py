@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chain.relay import read_answer
+from chain.relay import check_key, read_answer
 from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.protocol.names import Address
 from fl.protocol.ports import TransactionTerms
-from fl.protocol.records import DecryptionApproved, DecryptionRefused, Receipt
+from fl.protocol.records import DecryptionApproved, DecryptionRefused, KeyRegistered, Receipt
 from tests.support.ledger import MemoryLedger
 
 
@@ -21,6 +21,14 @@ class MemoryRelay:
 
     def read(self, transaction: bytes) -> DecryptionApproved | DecryptionRefused:
         return read_answer(transaction, self._ledger.anchor)
+
+    def key_terms(self, account: Address) -> TransactionTerms:
+        return self.terms(account)
+
+    def send_key(self, transaction: bytes, record: KeyRegistered) -> Receipt:
+        check_key(transaction, self._ledger.anchor, record)
+        chain = self._ledger._chain
+        return Receipt(chain.include(record, chain.authority), gas_used=0)
 
     def send(self, transaction: bytes) -> Receipt:
         chain = self._ledger._chain

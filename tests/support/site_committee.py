@@ -13,6 +13,8 @@ from chain.contracts.events import encode_call
 from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.crypto.capsule import key_anchor
 from fl.crypto.encrypted_keystore import Kit, KitChain, lock
+from fl.crypto.group import scalar_bytes
+from fl.crypto.start_kit import StartKit, lock_start
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal, Role
@@ -30,6 +32,7 @@ from tests.support.site_federation import BreakableLedger
 from tests.support.site_town import Town
 from webui.federation.decryption_requests import FederationRequests
 from webui.federation.records import FederationRecords
+from webui.federation.shares import FederationShares
 from webui.ports.decryption_requests import SignedAnswer
 from webui.ports.federation import Services
 
@@ -83,15 +86,34 @@ class CommitteeWorld:
         """Run a ceremony that gives the trustees new shares of the same key."""
         self._run(CeremonyKind.REFRESH)
 
+    def run_without(self, place: int, kind: CeremonyKind = CeremonyKind.GENERATE) -> None:
+        """Run a ceremony in which one trustee has no agent; each step ends at its deadline."""
+        others = [agent for at, agent in enumerate(self.trustees) if at != place]
+        self._start(kind)
+        for _step in range(5):
+            settle(*others)
+            self.clock.now += 61
+
+    def admit(self, account: Address) -> None:
+        """Run a ceremony with one more trustee, who has no agent."""
+        receivers = tuple(sorted([*self.accounts, account]))
+        self._start(CeremonyKind.GENERATE, receivers)
+        for _step in range(5):
+            settle(*self.trustees)
+            self.clock.now += 61
+
     def _run(self, kind: CeremonyKind) -> None:
-        operator, receivers = self.consortium.operator, tuple(self.accounts)
+        self._start(kind)
+        settle(*self._dealers(), *self.trustees)
+
+    def _start(self, kind: CeremonyKind, members: tuple[Address, ...] = ()) -> None:
+        operator, receivers = self.consortium.operator, members or tuple(self.accounts)
         number = len(self.federation().threshold.ceremonies.get(KeyUse.RECORDS, ())) + 1
         dealers = (operator.account,) if kind == CeremonyKind.DEALER else receivers
         expires = self.clock.now + 10**8
         operator.append(
             CeremonyStarted(operator.account, KeyUse.RECORDS, number, kind, 2, dealers, receivers, 60, expires)
         )
-        settle(*self._dealers(), *self.trustees)
 
     def _dealers(self) -> list[Agent]:
         if self.kind != CeremonyKind.DEALER:
@@ -121,6 +143,13 @@ class CommitteeWorld:
         site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
         return lock(Kit(self.trustees[place].held(KeyUse.RECORDS), site, key.secret), password)
 
+    def start_file(self, place: int, password: str) -> bytes:
+        """Return the file with which a trustee began; only before its agent replaces its first key."""
+        anchor, key = self.ledger.anchor, ENDORSERS[self.accounts[place]]._key
+        site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
+        member = self.parties[place].safe.keys.of(1).secret.private_numbers().private_value
+        return lock_start(StartKit(self.accounts[place], site, scalar_bytes(member), key.secret), password)
+
     def answer(self, number: int, place: int, refused: Refusal | None = None) -> None:
         """Let a trustee answer."""
         self.requests.submit(number, self.accounts[place], self.signed(number, place, refused))
@@ -139,4 +168,7 @@ class CommitteeTown(Town):
     def services(self) -> Services:
         self.federation.clock.now = self.world.clock.now
         made = self.federation.services
-        return replace(made, records=self.world.records, requests=self.world.requests, clock=self.world.clock)
+        shares = FederationShares(self.world.federation, self.world.consortium.vault, self.world.relay())
+        return replace(
+            made, shares=shares, records=self.world.records, requests=self.world.requests, clock=self.world.clock
+        )

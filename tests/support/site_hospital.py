@@ -13,6 +13,7 @@ import numpy as np
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, UploadUnusable, WrongRound
 from fl.protocol.names import Digest
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.roles.hospital.key_orders import KeyOrder, OrderOutcome
 from fl.roles.hospital.uploads import Outcome
 from fl.training.model.handed_in import BASE, MOST_SAMPLES, Declared, check_change, weights_in
 from fl.training.model.tensor_file import read_tensors, write_tensors
@@ -189,3 +190,24 @@ class FakeTraining:
     def result(self) -> tuple[bytes, Declared] | None:
         done = self.state.step is TrainingStep.DONE
         return (self.file, Declared(self.state.samples, self.state.correct, self.state.loss)) if done else None
+
+
+@dataclass
+class KeyOrdersInMemory:
+    """Implements KeyOrderBox; a test plays the agent."""
+
+    agent_runs: bool = True
+    order: KeyOrder | None = None
+    outcomes: dict[str, OrderOutcome] = field(default_factory=dict)
+
+    def newest(self) -> KeyOrder | None:
+        return self.order
+
+    def put(self, order: KeyOrder) -> None:
+        self.order = order
+
+    def outcome(self, name: str) -> OrderOutcome | None:
+        return self.outcomes.get(name)
+
+    def note(self, name: str, outcome: OrderOutcome) -> None:
+        self.outcomes[name] = outcome

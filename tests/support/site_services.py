@@ -32,8 +32,9 @@ from fl.training.pictures.images import Pixels
 from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
-from tests.support.site_hospital import FakeHospital, FakeTraining
+from tests.support.site_hospital import FakeHospital, FakeTraining, KeyOrdersInMemory
 from tests.support.site_records import FakeRecords
+from webui.federation.key_orders import FederationKeys
 from webui.ports.federation import (
     AuditSummary,
     DigestPlace,
@@ -99,6 +100,7 @@ class FakeFederation:
         self.auditor = SteppedAuditor()
         self.hospital = FakeHospital(lambda: self.chain_up)
         self.training = FakeTraining()
+        self.keys = KeyOrdersInMemory()
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -128,6 +130,7 @@ class FakeFederation:
             auditor=self.auditor,
             hospital=self.hospital,
             training=self.training,
+            keys=FederationKeys(self.keys, lambda: self.keys.agent_runs, self.clock),
         )
 
     def ask_ledger(self) -> None:

@@ -29,8 +29,9 @@ from webui.config import CHEAP_PASSWORDS, SiteConfig
 from webui.http.assets import Asset
 from webui.ports.federation import Services
 from webui.site import EXTENSION, Site, build_site
-from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts, SignedInUser
+from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole
+from webui.store.new_accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.staff import StaffStore
 
 PASSWORD = "the quick brown fox"

@@ -23,8 +23,8 @@ from tests.support.approval_site import served
 from tests.support.site_hospital import weights
 from tests.support.site_risks import HEART, RiskTown
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
-from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 from webui.usecases.risk_format import NewRisk
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"

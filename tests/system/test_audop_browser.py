@@ -10,8 +10,8 @@ import pytest
 from fl.protocol.audit import AuditStep, Finding
 from tests.support.approval_site import served
 from tests.support.site_town import NOOR, PASSWORD, Town
-from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 
 OLGA = "olga@clinic.example"
 AUDITORS: tuple[str, ...] = (

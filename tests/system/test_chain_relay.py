@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rlp
 
+from chain.contracts.events import encode_call
 from chain.deploy import deploy
 from chain.embedded.chain import DevChain, DevChainSettings
 from chain.ledger import EthereumLedger, LedgerSettings
@@ -20,10 +21,12 @@ from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey, generate
 from chain.transactions.sender import FREE_GAS_LIMIT, TransactionSettings
 from fl.crypto.capsule import Readers, RecordPolicy
+from fl.crypto.hpke_keys import PrivateKey, key_record
 from fl.protocol.errors import AnswerOutdated, DuplicateStep, EncodingError, RequestClosed, UnknownSender, WrongRole
-from fl.protocol.names import Address, Purpose, Refusal
+from fl.protocol.names import Address, Purpose, Refusal, Role
 from fl.protocol.ports import Anchor, Ledger, Relay, TransactionTerms
-from fl.protocol.records import DecryptionApproved, DecryptionRefused
+from fl.protocol.records import DecryptionApproved, DecryptionRefused, KeyRegistered, MemberRegistered
+from fl.replay.ledger_view import LedgerView
 from tests.support.federation import ENDORSERS, Clock
 from tests.support.site_committee import CommitteeWorld
 from webui.ports.decryption_requests import RequestState
@@ -174,3 +177,24 @@ def test_a_refusal_of_the_contract_is_its_leaf(settings: LedgerSettings) -> None
     with pytest.raises(WrongRole, match=f"0x{operator.account.hex()}"):
         relay.send(key.sign(fields | {"nonce": nonce})[0])
     assert relay.terms(operator.account).nonce == nonce, "nothing was included"
+
+
+def test_the_first_key_of_an_admitted_trustee_reaches_a_real_ledger_and_no_other_does(settings: LedgerSettings) -> None:
+    relay, trustee, key = EthereumRelay(settings), generate(), PrivateKey.generate(1)
+    operator, anchor = EthereumLedger(settings, AccountKey(b"\x06" * 32)), settings.anchor
+    operator.append(MemberRegistered(operator.account, trustee.address, Role.TRUSTEE, "dora"))
+    record = key_record(anchor, trustee.address, key)
+    assert isinstance(record, KeyRegistered)
+    terms = relay.key_terms(trustee.address)
+    fields = {"chainId": anchor.chain_id, "nonce": terms.nonce, "gas": terms.gas, "value": 0, "to": anchor.authority}
+    fields |= {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "data": encode_call(record)}
+    raw = trustee.sign(fields)[0]
+    with pytest.raises(EncodingError, match="another account"):
+        relay.send_key(raw, replace(record, sender=operator.account))
+    with pytest.raises(EncodingError, match="does not register this key"):
+        relay.send_key(raw, replace(record, proof=bytes(64)))
+    with pytest.raises(EncodingError, match="neither approves nor refuses"):
+        relay.read(raw)
+    relay.send_key(raw, record)
+    member = LedgerView(operator).refresh().book.members[trustee.address]
+    assert [each.public_key for each in member.keys] == [key.public_key]

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from fl.roles.hospital.key_orders import OrderOutcome, OrderState
 from tests.support.approval_site import served
 from tests.support.site_hospital import weights
 from tests.support.site_town import TOVE, Town
 from tests.support.tab_stops import contrast, rings, sign_in
 from webui.ports.local_training import LocalTraining, TrainingStep
 
-PATHS = ("", "model", "uploads", "uploads/1", "training/", "curves", "members")
+PATHS = ("", "model", "uploads", "uploads/1", "training/", "curves", "members", "keys/", "keys/new")
 
 
 @pytest.fixture
@@ -91,4 +92,36 @@ def test_without_scripts_the_pages_say_the_same_and_a_link_refreshes_them(town: 
         page.get_by_text("0 of 2").wait_for()
         page.get_by_role("button", name="Stop the training").click()
         page.get_by_text("Nothing of it is kept").first.wait_for()
+        context.close()
+
+
+def test_on_paper_every_curve_has_its_table(town: Town, chromium: Any) -> None:
+    with served(town.app) as address:
+        context = chromium.new_context()
+        page = context.new_page()
+        sign_in(page, address, TOVE)
+        page.goto(f"{address}/hospital/curves")
+        seen = "[...document.querySelectorAll('.plot table')].map((table) => table.checkVisibility())"
+        assert page.evaluate(seen) == [False] * 4
+        page.emulate_media(media="print")
+        assert page.evaluate(seen) == [True] * 4
+        context.close()
+
+
+def test_the_page_of_the_key_follows_the_agent(town: Town, chromium: Any) -> None:
+    box = town.federation.keys
+    with served(town.app) as address:
+        context = chromium.new_context()
+        page = context.new_page()
+        sign_in(page, address, TOVE)
+        page.goto(f"{address}/hospital/keys/")
+        page.click("text=Replace the key")
+        page.click("text=Replace the key now")
+        page.get_by_text("The order waits for the agent").wait_for()
+        assert box.order is not None
+        box.note(box.order.name, OrderOutcome(OrderState.TAKEN, 1, 2))
+        page.get_by_text("The agent makes the new key").wait_for()
+        box.note(box.order.name, OrderOutcome(OrderState.DONE, 1, 2))
+        page.get_by_text("The new key is on the ledger").wait_for()
+        page.get_by_role("link", name="Replace the key").wait_for()
         context.close()

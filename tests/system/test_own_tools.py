@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
 
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
@@ -30,6 +29,7 @@ from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.training import save_labelled
 from tests.support.processes import Party, free_port, invoke, until
+from tests.support.staff_browser import StaffBrowser
 from webui.errors import TrainingRunning
 from webui.ports.local_training import TrainingStep
 
@@ -43,7 +43,6 @@ ALONE = (
     "sys.modules.update(dict.fromkeys(('fl', 'chain', 'webui', 'scripts', 'safetensors'))); "
     "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
-TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 SLOW_S = 500.0
 """A training gives way to others, so on a busy machine it may wait for minutes."""
@@ -51,28 +50,8 @@ SLOW_S = 500.0
 pytestmark = pytest.mark.slow
 
 
-class Browser:
-    """One of the staff, over HTTP."""
-
-    def __init__(self, address: str) -> None:
-        self._address, self._session = address, requests.Session()
-        self._session.trust_env = False
-        self.post("/sign-in", email=EMAIL, password=PASSWORD)
-
-    def get(self, path: str) -> requests.Response:
-        answer = self._session.get(self._address + path, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer
-
-    def post(self, path: str, file: Path | None = None, **fields: str) -> requests.Response:
-        token = TOKEN.search(self.get(path).text)
-        assert token is not None
-        files = {"file": (file.name, file.read_bytes())} if file else None
-        answer = self._session.post(
-            self._address + path, data={"csrf_token": token[1]} | fields, files=files, timeout=60
-        )
-        assert answer.status_code == 200, answer.text
-        return answer
+class Browser(StaffBrowser):
+    """One of the staff, who unpacks models."""
 
     def unpack(self, number: int, folder: Path) -> Path:
         zipfile.ZipFile(io.BytesIO(self.get(f"/hospital/models/{number}/model.zip").content)).extractall(folder)
@@ -118,7 +97,7 @@ def test_uploaded_weights_join_a_masked_round_and_the_combined_model_has_the_dig
     )
     assert added.exit_code == 0, added.output
     _, address = party.start_site("gamma")
-    tove = Browser(address)
+    tove = Browser(address, EMAIL, PASSWORD)
     base = tove.unpack(0, tmp_path / "base")
     assert alone(base, "verify.py") == party.federation().model_digest.hex()
 

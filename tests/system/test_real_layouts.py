@@ -38,7 +38,7 @@ from scripts.wiring.home import Home
 from scripts.wiring.options import DataOptions
 from scripts.wiring.plans import CLIP, L2_BOUND, first_model
 from scripts.wiring.training import evaluator, import_images, trainer
-from webui.presentation.wording import verdict
+from webui.presentation.verdict_wording import verdict
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("HEMALEDGER_DATA", ROOT.parent / "shared" / "data")) / "leukemia_cnmc_128.npz"

@@ -21,8 +21,8 @@ from scripts.server.server import Server
 from tests.support.databases import KINDS, new_database
 from tests.support.site_town import INES, MAYA, PASSWORD, TOKEN, Town
 from webui.config import Limits
-from webui.store.accounts import NewAccount, PatientFacts
 from webui.store.models import BookingState, SiteRole
+from webui.store.new_accounts import NewAccount, PatientFacts
 
 BUSY = 503
 

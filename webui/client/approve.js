@@ -30,11 +30,11 @@
  * Source: PROTOCOL.md 9 (Requests; At rest).
  */
 
-import { Refused } from "./errors.js";
+import { inWords, Refused, wordsOfPage } from "./errors.js";
 import { LOCKBOX_CAP } from "./lockbox.js";
 
 /** What the title begins with after a mistake, as on the site's other pages. */
-const ERROR = "Error: ";
+const ERROR = "Error:";
 const STEPS = {
   reading: "Reading your key file …",
   checking: "Checking the request …",
@@ -87,9 +87,9 @@ export function control(form, facts, script) {
 }
 
 /** Return the bytes of the chosen file; refuse one that is too large for a kit. */
-async function readKit(file) {
+export async function readKit(file) {
   if (file.size > LOCKBOX_CAP) {
-    throw new Refused("KeystoreUnreadable", { why: `it has more than ${LOCKBOX_CAP} bytes` });
+    throw new Refused("KeystoreUnreadable", { why: "it has more than {cap} bytes", cap: LOCKBOX_CAP });
   }
   try {
     return new Uint8Array(await file.arrayBuffer());
@@ -113,7 +113,7 @@ export function compute(script, job, show) {
       if (data.step !== undefined) {
         show(data.step, data.share);
       } else if (data.error !== undefined) {
-        reject(Refused.received(data.error, data.message));
+        reject(Refused.received(data.error, data.facts));
       } else {
         resolve(data);
       }
@@ -124,7 +124,7 @@ export function compute(script, job, show) {
 }
 
 /** Send the answer to the site, and return the address of the next page. */
-async function send(address, token, answer) {
+export async function send(address, token, answer) {
   const url = ownAddress(address);
   let response;
   let body;
@@ -139,8 +139,8 @@ async function send(address, token, answer) {
     throw new Refused("SiteUnavailable");
   }
   if (!response.ok) {
-    const why = typeof body.message === "string" ? body.message : `it answered with status ${response.status}.`;
-    throw new Refused("SiteRefused", { why });
+    const why = typeof body.message === "string" ? body.message : "it answered with status {status}.";
+    throw new Refused("SiteRefused", { why, status: response.status });
   }
   return ownAddress(body.location);
 }
@@ -161,7 +161,7 @@ function ownAddress(address) {
  * @param {number} [share] How much of the step is done, 0 to 1; without it nobody knows.
  */
 export function showStep(one, step, share) {
-  const words = step === null ? "" : STEPS[step];
+  const words = step === null ? "" : inWords(wordsOfPage(), STEPS[step]);
   if (one("progress").textContent !== words) {
     one("progress").textContent = words;
   }
@@ -189,11 +189,13 @@ export function showStep(one, step, share) {
 /** Show the sentence of a refusal, or hide the place for it; scripts and tests read its name. */
 export function showProblem(place, refusal) {
   place.hidden = refusal === null;
-  const plain = document.title.replace(ERROR, "");
-  document.title = refusal === null ? plain : ERROR + plain;
+  const words = wordsOfPage();
+  const error = `${inWords(words, ERROR)} `;
+  const plain = document.title.replace(error, "");
+  document.title = refusal === null ? plain : error + plain;
   if (refusal !== null) {
     place.dataset.name = refusal.name;
-    place.querySelector("[data-problem-text]").textContent = refusal.message;
+    place.querySelector("[data-problem-text]").textContent = refusal.inLanguage(words);
     place.focus();
   }
 }

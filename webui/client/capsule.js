@@ -100,14 +100,16 @@ function policyOf(header, bytes) {
 }
 
 function parsePolicy(bytes) {
-  const refuse = (why) => { throw new Refused("EncodingError", { what: "policy of a record", why }); };
+  const refuse = (why, facts = {}) => {
+    throw new Refused("EncodingError", { ...facts, what: "policy of a record", why });
+  };
   const reader = new Reader(bytes, "policy of a record");
   reader.raw(RECORD_ID_BYTES);
   const readers = reader.u8();
   const consent = reader.u16();
   reader.end();
   if (readers < 1 || readers > MOST_READERS) {
-    refuse(`its readers are ${readers}`);
+    refuse("its readers are {count}", { count: readers });
   }
   if (consent > ALL_CONSENT) {
     refuse("it allows an unknown purpose");

@@ -59,7 +59,7 @@ export function fromHex(text, what, length) {
     throw new Refused("EncodingError", { what, why: "it is not lower-case hex" });
   }
   if (length !== undefined && text.length !== 2 * length) {
-    throw new Refused("EncodingError", { what, why: `it has ${text.length / 2} bytes, not ${length}` });
+    throw new Refused("EncodingError", { what, why: "it has {count} bytes, not {wanted}", count: text.length / 2, wanted: length });
   }
   return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
 }
@@ -76,7 +76,7 @@ export const toInteger = (bytes) => (bytes.length === 0 ? 0n : BigInt(`0x${toHex
 export function integerBytes(value, width) {
   const number = BigInt(value);
   if (number < 0n || number >> BigInt(8 * width) !== 0n) {
-    throw new Refused("EncodingError", { what: "integer", why: `it does not fit in ${width} unsigned bytes` });
+    throw new Refused("EncodingError", { what: "integer", why: "it does not fit in {width} unsigned bytes", width });
   }
   return fromHex(number.toString(16).padStart(2 * width, "0"), "integer");
 }
@@ -101,7 +101,8 @@ export class Writer {
   /** Append a fixed array of exactly `length` bytes. */
   raw(bytes, length) {
     if (bytes.length !== length) {
-      throw new Refused("EncodingError", { what: "fixed array", why: `it has ${bytes.length} bytes, not ${length}` });
+      const facts = { count: bytes.length, wanted: length };
+      throw new Refused("EncodingError", { what: "fixed array", why: "it has {count} bytes, not {wanted}", ...facts });
     }
     this.#parts.push(bytes);
     return this;
@@ -161,8 +162,8 @@ export class Reader {
   /** EncodingError if bytes are left. */
   end() {
     if (this.#at !== this.#bytes.length) {
-      const why = `${this.#bytes.length - this.#at} bytes follow its end`;
-      throw new Refused("EncodingError", { what: this.#what, why });
+      const count = this.#bytes.length - this.#at;
+      throw new Refused("EncodingError", { what: this.#what, why: "{count} bytes follow its end", count });
     }
   }
 }

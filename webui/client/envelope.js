@@ -75,7 +75,7 @@ export const memberKeyId = (publicKey) => (
  */
 export async function seal(core, readers, plaintext, { contentKey = fresh(), secrets = [] } = {}) {
   if (readers.length < 1 || readers.length > MAX_READERS) {
-    throw new Refused("EncodingError", { what: "envelope", why: `it has ${readers.length} recipients` });
+    throw new Refused("EncodingError", { what: "envelope", why: "it has {count} recipients", count: readers.length });
   }
   const first = coreBytes(core);
   const derived = (label) => hkdf(hash, contentKey, sha256(first), domain(label), 32);

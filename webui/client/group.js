@@ -22,7 +22,7 @@ export const SCALAR_BYTES = 32;
 export const POINT_BYTES = 33;
 export const UNCOMPRESSED_BYTES = 65;
 
-const refuse = (why) => { throw new Refused("InvalidPoint", { why }); };
+const refuse = (why, facts = {}) => { throw new Refused("InvalidPoint", { ...facts, why }); };
 
 /** Parse 32 bytes as a scalar of 0..n-1, or refuse with InvalidScalar. */
 export function parseScalar(bytes) {
@@ -51,10 +51,10 @@ export const randomScalar = () => toInteger(p256.utils.randomSecretKey());
 /** Return the point of 33 compressed bytes, or refuse with InvalidPoint. */
 export function decodePoint(bytes) {
   if (bytes.length !== POINT_BYTES) {
-    refuse(`it has ${bytes.length} bytes, not ${POINT_BYTES}`);
+    refuse("it has {count} bytes, not {wanted}", { count: bytes.length, wanted: POINT_BYTES });
   }
   if (bytes[0] !== 2 && bytes[0] !== 3) {
-    refuse(`its tag is ${bytes[0]}, not 2 or 3`);
+    refuse("its tag is {tag}, not 2 or 3", { tag: bytes[0] });
   }
   return onCurve(bytes);
 }

@@ -1,15 +1,16 @@
 /**
- * HPKE for sealing: base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, one message per key.
+ * HPKE: base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, one message per key.
  *
  * Invariant: the sender's key is fresh for every message, so one fixed nonce is safe.
  *
- * Source: RFC 9180, 4.1 (Encap), 5.1 (KeySchedule), 6.1 (SealBase).
+ * Source: RFC 9180, 4.1 (Encap, Decap), 5.1 (KeySchedule), 6.1 (SealBase, OpenBase).
  */
 
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
 import { ascii, concat, integerBytes } from "./encoding.js";
+import { Refused } from "./errors.js";
 import { decodeUncompressed, encodeUncompressed, GENERATOR, mult, randomScalar, SCALAR_BYTES } from "./group.js";
 
 const NONE = new Uint8Array();
@@ -31,7 +32,40 @@ export async function aeadSeal(key, nonce, plaintext, aad) {
  */
 export async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
   const enc = encodeUncompressed(mult(secret, GENERATOR));
-  const shared = encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
+  const shared = sharedX(secret, publicKey);
+  const { key, nonce } = schedule(shared, enc, publicKey, info);
+  const sealed = await aeadSeal(key, nonce, plaintext, NONE);
+  key.fill(0);
+  return concat(enc, sealed);
+}
+
+/**
+ * Return what somebody sealed with `sealBase` to the public key of `secret`.
+ * @param {bigint} secret The reader's private key.
+ * @param {Uint8Array} info
+ * @param {Uint8Array} enc 65 bytes.
+ * @param {Uint8Array} sealed ciphertext ‖ tag[16]
+ * @throws {Refused} InvalidPoint: `enc` is not a point. AuthFailure: it was sealed to another key, or for something else.
+ */
+export async function openBase(secret, info, enc, sealed) {
+  const shared = sharedX(secret, enc);
+  const { key, nonce } = schedule(shared, enc, encodeUncompressed(mult(secret, GENERATOR)), info);
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
+  } catch {
+    throw new Refused("AuthFailure");
+  } finally {
+    key.fill(0);
+  }
+}
+
+const sharedX = (secret, publicKey) => (
+  encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES)
+);
+
+/** Return key and nonce from the agreed x-coordinate, which is overwritten. */
+function schedule(shared, enc, publicKey, info) {
   const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
   const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
   const context = concat(
@@ -40,9 +74,8 @@ export async function sealBase(publicKey, info, plaintext, secret = randomScalar
   const chief = labeledExtract(SUITE, agreed, "secret", NONE);
   const key = labeledExpand(SUITE, chief, "key", context, 32);
   const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
-  const sealed = await aeadSeal(key, nonce, plaintext, NONE);
-  [shared, prk, agreed, chief, key].forEach((each) => each.fill(0));
-  return concat(enc, sealed);
+  [shared, prk, agreed, chief].forEach((each) => each.fill(0));
+  return { key, nonce };
 }
 
 const labeledExtract = (suite, salt, label, ikm) => (

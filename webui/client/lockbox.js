@@ -33,7 +33,7 @@ const SECRETS = { share: 1, kit: 2, start: 2 };
 const FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
 const KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
 
-const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
+const refuse = (why, facts = {}) => { throw new Refused("KeystoreUnreadable", { ...facts, why }); };
 
 /**
  * A parsed file; a password opens `sealed`.
@@ -49,7 +49,7 @@ const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
  */
 export function parseLockbox(file) {
   if (file.length > LOCKBOX_CAP) {
-    refuse(`it has more than ${LOCKBOX_CAP} bytes`);
+    refuse("it has more than {cap} bytes", { cap: LOCKBOX_CAP });
   }
   let box;
   try {
@@ -59,7 +59,8 @@ export function parseLockbox(file) {
     }
     box = takeApart(value);
   } catch (error) {
-    refuse(`it is not a key file (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
+    const facts = error instanceof Refused ? error.facts : { why: "it is not JSON" };
+    refuse("it is not a key file ({reason})", { ...facts, reason: facts.why });
   }
   const names = Object.keys(LOWEST);
   if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
@@ -94,7 +95,7 @@ export async function unlock(box, password, progress) {
 
 /**
  * Return a new file.
- * @param {"start"} kind
+ * @param {"start" | "kit"} kind
  * @param {Record<string, string | number>} open The public part.
  * @param {Uint8Array} payload
  * @param {string} password
@@ -164,7 +165,7 @@ function checkPublic(fields, forms) {
     }
   }
   if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
-    refuse(`its use ${fields.use} is unknown`);
+    refuse("its use {use} is unknown", { use: fields.use });
   }
 }
 
@@ -172,13 +173,13 @@ function checkPublic(fields, forms) {
 function only(value, names) {
   const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
   if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
-    refuse(`it must have exactly the fields ${names.join(", ")}`);
+    refuse("it must have exactly the fields {names}", { names: names.join(", ") });
   }
 }
 
 function integer(value, name) {
   if (!Number.isSafeInteger(value)) {
-    refuse(`${name} is not an integer`);
+    refuse("{field} is not an integer", { field: name });
   }
   return value;
 }

@@ -1,5 +1,5 @@
 /**
- * Signs transactions to the key authority: an approval or a refusal of a request.
+ * Signs transactions to the key authority: an approval or a refusal of a request, or a trustee's first member key.
  *
  * Invariant: a transaction transfers no money and goes to the given contract; nothing else is signed.
  *
@@ -32,6 +32,16 @@ export const approval = (request, digest) => (
 
 /** Return the call data of refuseDecryption(request, reason). */
 export const refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
+
+/**
+ * Return the call data of registerKey(1, publicKey, proof).
+ * @param {Uint8Array} publicKey 65 bytes.
+ * @param {Uint8Array} proof 64 bytes.
+ */
+export const registration = (publicKey, proof) => call(
+  "registerKey(uint32,bytes,bytes)", word(1), word(3 * 32), word(3 * 32 + 32 + 96),
+  word(65), publicKey, new Uint8Array(96 - 65), word(64), proof,
+);
 
 /** Return the account of a secp256k1 key, 20 bytes; InvalidScalar if it is not a key. */
 export function accountOf(key) {

@@ -185,7 +185,7 @@ async function openKit(facts, kit, password, progress) {
 }
 
 /** Return target and cost of the transaction; the site proposes the cost, so it is bounded. */
-function terms(facts) {
+export function terms(facts) {
   const { chainId, nonce, gas, maxFee, maxPriorityFee } = facts;
   if (gas * maxFee > MOST_FEE) {
     throw new Refused("PolicyNotApproved", { what: "its transaction could cost more than a tenth of the chain's coin" });
@@ -209,7 +209,7 @@ function list(given, name) {
 }
 
 /** Parse a non-negative whole number, as a JSON number or decimal digits, and return a bigint. */
-function wholeNumber(value, what) {
+export function wholeNumber(value, what) {
   const text = Number.isSafeInteger(value) ? String(value) : value;
   if (typeof text !== "string" || !DECIMAL.test(text)) {
     throw new Refused("EncodingError", { what, why: "it is not a whole number" });

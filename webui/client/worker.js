@@ -2,12 +2,14 @@
  * The thread with the secrets: it does one job, then the page ends it and frees its memory.
  *
  * Invariant: it sends out only a step's name and progress, a sealed envelope, a signed transaction, an encrypted
- * start kit with its public part, or an error's name and sentence.
+ * start kit with its public part, an encrypted approval kit, or an error's name and public facts.
  * It cannot reach the network: the site's policy for this file allows no connection.
  */
 
 import { toHex } from "./encoding.js";
 import { Refused } from "./errors.js";
+import { makeJoin } from "./join.js";
+import { makeKit } from "./shares.js";
 import { makeStart } from "./start.js";
 import { approve, parseFacts, refuse } from "./trustee.js";
 
@@ -24,8 +26,8 @@ export function serve(scope) {
 }
 
 /**
- * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}. A job with `start` and
- * `password` returns what start.js makes.
+ * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, facts}. A job with `start` and
+ * `password` returns what start.js makes, one with `shares` what shares.js makes.
  * @param {Job} job
  * @param {(step: string, share?: number) => void} say Called when a step begins, and with the finished share of a long one.
  */
@@ -37,13 +39,19 @@ async function run(job, say) {
     if (job.start !== undefined) {
       return await makeStart(job.start, job.password, (share) => say("opening", share));
     }
+    if (job.join !== undefined) {
+      return { envelope: null, transaction: toHex(await makeJoin(job.join, job, say)) };
+    }
+    if (job.shares !== undefined) {
+      return await makeKit(job.shares, job, say);
+    }
     const facts = parseFacts(job.facts);
     const given = { kit: job.kit, password: job.password, now: job.now, say };
     const { envelope, transaction } = await (job.reason === null ? approve(facts, given) : refuse(facts, job.reason, given));
     return { envelope: envelope && toHex(envelope), transaction: toHex(transaction) };
   } catch (error) {
     const known = error instanceof Refused ? error : new Refused("WorkerFailed");
-    return { error: known.name, message: known.message };
+    return { error: known.name, facts: known.facts };
   } finally {
     job.kit?.fill(0);
   }

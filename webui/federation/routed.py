@@ -71,7 +71,8 @@ class RoutedPredictions:
     own: FederationPredictions
     here: Here
     router: Router
-    asker: Asker
+    asker: Callable[[], Asker]
+    """With the key that the ledger has now."""
     lines: Mapping[str, Line]
     """By the name of the hospital; the site's own is not among them."""
     book: Callable[[], KeyBook]
@@ -106,7 +107,7 @@ class RoutedPredictions:
             return self.here.look(picture)
         member = self._member(server.name)
         body = PictureQuestion(picture).to_bytes()
-        question = seal_query(self.asker, member.account, member.keys[-1], self.now(), body)
+        question = seal_query(self.asker(), member.account, member.keys[-1], self.now(), body)
         sealed = self.lines[server.name].ask(question.data)
         try:
             answer = parse_answer(open_answer(question, sealed), len(picture))

@@ -8,11 +8,15 @@ Source: fl/protocol/errors (the five families, most sentences); RFC 9110 (status
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -42,8 +46,8 @@ from webui.errors import (
     SiteBusy,
     StillHandled,
     TooManyAttempts,
-    in_words,
 )
+from webui.http.error_words import sentence_of, waiting
 from webui.http.machines import code_of, error_for_program, is_machine
 from webui.http.plain_pages import plain_page
 from webui.http.sessions import safe_next
@@ -74,65 +78,75 @@ class ErrorPage:
     """The stable name of the error for programs (machines.py)."""
 
 
-FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
-    MalformedError: ("That could not be read", "Check the file or the form and try again.", "exclamation-triangle"),
-    RefusedError: ("That is not possible", "Go back and choose another way.", "lock"),
+FAMILIES: dict[type[HemaledgerError], tuple[Any, Any, str]] = {
+    MalformedError: (
+        _l("That could not be read"),
+        _l("Check the file or the form and try again."),
+        "exclamation-triangle",
+    ),
+    RefusedError: (_l("That is not possible"), _l("Go back and choose another way."), "lock"),
     TamperedError: (
-        "The ledger contradicts the model: do not use it",
-        "Nothing was computed or stored. The site has alerted its operator. Please tell the hospital too.",
+        _l("The ledger contradicts the model: do not use it"),
+        _l("Nothing was computed or stored. The site has alerted its operator. Please tell the hospital too."),
         "shield-x",
     ),
     UnavailableError: (
-        "A part of the system does not answer",
-        "Nothing was lost. Please wait a moment and try again.",
+        _l("A part of the system does not answer"),
+        _l("Nothing was lost. Please wait a moment and try again."),
         "hourglass-split",
     ),
     MisconfiguredError: (
-        "This installation is not set up correctly",
-        "Please tell the hospital's staff. Trying again will not help.",
+        _l("This installation is not set up correctly"),
+        _l("Please tell the hospital's staff. Trying again will not help."),
         "exclamation-triangle",
     ),
 }
-NOTHING_THERE = ("Page not found", "Check the address, or start again from the home page.", "search")
-LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
+NOTHING_THERE = (_l("Page not found"), _l("Check the address, or start again from the home page."), "search")
+LEAVES: dict[type[HemaledgerError], tuple[Any, Any, str]] = {
     NotFound: NOTHING_THERE,
     WrongRequest: NOTHING_THERE,
-    SiteBusy: ("The site is busy", "Your data is safe.", "hourglass-split"),
-    AlreadyMade: ("Already done", "Start again from your own pages.", "check-circle"),
+    SiteBusy: (_l("The site is busy"), _l("Your data is safe."), "hourglass-split"),
+    AlreadyMade: (_l("Already done"), _l("Start again from your own pages."), "check-circle"),
     StillHandled: (
-        "Just a moment",
-        "If it takes longer, look at your own pages. The result may already be there.",
+        _l("Just a moment"),
+        _l("If it takes longer, look at your own pages. The result may already be there."),
         "hourglass-split",
     ),
-    TooManyAttempts: ("Too many attempts", "This limit protects every account. Your data is safe.", "clock-history"),
+    TooManyAttempts: (
+        _l("Too many attempts"),
+        _l("This limit protects every account. Your data is safe."),
+        "clock-history",
+    ),
     RecordDamaged: (
-        "This record was changed",
-        "The site does not show it and has alerted its operator. Please tell the hospital too.",
+        _l("This record was changed"),
+        _l("The site does not show it and has alerted its operator. Please tell the hospital too."),
         "shield-x",
     ),
     RecordMisplaced: (
-        "The ledger contradicts this record",
-        "The site does not show it and has alerted its operator. Please tell the hospital too.",
+        _l("The ledger contradicts this record"),
+        _l("The site does not show it and has alerted its operator. Please tell the hospital too."),
         "shield-x",
     ),
     FederationNotOpened: (
-        "There is no model yet",
-        "The hospitals have not finished their first round of training. Come back later.",
+        _l("There is no model yet"),
+        _l("The hospitals have not finished their first round of training. Come back later."),
         "hourglass-split",
     ),
 }
-NO_MODEL = "There is no answer, because the site cannot prove that its model is the recorded one."
-TAMPERED: dict[type[HemaledgerError], str] = {
-    RecordDamaged: "The stored file of this record is not the original, so the site does not show it.",
-    RecordMisplaced: "The fingerprint of this record does not agree with the ledger, so somebody changed one of them.",
+NO_MODEL = _l("There is no answer, because the site cannot prove that its model is the recorded one.")
+TAMPERED: dict[type[HemaledgerError], Any] = {
+    RecordDamaged: _l("The stored file of this record is not the original, so the site does not show it."),
+    RecordMisplaced: _l(
+        "The fingerprint of this record does not agree with the ledger, so somebody changed one of them."
+    ),
 }
-REFUSED: dict[type[HemaledgerError], str] = {
-    DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
-    DuplicateStep: "You have already answered this request. Your answer is on the ledger.",
-    KeyExpired: "The trustees' shares of the key have expired. Nobody can open a record until they are renewed.",
-    NotInCommittee: "You hold no share of the key of this record. Other trustees must answer this request.",
-    RequestClosed: "This request is closed. The record was already opened, or too many trustees refused.",
-    StaleCommittee: "Other trustees hold this key now. The requester must ask for the record again.",
+REFUSED: dict[type[HemaledgerError], Any] = {
+    DeadlinePassed: _l("The deadline of this request has passed. Nobody can answer it any more."),
+    DuplicateStep: _l("You have already answered this request. Your answer is on the ledger."),
+    KeyExpired: _l("The trustees' shares of the key have expired. Nobody can open a record until they are renewed."),
+    NotInCommittee: _l("You hold no share of the key of this record. Other trustees must answer this request."),
+    RequestClosed: _l("This request is closed. The record was already opened, or too many trustees refused."),
+    StaleCommittee: _l("Other trustees hold this key now. The requester must ask for the record again."),
 }
 """Refusals by the ledger's rules, in words for people."""
 STATUSES: dict[type[HemaledgerError], int] = {
@@ -141,17 +155,30 @@ STATUSES: dict[type[HemaledgerError], int] = {
     WrongRequest: 404,
     DuplicateStep: 409,
 }
-HTTP_WORDS = {
-    400: ("That could not be read", "Your request was not complete.", "Go back, reload the page and try again."),
-    403: ("Not for this account", "This page is for another role.", "Sign in with an account that has this role."),
-    404: ("Page not found", "There is no such page.", "Check the address, or start again from the home page."),
-    405: ("Page not found", "This address does not work in this way.", "Start again from the home page."),
-    408: ("That took too long", "Your request did not arrive in time.", "Go back and try again."),
-    413: ("That file is too large", "The file is larger than this page accepts.", "Choose a smaller file."),
-    429: ("Too many attempts", "You have tried this too often.", "Please wait a moment and try again."),
-    500: ("Something went wrong", "This is a mistake of this site, not yours.", "Please try again later."),
-    503: ("The site is busy", "Nothing has changed.", "Please wait a moment and try again."),
+HTTP_WORDS: Mapping[int, tuple[Any, Any, Any]] = {
+    400: (
+        _l("That could not be read"),
+        _l("Your request was not complete."),
+        _l("Go back, reload the page and try again."),
+    ),
+    403: (
+        _l("Not for this account"),
+        _l("This page is for another role."),
+        _l("Sign in with an account that has this role."),
+    ),
+    404: (
+        _l("Page not found"),
+        _l("There is no such page."),
+        _l("Check the address, or start again from the home page."),
+    ),
+    405: (_l("Page not found"), _l("This address does not work in this way."), _l("Start again from the home page.")),
+    408: (_l("That took too long"), _l("Your request did not arrive in time."), _l("Go back and try again.")),
+    413: (_l("That file is too large"), _l("The file is larger than this page accepts."), _l("Choose a smaller file.")),
+    429: (_l("Too many attempts"), _l("You have tried this too often."), _l("Please wait a moment and try again.")),
+    500: (_l("Something went wrong"), _l("This is a mistake of this site, not yours."), _l("Please try again later.")),
+    503: (_l("The site is busy"), _l("Nothing has changed."), _l("Please wait a moment and try again.")),
 }
+OTHER_STATUS = (_l("That did not work"), _l("This site cannot handle your request."), _l("Go back and try again."))
 
 
 def init_errors(app: Flask) -> None:
@@ -170,18 +197,18 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     family = next(family for family in FAMILIES if isinstance(error, family))
     title, advice, icon = LEAVES.get(type(error), FAMILIES[family])
     if isinstance(error, SiteBusy):
-        return ErrorPage(error.http_status, title, str(error), advice, icon, "", error.wait_s)
+        return ErrorPage(error.http_status, str(title), sentence_of(error), str(advice), icon, "", error.wait_s)
     inner = isinstance(error, TamperedError | UnavailableError | MisconfiguredError)
     sentence = {
-        RefusedError: REFUSED.get(type(error), str(error)),
+        RefusedError: REFUSED.get(type(error)),
         TamperedError: TAMPERED.get(type(error), NO_MODEL),
-        UnavailableError: "This page needs an answer from a part that is silent.",
-        MisconfiguredError: "This page cannot work.",
-    }.get(family, str(error))
+        UnavailableError: gettext("This page needs an answer from a part that is silent."),
+        MisconfiguredError: gettext("This page cannot work."),
+    }.get(family) or sentence_of(error)
     status = status_of(error)
     retry_s = getattr(error, "wait_s", RETRY_AFTER_S if status == UNAVAILABLE else None)
-    detail = str(error) if inner else ""
-    return ErrorPage(status, title, sentence, advice, icon, detail, retry_s)
+    detail = sentence_of(error) if inner else ""
+    return ErrorPage(status, str(title), str(sentence), str(advice), icon, detail, retry_s)
 
 
 def error_response(error: HemaledgerError) -> Response:
@@ -198,25 +225,26 @@ def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
 
 
 def _expired_form(_error: CSRFError) -> ResponseReturnValue:
-    sentence = (
+    sentence = gettext(
         "The form was open for too long, you have signed out, or the form did not come from this site. Nothing has "
         "changed. Go back, reload the page and send the form again."
     )
-    return _answer(ErrorPage(400, "This form has expired", sentence, "If the site asks you to sign in, do that first."))
+    advice = gettext("If the site asks you to sign in, do that first.")
+    return _answer(ErrorPage(400, gettext("This form has expired"), sentence, advice))
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if error.response is not None or status < 400:  # noqa: PLR2004 a redirect that werkzeug raised
         return error
-    title, sentence, advice = HTTP_WORDS.get(
-        status, ("That did not work", "This site cannot handle your request.", "Go back and try again.")
-    )
+    title, sentence, advice = map(str, HTTP_WORDS.get(status, OTHER_STATUS))
     if status == TOO_LARGE and request.max_content_length is not None:
-        sentence = f"This page accepts files up to {_size(request.max_content_length - FORM_OVERHEAD)}."
+        sentence = gettext(
+            "This page accepts files up to %(size)s.", size=_size(request.max_content_length - FORM_OVERHEAD)
+        )
     retry_s = RETRY_AFTER_S if status in {429, UNAVAILABLE} else None
     if retry_s is not None:
-        advice = f"Please try again {in_words(retry_s)}."
+        advice = gettext("Please try again %(wait)s.", wait=waiting(retry_s))
     return _answer(ErrorPage(status, title, sentence, advice, retry_s=retry_s))
 
 
@@ -232,14 +260,16 @@ def _back() -> str:
 
 def _size(size: int) -> str:
     """Return `8 MB`, or the number of bytes if it is not a whole number of MB."""
-    return f"{size // MEBIBYTE} MB" if size >= MEBIBYTE and size % MEBIBYTE == 0 else f"{size} bytes"
+    if size >= MEBIBYTE and size % MEBIBYTE == 0:
+        return str(gettext("%(count)s MB", count=size // MEBIBYTE))
+    return str(gettext("%(count)s bytes", count=size))
 
 
 def _bug(error: Exception) -> ResponseReturnValue:
     current_app.logger.error("A programmer's mistake", exc_info=error)
-    sentence = "This is a mistake of this site, not yours."
-    advice = "The site has written it to its log. Please try again later."
-    return _answer(ErrorPage(500, "Something went wrong", sentence, advice, "x-circle"))
+    sentence = gettext("This is a mistake of this site, not yours.")
+    advice = gettext("The site has written it to its log. Please try again later.")
+    return _answer(ErrorPage(500, gettext("Something went wrong"), sentence, advice, "x-circle"))
 
 
 def _answer(page: ErrorPage) -> ResponseReturnValue:

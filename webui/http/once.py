@@ -35,6 +35,7 @@ MAKES_NOTHING = {
     "my_data.export",
     "passkeys.new_options",
     "passkeys.options",
+    "step_up.question",
     "factors.recovery",
     "access_log.check",
 }

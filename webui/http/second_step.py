@@ -19,10 +19,10 @@ from webui.site import site
 from webui.store.accounts import SignedInUser
 from webui.store.sessions import Steps
 
-HALFWAY = "halfway"
+HALFWAY, STEPPED_UP = "halfway", "stepped_up"
 HALFWAY_S = 10 * 60
 FRESH_S = 10 * 60
-"""How long after signing in somebody may change how they sign in."""
+"""How long after signing in somebody may change how they sign in, and how long a second step once more counts."""
 OPEN = frozenset(
     {
         "static",
@@ -90,3 +90,24 @@ def recently(view: View[Arguments]) -> Callable[Arguments, ResponseReturnValue]:
         return redirect(url_for("account.confirm", next=back))
 
     return guarded
+
+
+def stepped_up(view: View[Arguments]) -> Callable[Arguments, ResponseReturnValue]:
+    """Let somebody act only soon after the second step once more; without a second step, after the password."""
+
+    @wraps(view)
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ResponseReturnValue:
+        user, now = member(), site().services.clock()
+        if not site().second_steps.of(user.id).any:
+            return recently(view)(*args, **kwargs)
+        found = session.get(STEPPED_UP)
+        if isinstance(found, list) and found[0] == user.id and 0 <= now - int(found[1]) < FRESH_S:
+            return view(*args, **kwargs)
+        return redirect(url_for("step_up.code", next=request.path))
+
+    return guarded
+
+
+def note_step_up() -> None:
+    """Note in this session that the person has just taken the second step once more."""
+    session[STEPPED_UP] = [member().id, site().services.clock()]

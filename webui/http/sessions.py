@@ -36,7 +36,7 @@ START_PAGES = {
     SiteRole.HOSPITAL: "hospital.dashboard",
 }
 
-BY_THEMSELVES = {"hospital.live", "local_training.live"}
+BY_THEMSELVES = {"hospital.live", "local_training.live", "hospital_keys.live", "audits.live"}
 """What a page asks for without a person; it does not keep a session alive."""
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webui.http.headers import MAX_PAGE
+from webui.http.languages import zone
 from webui.http.sessions import only
 from webui.site import site
 from webui.store.access_log import PAGE_ROWS, LogEvent, ShownLine, Sought
@@ -84,6 +85,6 @@ def _midnight(text: str, days: int = 0) -> int | None:
     """Return when a day begins in the hospital's zone, in seconds since 1970; None if the text is not a day."""
     try:
         day = date.fromisoformat(text) + timedelta(days=days)
-        return int(datetime.combine(day, time(), site().config.tz).timestamp())
+        return int(datetime.combine(day, time(), zone()).timestamp())
     except (ValueError, OverflowError):
         return None

@@ -9,6 +9,7 @@ from flask_babel import gettext
 from webui.account_errors import LinkRefused
 from webui.errors import AccountExists, SignInRefused
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.headers import MAX_PAGE
 from webui.http.second_step import must_set_up, recently
 from webui.http.sessions import member, only, safe_next
@@ -116,7 +117,7 @@ def new_address(code: str) -> ResponseReturnValue:
     try:
         changed = site().ways_back.new_address(member(), code)
     except (LinkRefused, AccountExists) as error:
-        flash(str(error), "wait")
+        flash(sentence_of(error), "wait")
     else:
         flash(gettext("Your e-mail address is now %(address)s.", address=changed), "good")
     return redirect(url_for("account.overview"))

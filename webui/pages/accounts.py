@@ -10,14 +10,16 @@ from flask_babel import gettext
 
 from webui.errors import AccountExists, CodeRefused, PasswordWeak, SignInRefused, SiteBusy, TooManyAttempts
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.second_step import enter
 from webui.http.sessions import begin_session, end_session, member, only, safe_next, start_page, visitor
-from webui.presentation.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
+from webui.presentation.sign_up_forms import PasswordForm, ResetForm, SignInForm, SignUpForm
 from webui.site import Site, site
 from webui.store.access_log import LogEvent
-from webui.store.accounts import NewAccount, PatientFacts, SignedInUser
+from webui.store.accounts import SignedInUser
 from webui.store.emails import search_key
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount, PatientFacts
 from webui.store.sessions import Steps
 from webui.store.throttle import Meter
 
@@ -37,11 +39,11 @@ def sign_up() -> ResponseReturnValue:
         try:
             begin_session(_create(running, form))
         except AccountExists as error:
-            form.email.errors, status = [str(error)], status_of(error)
+            form.email.errors, status = [sentence_of(error)], status_of(error)
         except PasswordWeak as error:
-            form.password.errors, status = [str(error)], status_of(error)
+            form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
-            flash("Welcome. Your account is ready.", "good")
+            flash(gettext("Welcome. Your account is ready."), "good")
             return redirect(url_for("checks.new"))
     elif form.is_submitted():
         status = 400
@@ -58,7 +60,7 @@ def sign_in() -> ResponseReturnValue:
         try:
             user = _verify(site(), form)
         except SignInRefused as error:
-            form.password.errors, status = [str(error)], status_of(error)
+            form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
             return enter(user, safe_next(request.args.get("next")))
     elif form.is_submitted():
@@ -88,11 +90,11 @@ def password() -> ResponseReturnValue:
                 )
             begin_session(changed, Steps(member().steps))
         except SignInRefused as error:
-            form.old.errors, status = ["This is not your current password. Try again."], status_of(error)
+            form.old.errors, status = [gettext("This is not your current password. Try again.")], status_of(error)
         except PasswordWeak as error:
-            form.password.errors, status = [str(error)], status_of(error)
+            form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
-            flash("Your password has been changed. Your other devices are signed out.", "good")
+            flash(gettext("Your password has been changed. Your other devices are signed out."), "good")
             return redirect(url_for("accounts.password"))
     elif form.is_submitted():
         status = 400
@@ -107,9 +109,9 @@ def new_password() -> ResponseReturnValue:
         try:
             user = _reset(site(), form)
         except CodeRefused as error:
-            form.code.errors, status = [str(error)], status_of(error)
+            form.code.errors, status = [sentence_of(error)], status_of(error)
         except PasswordWeak as error:
-            form.password.errors, status = [str(error)], status_of(error)
+            form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
             answer = enter(user)
             flash(gettext("Your password has been changed. All earlier sessions have ended."), "good")

@@ -12,11 +12,13 @@ from flask_babel import gettext
 from fl.crypto.capsule import Readers
 from fl.protocol.errors import SlotTaken
 from webui.errors import SlotNotOffered
+from webui.http.error_words import sentence_of
+from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.presentation.appointment_forms import BookForm, Search, search_choices, soonest_first
 from webui.presentation.forms import PressForm
+from webui.presentation.numbers_and_dates import on_day, when
 from webui.presentation.week_view import week_view
-from webui.presentation.wording import on_day, when
 from webui.site import site
 from webui.store.appointments import undoable
 from webui.store.models import Appointment, BookingState, SiteRole
@@ -153,14 +155,14 @@ def undo(appointment_id: int) -> ResponseReturnValue:
 
 
 def _week(doctor_id: int, free: list[Slot], moved: Appointment | None = None) -> ResponseReturnValue:
-    book, zone, now = site().appointments, site().config.tz, site().services.clock()
+    book, local, now = site().appointments, zone(), site().services.clock()
     mine = [each for each in book.of_patient(member().id) if each.doctor_id == doctor_id and _is_ahead(each, now)]
     return render_template(
         "appointments/slots.html",
         doctor=book.doctor(doctor_id),
-        week=week_view(free, _asked_day(), local_day(now, zone), zone),
+        week=week_view(free, _asked_day(), local_day(now, local), local),
         whole_day=_asked("all") == "1",
-        booked_days=[on_day(each.starts_at, zone) for each in reversed(mine)],
+        booked_days=[on_day(each.starts_at, local) for each in reversed(mine)],
         moved=moved,
         check=_check(),
     )
@@ -180,7 +182,7 @@ def _too_late(doctor_id: int, error: SlotTaken | SlotNotOffered, moved: Appointm
         doctor=book.doctor(doctor_id),
         near=sorted(near),
         moved=moved,
-        error=error,
+        sentence=sentence_of(error),
         check=_check(),
     )
     return page, 409
@@ -189,9 +191,11 @@ def _too_late(doctor_id: int, error: SlotTaken | SlotNotOffered, moved: Appointm
 def _own_checks() -> list[tuple[int, str]]:
     """Return the rows and dates of the patient's newest checks."""
     rows = site().record_store.of_patient(member().id, 0)
-    zone = site().config.tz
+    local = zone()
     return [
-        (row.id, gettext("Check of %(moment)s", moment=when(row.created_at, zone))) for row in rows if not row.erased_at
+        (row.id, gettext("Check of %(moment)s", moment=when(row.created_at, local)))
+        for row in rows
+        if not row.erased_at
     ]
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from flask import Blueprint, flash, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
@@ -41,14 +42,14 @@ def approve(number: int) -> ResponseReturnValue:
 @only(SiteRole.DOCTOR)
 def submit(number: int) -> ResponseReturnValue:
     """Take a sealed answer and its signed transaction; without the patient's consent, only a refusal is accepted."""
-    trustee, answer = _trustee(number), _answer()
+    trustee, answer = _trustee(number), signed_answer()
     if answer.envelope is not None and not site().record_requests.still_allowed(number):
         raise PolicyNotApproved("consent")
     site().services.requests.submit(number, trustee, answer)
     site().wake.set()  # the upkeep tells who asked
     with suppress(UnavailableError):
         site().request_notices.waiting_for(member().id)  # the count in the menu
-    flash("Your answer is on the ledger.", "good")
+    flash(gettext("Your answer is on the ledger."), "good")
     return jsonify(location=url_for("requests.mine"))
 
 
@@ -78,7 +79,12 @@ def _trustee(number: int) -> Address:
     return account
 
 
-def _answer() -> SignedAnswer:
+def signed_answer() -> SignedAnswer:
+    """Return what the browser of a trustee signed.
+
+    Raises:
+        TooLarge, EncodingError: it cannot be one.
+    """
     size = request.content_length or 0
     if size > ANSWER_CAP:
         raise TooLarge(size, ANSWER_CAP)

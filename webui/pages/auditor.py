@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.audit.narrative import Results
 from fl.protocol.errors import TooLarge
 from webui.errors import NotFound
 from webui.http.error_pages import ALARM, status_of
+from webui.http.error_words import sentence_of
 from webui.http.sessions import member, only
 from webui.pages.check_image import digest_capped
 from webui.ports.federation import FileFinding, RoundView
@@ -66,9 +68,9 @@ def replay(number: int) -> ResponseReturnValue:
     for finding in findings:
         current_app.logger.critical(ALARM, finding.name, finding.sentence)
     if findings:
-        flash(f"This site has checked round {number} and found a problem.", "bad")
+        flash(gettext("This site has checked round %(number)s and found a problem.", number=number), "bad")
     else:
-        flash(f"This site has checked round {number} and found no problem.", "good")
+        flash(gettext("This site has checked round %(number)s and found no problem.", number=number), "good")
     return redirect(url_for("auditor.one_round", number=number))
 
 
@@ -84,7 +86,7 @@ def file() -> ResponseReturnValue:
             with site().doors.audits.enter():
                 finding = audits.look_up(digest_capped(form.file.data, site().config.file_cap))
         except TooLarge as error:
-            form.file.errors, status = [str(error)], status_of(error)
+            form.file.errors, status = [sentence_of(error)], status_of(error)
     elif form.is_submitted():
         status = 400
     elif "digest" in request.args:

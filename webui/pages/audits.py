@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -16,10 +16,11 @@ from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
 from webui.usecases import lineage
-from webui.usecases.full_audits import AuditState
 
 blueprint = Blueprint("audits", __name__, url_prefix="/auditor/audit")
 READERS = (SiteRole.AUDITOR, SiteRole.OPERATOR)
+AGAIN_MS = 1000
+"""After so many milliseconds a browser asks for the next event; an event ends its answer, so nobody holds a thread."""
 
 
 @blueprint.get("/")
@@ -60,13 +61,18 @@ def stop() -> ResponseReturnValue:
     return redirect(url_for("audits.overview"))
 
 
-@blueprint.get("/progress")
+@blueprint.get("/live")
 @only(*READERS)
-def progress() -> ResponseReturnValue:
-    """Say how far the audit is, for the script on its page."""
+def live() -> ResponseReturnValue:
+    """Send the audit as a server-sent event if it went on since the browser's last one; see hospital.live."""
     run = site().full_audits.now()
-    saying = audit_wording.audit_saying(run)
-    return jsonify(running=run.state == AuditState.RUNNING, share=run.share, title=saying.title, text=saying.text)
+    lines = [f"retry: {AGAIN_MS}"]
+    if request.headers.get("Last-Event-ID", request.args.get("seen", "")) != run.version:
+        text = render_template("audits/_run.html", run=run, saying=audit_wording.audit_saying(run))
+        lines += [f"id: {run.version}", *(f"data: {line}" for line in text.splitlines() if line.strip())]
+    else:
+        lines.append(": nothing new")
+    return Response("\n".join(lines) + "\n\n", mimetype="text/event-stream")
 
 
 @blueprint.get("/report")

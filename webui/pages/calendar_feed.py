@@ -6,9 +6,11 @@ the address can read it, so it can be renewed and ended at any time.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from flask import Blueprint, Response, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import force_locale, gettext
 
 from webui.config import Limit
 from webui.errors import NotFound
@@ -73,7 +75,9 @@ def feed(token: str) -> ResponseReturnValue:
         bookings = book.of_doctor(owner.id, now - PAST_S)
     else:
         bookings = [each for each in book.of_patient(owner.id) if each.ends_at > now - PAST_S]
-    return _file(list(bookings), owner, Method.PUBLISH)
+    wanted = site().preferences.of(owner.id).language
+    with force_locale(wanted) if wanted else nullcontext():  # who reads is a program, in its owner's name
+        return _file(list(bookings), owner, Method.PUBLISH)
 
 
 @blueprint.get("/<int:appointment_id>.ics")

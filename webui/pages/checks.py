@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError, NoAnswer
 from fl.training.pictures.decode import PictureReading
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.headers import page_number
+from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
@@ -43,7 +46,7 @@ def history() -> ResponseReturnValue:
         ), 400
     wanted = form.wanted
     rows_at_once = PAGE_ROWS if wanted is None else SCANNED_ROWS
-    rows = running.record_store.between(member().id, *form.span(running.config.tz), page, rows_at_once)
+    rows = running.record_store.between(member().id, *form.span(zone()), page, rows_at_once)
     older = page + 1 if len(rows) == rows_at_once else None
     if wanted is None:
         checks = running.patient_records.glance(member(), [row.id for row in rows])
@@ -67,7 +70,7 @@ def new() -> ResponseReturnValue:
     form, status, model, asked, refused = ImageForm(), 200, _model(), None, None
     form.offer(_hospitals())
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
-        form.drawn.errors, status = ["Please tick this box first."], 400
+        form.drawn.errors, status = [gettext("Please tick this box first.")], 400
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
@@ -75,7 +78,7 @@ def new() -> ResponseReturnValue:
         except NoAnswer as error:
             refused, status = error, status_of(error)
         except MalformedError as error:
-            form.image.errors, status = [str(error)], status_of(error)
+            form.image.errors, status = [sentence_of(error)], status_of(error)
             asked = error if isinstance(error, ImageUnreadable) else None
         else:
             return redirect(url_for("checks.result", check_id=check_id))
@@ -117,7 +120,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(check_id, form), 400
     site().patient_records.add_note(member(), check_id, form.text.data)
-    flash("Your note is encrypted and saved with this check.", "good")
+    flash(gettext("Your note is encrypted and saved with this check."), "good")
     return redirect(url_for("checks.result", check_id=check_id))
 
 
@@ -149,9 +152,14 @@ def erase(check_id: int) -> ResponseReturnValue:
     """Ask for confirmation, then erase a check and its notes for good."""
     row = site().record_store.visible(member(), check_id)
     if PressForm().validate_on_submit():
-        whole = site().record_store.erase(row.id, member().id)
-        rest = "" if whole else " The last copies in the database's log will be deleted within minutes."
-        flash(f"This check and all its notes are erased.{rest}", "plain")
+        if site().record_store.erase(row.id, member().id):
+            text = gettext("This check and all its notes are erased.")
+        else:
+            text = gettext(
+                "This check and all its notes are erased. The last copies in the database's log will be deleted within "
+                "minutes."
+            )
+        flash(text, "plain")
         return redirect(url_for("checks.result", check_id=check_id))
     if row.erased_at is not None:
         return redirect(url_for("checks.result", check_id=check_id))

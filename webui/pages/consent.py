@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.crypto.capsule import Readers
 from webui.http.sessions import member, only
@@ -32,7 +33,7 @@ def choose() -> ResponseReturnValue:
         if change is None or change.done:
             flash(resealed(changed, unopened), "good")
         else:
-            flash("Your choice is saved. Your records are being changed.", "good")
+            flash(gettext("Your choice is saved. Your records are being changed."), "good")
             running.wake.set()
         return redirect(url_for("consent.choose"))
     change = running.patient_records.change_of(patient_id)

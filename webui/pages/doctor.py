@@ -9,8 +9,9 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from webui.http.headers import page_number
+from webui.http.languages import zone
 from webui.http.sessions import member, only
-from webui.presentation.wording import on_day
+from webui.presentation.numbers_and_dates import on_day
 from webui.site import Site, site
 from webui.store.models import SiteRole
 
@@ -25,13 +26,13 @@ OPENED_CHECKS = 40
 @only(SiteRole.DOCTOR)
 def agenda() -> ResponseReturnValue:
     """List today's and later appointments by day, then the last days, with each patient's newest check."""
-    running = site()
+    running, local = site(), zone()
     today = _midnight(running)
     care = running.care.patients_of(member().id)
     known = {person.account_id for person, _ in care}
     since = running.appointments.of_doctor(member().id, today - PAST_S)
     bookings = [row for row in since if row.ends_at > today or row.patient_id in known]
-    days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, running.config.tz))]
+    days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, local))]
     past = sum(rows[-1].starts_at < today for _, rows in days)
     days = [*days[past:], *reversed(days[:past])]
     listed = dict.fromkeys(booking.patient_id for _, rows in days for booking in rows)
@@ -74,5 +75,5 @@ def patient(patient_id: int) -> ResponseReturnValue:
 
 
 def _midnight(running: Site) -> int:
-    now = datetime.fromtimestamp(running.services.clock(), running.config.tz)
+    now = datetime.fromtimestamp(running.services.clock(), zone())
     return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())

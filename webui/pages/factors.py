@@ -12,6 +12,7 @@ from flask_babel import gettext
 
 from webui.account_errors import AppNotStarted, SecondStepRefused
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.second_step import halfway, must_set_up, recently
 from webui.http.sessions import begin_session, member, only, safe_next, start_page
 from webui.presentation.account_forms import CodeForm
@@ -62,7 +63,7 @@ def app() -> ResponseReturnValue:
         try:
             running.second_steps.confirm_app(user, form.code.data)
         except SecondStepRefused as error:
-            form.code.errors, status = [str(error)], status_of(error)
+            form.code.errors, status = [sentence_of(error)], status_of(error)
         else:
             running.sessions.confirm(user, Steps.APP)
             flash(gettext("Your app is set up. From now on the site asks for its code when you sign in."), "good")
@@ -122,7 +123,7 @@ def second() -> ResponseReturnValue:
         try:
             steps = running.second_steps.use(user.id, form.code.data)
         except SecondStepRefused as error:
-            form.code.errors, status = [str(error)], status_of(error)
+            form.code.errors, status = [sentence_of(error)], status_of(error)
         else:
             running.throttle.give_back(meter)
             begin_session(user, steps)

@@ -16,7 +16,8 @@ from webui.ports.ledger import History
 from webui.presentation import record_wording, table_wording
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.usecases.ledger_tables import TABLES, entry_at
+from webui.usecases.ledger_tables import TABLES
+from webui.usecases.round_tables import entry_at
 from webui.usecases.tables import Query, Selection, Table, select, to_csv, to_json
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/auditor/ledger")

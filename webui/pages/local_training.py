@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from fl.protocol.errors import UploadUnusable
 from webui.errors import NoHospital, NotFound
+from webui.http.error_words import sentence_of
 from webui.http.headers import POLICY, policy_text
 from webui.http.sessions import member, only
 from webui.pages.hospital import AGAIN_MS, LIVE
@@ -69,7 +70,7 @@ def hand_over() -> ResponseReturnValue:
     try:
         row = site().own_tools.hand_over_training(member().id, _service())
     except UploadUnusable as error:
-        flash(str(error), "bad")
+        flash(sentence_of(error), "bad")
         return redirect(url_for("local_training.training"))
     flash(_("The weights passed every check. They are sealed and wait for the agent."), "good")
     return redirect(url_for("own_tools.upload", upload_id=row.id))

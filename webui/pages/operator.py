@@ -15,36 +15,28 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from fl.protocol.errors import EncodingError, SettingInvalid
-from fl.protocol.names import Protection, Role
+from fl.protocol.names import Role
 from webui.errors import AccountExists, NotFound
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.readiness import readiness
 from webui.http.sessions import member, only
 from webui.ports.orders import FACTS, OrderKind
 from webui.presentation import operator_wording, table_wording
 from webui.presentation.forms import PressForm
 from webui.presentation.operator_forms import DisableForm, StaffForm
+from webui.presentation.round_form import NUMBERS, asked_terms
 from webui.site import site
-from webui.store.accounts import DoctorFacts, NewAccount
 from webui.store.models import SiteRole
-from webui.usecases.ledger_tables import ceremony_missing, ceremony_progress
+from webui.store.new_accounts import DoctorFacts, NewAccount
+from webui.usecases.committee_tables import ceremony_missing, ceremony_progress
 from webui.usecases.orders import ADMITTED, CEREMONIES, USES, Orders, invitation
-from webui.usecases.round_terms import NextTerms, meaning_of
+from webui.usecases.round_terms import meaning_of
 
 blueprint = Blueprint("operator", __name__, url_prefix="/operator")
 CODE_S = 24 * 3600
 OPERATOR = SiteRole.OPERATOR
 ORDER = "any(" + ", ".join(f"'{kind}'" for kind in OrderKind) + ")"
-NUMBERS = {
-    "hospitals": (3, 1, 500),
-    "attestations": (1, 1, 100),
-    "commit_minutes": (60, 1, 10_080),
-    "close_minutes": (60, 1, 10_080),
-    "step_minutes": (10, 1, 1440),
-    "rounds": (10, 1, 10_000),
-}
-"""Field -> its default, least and largest value."""
-MOST_EPSILON = 1000.0
 
 
 @blueprint.get("/")
@@ -77,7 +69,7 @@ def staff() -> ResponseReturnValue:
         try:
             created = _create(form)
         except AccountExists as error:
-            form.email.errors, status = [str(error)], status_of(error)
+            form.email.errors, status = [sentence_of(error)], status_of(error)
         else:
             flash(gettext("The account is ready. Now make a one-time code for its owner."), "good")
             return redirect(url_for("operator.account", account_id=created))
@@ -153,7 +145,8 @@ def members() -> ResponseReturnValue:
     """List the members with their state, invite one, and prepare orders about them."""
     table = site().ledger_tables.table("members")
     roles = [role.name.lower() for role in ADMITTED]
-    return render_template("operator/members.html", table=table, roles=roles, words=table_wording)
+    made = site().kits.store.waiting()
+    return render_template("operator/members.html", table=table, roles=roles, words=table_wording, made=made)
 
 
 @blueprint.get("/invitation")
@@ -227,7 +220,7 @@ def order_file(kind: str) -> ResponseReturnValue:
 def next_round() -> ResponseReturnValue:
     """Choose terms of the next round, and read what they mean."""
     history = site().services.audits.history()
-    terms, problems = _terms()
+    terms, problems = asked_terms(request.args)
     return render_template(
         "operator/round.html",
         terms=terms,
@@ -237,37 +230,6 @@ def next_round() -> ResponseReturnValue:
         round=history.federation.active_round,
         words=operator_wording,
     ), 400 if problems else 200
-
-
-def _terms() -> tuple[NextTerms, list[str]]:
-    """Return the terms in the address, and the names of fields whose value cannot be used."""
-    problems: list[str] = []
-    numbers = {name: _whole(name, *bounds, problems) for name, bounds in NUMBERS.items()}
-    protection = Protection.SEALED if request.args.get("protection") == "sealed" else Protection.MASKED
-    fewest = _whole("min_commitments", 0, 1, 500, problems)
-    epsilon = request.args.get("epsilon", "")
-    try:
-        budget = float(epsilon) if epsilon else None
-    except ValueError:
-        budget = -1.0
-    if budget is not None and not 0 < budget <= MOST_EPSILON:
-        problems.append("epsilon")
-        budget = None
-    hold_back = request.args.get("hold_back") == "yes"
-    terms = NextTerms(
-        protection=protection, min_commitments=fewest or None, epsilon=budget, hold_back=hold_back, **numbers
-    )
-    return terms, problems
-
-
-def _whole(name: str, default: int, least: int, most: int, problems: list[str]) -> int:
-    text = request.args.get(name, "").strip()
-    if not text:
-        return default
-    if text.isdecimal() and len(text) < 7 and least <= int(text) <= most:  # noqa: PLR2004 digits
-        return int(text)
-    problems.append(name)
-    return default
 
 
 @blueprint.get("/ceremonies")

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from fl.protocol.errors import FederationNotOpened, NotReleased, TooLarge, UploadUnusable, WrongRound
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
 from webui.pages.check_image import read_capped
@@ -31,7 +32,7 @@ def model() -> ResponseReturnValue:
     try:
         found = site().own_tools.service.model()
     except (FederationNotOpened, NotReleased) as error:
-        return render_template("hospital/model.html", model=None, why=str(error))
+        return render_template("hospital/model.html", model=None, why=sentence_of(error))
     return render_template("hospital/model.html", model=found, files=_files(found), verify=VERIFY)
 
 
@@ -66,7 +67,7 @@ def uploads() -> ResponseReturnValue:
                 data = read_capped(form.file.data, running.config.file_cap)
                 row = running.own_tools.receive(member().id, data, form.declared, form.base.data or "")
         except (UploadUnusable, TooLarge) as error:
-            form.file.errors, status = [str(error)], status_of(error)
+            form.file.errors, status = [sentence_of(error)], status_of(error)
             current_app.logger.info("an upload of weights was refused: %s", error)
         else:
             flash(_("Your weights passed every check. They are sealed and wait for the agent."), "good")

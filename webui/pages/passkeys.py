@@ -34,7 +34,7 @@ def new_options() -> ResponseReturnValue:
     """Return the question with which the browser makes a passkey."""
     running = site()
     running.throttle.take(Meter("passkey question", str(member().id), running.config.limits.passkey_questions))
-    return _json(running.passkeys.new_question(member(), _origin(), running.config.hospital_name))
+    return as_json(running.passkeys.new_question(member(), origin_of_site(), running.config.hospital_name))
 
 
 @blueprint.post("/account/passkeys")
@@ -44,7 +44,7 @@ def add() -> ResponseReturnValue:
     """Store the passkey that the browser made."""
     running, user = site(), member()
     name = place().browser or gettext("Passkey")
-    running.passkeys.add(user, _origin(), _answer(), name)
+    running.passkeys.add(user, origin_of_site(), answer_of_browser(), name)
     running.sessions.confirm(user, Steps.PASSKEY)
     flash(gettext("Your passkey is ready. From now on you can sign in with it."), "good")
     codes = running.second_steps.of(user.id).recovery_codes
@@ -83,7 +83,7 @@ def options() -> ResponseReturnValue:
     running, user = site(), halfway()
     address = request.remote_addr or "unknown"
     running.throttle.take(Meter("passkey question", address, running.config.limits.passkey_questions))
-    return _json(running.passkeys.question(_origin(), user.id if user is not None else None))
+    return as_json(running.passkeys.question(origin_of_site(), user.id if user is not None else None))
 
 
 @blueprint.post("/sign-in/passkey")
@@ -93,7 +93,7 @@ def sign_in() -> ResponseReturnValue:
     address = request.remote_addr or "unknown"
     meter = Meter("passkey", address, running.config.limits.sign_in_address)
     running.throttle.take(meter)
-    user = running.passkeys.use(_origin(), _answer(), before.id if before is not None else None)
+    user = running.passkeys.use(origin_of_site(), answer_of_browser(), before.id if before is not None else None)
     running.throttle.give_back(meter)
     target = safe_next(request.args.get("next"))
     begin_session(user, Steps.PASSKEY)
@@ -101,7 +101,7 @@ def sign_in() -> ResponseReturnValue:
     return jsonify(location=target or start_page(user))
 
 
-def _origin() -> Origin:
+def origin_of_site() -> Origin:
     """Return the site as the visitor's browser knows it; the allowed names are checked before (http/rim.py)."""
     host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
     try:
@@ -111,7 +111,12 @@ def _origin() -> Origin:
     raise PasskeyRefused  # browsers know passkeys only for names
 
 
-def _answer() -> dict[str, Any]:
+def answer_of_browser() -> dict[str, Any]:
+    """Return the JSON that the browser sent.
+
+    Raises:
+        TooLarge, EncodingError, PasskeyMalformed: it cannot be one.
+    """
     size = request.content_length or 0
     if size > ANSWER_CAP:
         raise TooLarge(size, ANSWER_CAP)
@@ -121,5 +126,6 @@ def _answer() -> dict[str, Any]:
     return body
 
 
-def _json(text: str) -> Response:
+def as_json(text: str) -> Response:
+    """Return JSON that is a text already."""
     return Response(text, mimetype="application/json")

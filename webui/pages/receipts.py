@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
 from webui.errors import NotFound
+from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.presentation.receipt_forms import ReceiptForm
 from webui.presentation.receipt_wording import Printed, sheet_of
@@ -40,7 +41,7 @@ def as_pdf(check_id: int) -> ResponseReturnValue:
     config = site().config
     address = url_for("receipts.compare", leaf=receipt.leaf.hex(), _external=True)
     review = site().patient_records.newest_review(member(), row)
-    sheet = sheet_of(check, receipt, Printed(row.number or "", address, config.hospital_name, config.tz, review))
+    sheet = sheet_of(check, receipt, Printed(row.number or "", address, config.hospital_name, zone(), review))
     with site().doors.checks.enter():
         data = pdf_of(sheet)
     return _file(data, "application/pdf", f"receipt-{row.number}.pdf")

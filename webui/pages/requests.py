@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from fl.protocol.names import Purpose
 from webui.errors import NotFound
@@ -83,7 +84,7 @@ def ask() -> ResponseReturnValue:
     why = form.why if isinstance(form, AskReasonForm) else None
     view = running.record_requests.ask(member(), form.number.data, Purpose(form.purpose.data), why)
     running.wake.set()  # the upkeep tells the trustees
-    flash("Your request is on the ledger, and the trustees can answer it.", "good")
+    flash(gettext("Your request is on the ledger, and the trustees can answer it."), "good")
     return redirect(url_for("requests.one", row_id=view.row.id))
 
 
@@ -120,6 +121,7 @@ def _overview(form: FindForm, records: list[StoredRecord] | None) -> ResponseRet
         records=records,
         requests=running.record_requests.of(member()),
         trustee=trustee,
+        share=running.shares.of(member().id, trustee),
         waiting=[asked(facts, made_here, whys) for facts in waiting],
     ), 400 if form.errors else 200
 
@@ -127,7 +129,9 @@ def _overview(form: FindForm, records: list[StoredRecord] | None) -> ResponseRet
 def who_asks(facts: RequestFacts, made_here: Mapping[int, RequestRow]) -> str:
     """Return the hospital that asks, and the person if the request was made on this site."""
     row = made_here.get(facts.number) if facts.own else None
-    return f"{row.asker.name}, for {facts.requester}" if row is not None else facts.requester
+    if row is None:
+        return facts.requester
+    return str(gettext("%(person)s, for %(hospital)s", person=row.asker.name, hospital=facts.requester))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def review(check_id: int) -> ResponseReturnValue:
     if form.validate_on_submit():
         now = running.services.clock()
         address = running.config.address + url_for("checks.result", check_id=check_id)
-        running.worklist.review(doctor, check_id, form.verdict, review_letter(doctor.name, address), now)
+        running.worklist.review(doctor, check_id, form.verdict, lambda: review_letter(doctor.name, address), now)
         flash(gettext("Your review is encrypted and saved. The patient can read it with the result."), "good")
         return redirect(url_for("checks.result", check_id=check_id))
     if form.is_submitted():

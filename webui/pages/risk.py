@@ -11,6 +11,8 @@ from fl.protocol.errors import HemaledgerError, MalformedError, TamperedError
 from fl.training.tables.schema import Schema
 from webui.errors import NotFound
 from webui.http.error_pages import ALARM, ErrorPage, page_of, status_of
+from webui.http.error_words import sentence_of
+from webui.http.languages import zone
 from webui.http.sessions import member, only, visitor
 from webui.pages.check_image import read_capped
 from webui.ports.tables import TableModel
@@ -45,7 +47,7 @@ def _later(record: RiskRecord) -> Saying | None:
     tables = site().services.tables
     if record.model.verification.whole or record.table not in tables.keys():  # noqa: SIM118
         return None
-    return looked_again(tables.again(record.table, record.model), site().config.tz)
+    return looked_again(tables.again(record.table, record.model), zone())
 
 
 @blueprint.get("/")
@@ -124,7 +126,7 @@ def file(key: str) -> ResponseReturnValue:
                 return redirect(url_for("risk.file", key=key))
             answers = site().risks.answer_file(member(), key, data)
         except MalformedError as error:
-            form.file.errors, status = [str(error)], status_of(error)
+            form.file.errors, status = [sentence_of(error)], status_of(error)
     elif form.is_submitted():
         status = 400
     if answers is not None and form.download.data:

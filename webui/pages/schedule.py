@@ -16,13 +16,14 @@ from flask_babel import gettext
 from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.sessions import member, only
 from webui.presentation.calendar_view import CalendarDay, calendar_days
 from webui.presentation.forms import Form, PressForm
 from webui.presentation.schedule_forms import BlockForm, CallOffForm, DayForm, HoursForm, TermsForm, pressed, stretches
 from webui.site import site
-from webui.store.accounts import DoctorFacts, hours_of
 from webui.store.models import SiteRole
+from webui.store.new_accounts import DoctorFacts, hours_of
 from webui.store.slots import WEEK_DAYS, local_day, monday_of, span_of
 
 blueprint = Blueprint("schedule", __name__, url_prefix="/doctor")
@@ -183,7 +184,7 @@ def _page(named: Form | None = None, status: int | None = None) -> ResponseRetur
 def _refused(form: Form, error: HemaledgerError) -> ResponseReturnValue:
     """Show a refusal at the first field of its form."""
     first = next(field for field in form if field.type not in {"CSRFTokenField", "SubmitField"})
-    first.errors = [*first.errors, str(error)]
+    first.errors = [*first.errors, sentence_of(error)]
     return _page(form, status_of(error))
 
 

@@ -8,6 +8,7 @@ from flask_babel import gettext
 
 from webui.errors import PasswordWeak
 from webui.http.error_pages import status_of
+from webui.http.error_words import sentence_of
 from webui.http.second_step import enter
 from webui.presentation.account_forms import ForgotForm, LinkForm
 from webui.site import site
@@ -51,7 +52,7 @@ def link(code: str) -> ResponseReturnValue:
             with running.doors.passwords.enter():
                 user = running.ways_back.renew(code, form.password.data)
         except PasswordWeak as error:
-            form.password.errors, status = [str(error)], status_of(error)
+            form.password.errors, status = [sentence_of(error)], status_of(error)
         else:
             answer = enter(user)
             flash(gettext("Your password has been changed. All earlier sessions have ended."), "good")

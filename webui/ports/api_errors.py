@@ -1,6 +1,6 @@
 """The errors that only programs meet: tokens, scopes, fields of a request.
 
-Invariant: each is a leaf of one of the five families, like those in webui/errors.py.
+Invariant: each is a leaf of one of the five families, like those in webui/errors.
 """
 
 from __future__ import annotations

@@ -25,9 +25,11 @@ from webui.ports.audit_runs import AuditRunner
 from webui.ports.decryption_requests import RequestService
 from webui.ports.health import HealthService
 from webui.ports.hospital import HospitalService
+from webui.ports.key_orders import KeyService
 from webui.ports.ledger import History
 from webui.ports.local_training import TrainingService
 from webui.ports.records import RecordService
+from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
 
 
@@ -282,3 +284,7 @@ class Services:
     """The hospital's own part; None where a test has none."""
     training: TrainingService | None = None
     """Trainings on this machine; None where a test has none."""
+    shares: ShareService | None = None
+    """Trustees' sealed shares; None where a test has none."""
+    keys: KeyService | None = None
+    """Orders for a new key of the hospital; None where a test has none."""

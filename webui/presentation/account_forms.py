@@ -10,16 +10,16 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from webui.errors import EmailMalformed
-from webui.http.languages import LANGUAGES
+from webui.http.error_words import sentence_of
+from webui.http.languages import OWN_NAMES, spoken
 from webui.presentation.forms import CODE_TYPED, Form, new_password
+from webui.presentation.numbers_and_dates import an_example
 from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
 from webui.store.emails import email_key
 from webui.store.passwords import MAX_TYPED
 from webui.store.preferences import DATES, Preferences
 
-OWN_NAMES = {"en": "English", "de": "Deutsch", "nl": "Nederlands", "fr": "Français", "es": "Español", "pt": "Português"}
-"""Each language in its own words."""
 AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
@@ -76,7 +76,7 @@ class AddressForm(Form):
         try:
             email_key(field.data)
         except EmailMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
 
 class PasskeyNameForm(Form):
@@ -112,14 +112,14 @@ class PreferenceForm(Form):
             del self.bookings
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
-            *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in LANGUAGES),
+            *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),
         ]
         zones = sorted(zone for zone in available_timezones() if zone.partition("/")[0] in AREAS)
         self.zone.choices = [
             SelectChoice("", gettext("The hospital's: %(zone)s", zone=hospital_zone)),
             *(SelectChoice(zone, zone.replace("_", " ")) for zone in zones),
         ]
-        words = (gettext("As the language does"), "27 Nov 2026", "Nov 27, 2026", "2026-11-27")
+        words = [gettext("As the language does"), *(an_example(form) for form in DATES[1:])]
         self.dates.choices = [SelectChoice(value, text) for value, text in zip(DATES, words, strict=True)]
 
     @property

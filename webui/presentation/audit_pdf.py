@@ -15,12 +15,11 @@ from typing import Any
 
 from flask_babel import gettext
 
-from fl.audit.plain_words import finding_title
 from fl.protocol.audit import Finding
 from webui.config import SiteConfig
 from webui.ports.federation import AuditSummary
-from webui.presentation.audit_wording import check_kind, evidence_name, in_order
-from webui.presentation.wording import when
+from webui.presentation.audit_wording import check_kind, evidence_name, finding_title, in_order
+from webui.presentation.numbers_and_dates import when, whole
 
 MOST_FINDINGS = 500
 """The JSON report has all of them."""
@@ -53,7 +52,7 @@ def _lines(summary: AuditSummary, config: SiteConfig, title: str) -> list[tuple[
     )
     lines = [("title", title), ("text", str(made)), ("strong", summary.verdict), ("text", "")]
     lines.append(("head", str(gettext("What was checked"))))
-    lines += [("text", f"{count:,}  {check_kind(kind)}") for kind, count in sorted(summary.kinds.items())]
+    lines += [("text", f"{whole(count)}  {check_kind(kind)}") for kind, count in sorted(summary.kinds.items())]
     found = (*summary.findings, *summary.alarms)
     lines.append(("head", str(gettext("Findings"))))
     if not found:
@@ -61,7 +60,7 @@ def _lines(summary: AuditSummary, config: SiteConfig, title: str) -> list[tuple[
     for finding in found[:MOST_FINDINGS]:
         lines += _finding(finding)
     if len(found) > MOST_FINDINGS:
-        more = gettext("%(count)s more are in the JSON report.", count=f"{len(found) - MOST_FINDINGS:,}")
+        more = gettext("%(count)s more are in the JSON report.", count=whole(len(found) - MOST_FINDINGS))
         lines.append(("text", str(more)))
     lines += _notes(summary.notes)
     return lines

@@ -8,6 +8,8 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
+from fl.audit import plain_words
+from webui.http.error_words import translated
 from webui.presentation.wording import Saying
 from webui.usecases.full_audits import AuditRun, AuditState
 
@@ -36,6 +38,11 @@ EVIDENCE: Mapping[str, Any] = {
 }
 DIGEST_DIGITS = 66
 ACCOUNT_DIGITS = 42
+
+
+def finding_title(name: str) -> str:
+    """Return what a finding is called, for people."""
+    return translated(plain_words.finding_title(name))
 
 
 def check_kind(name: str) -> str:

@@ -11,22 +11,12 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import UnknownLocaleError
-from flask_babel import format_date, get_locale, gettext
+from flask_babel import get_locale, gettext
 
 from webui.presentation.wording import listing
 from webui.store.calendar_tables import Meeting, Part, Reason
 from webui.store.models import Appointment, BookingState, SiteRole
 from webui.store.slots import local_day
-
-
-def short_day(day: date) -> str:
-    """Return `Mon 30 Nov`."""
-    return str(format_date(day, "EEE d MMM"))
-
-
-def long_day(day: date) -> str:
-    """Return `Monday, 30 November 2026`."""
-    return str(format_date(day, "EEEE, d MMMM y"))
 
 
 def clock_of(minute: int) -> str:

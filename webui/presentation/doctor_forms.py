@@ -25,6 +25,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from fl.protocol.task import Task
 from webui.ports.decryption_requests import AskReason
 from webui.presentation.forms import AskForm, Form
+from webui.presentation.verdict_wording import class_name
 from webui.store.worklist import NAME_TYPED, Wanted
 from webui.usecases.reasons import MAX_SENTENCE_CHARS, Why
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part
@@ -105,7 +106,7 @@ class ReviewForm(Form):
         """Offer the classes of `task`."""
         super().__init__()
         self._several = task.several
-        classes = [SelectChoice(one.code, one.name) for one in task.classes]
+        classes = [SelectChoice(one.code, class_name(task, one.code)) for one in task.classes]
         if task.several:
             self.findings.choices = classes
             del self.answer

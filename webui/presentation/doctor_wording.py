@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from fl.protocol.task import Task
 from webui.ports.decryption_requests import AskReason
 from webui.presentation.texts import gettext, ngettext
-from webui.presentation.wording import Saying, class_name, listing
+from webui.presentation.verdict_wording import class_name
+from webui.presentation.wording import Saying, listing
 from webui.store.worklist import ORDERED_CHECKS
 from webui.usecases.record_format import Check
 from webui.usecases.review_format import Decision, Review

@@ -16,7 +16,7 @@ from typing import Any
 
 from webui.presentation.doctor_wording import decision
 from webui.presentation.result_wording import BAD, WAIT, answer_of
-from webui.presentation.wording import findings_of
+from webui.presentation.verdict_wording import findings_of
 from webui.store.models import Appointment, BookingState, DoctorProfile, PatientProfile
 from webui.store.slots import Slot
 from webui.usecases.patient_records import Shown

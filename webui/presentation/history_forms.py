@@ -42,7 +42,7 @@ class HistoryForm(Form):
     until = DateField(lazy_gettext("To"), [Optional()])
 
     def span(self, zone: ZoneInfo) -> tuple[int, int]:
-        """Return the first and last second of the chosen days in the hospital's zone."""
+        """Return the first and last second of the chosen days in this zone."""
         first, last = self.since.data, self.until.data
         begin = int(datetime.combine(first, time.min, zone).timestamp()) if isinstance(first, date) else 0
         end = int(datetime.combine(last, time.max, zone).timestamp()) if isinstance(last, date) else EVER

@@ -109,7 +109,7 @@ def model_file(name: str) -> str:
         "model.json": _("task, classes, pictures, limits: for a program"),
         "model-card.html": _("the same for people, and how good the model is"),
         "proof.json": _("what the ledger says about the model"),
-        "network.py": _("the network; it needs PyTorch only"),
+        "network.py": _("the network; it needs PyTorch, and torchvision if the network is one of torchvision"),
         "verify.py": _("computes the digest again; it needs Python only"),
     }
     return texts.get(name, "")

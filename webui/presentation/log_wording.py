@@ -80,6 +80,15 @@ def log_page(entry: AccessEntry) -> str:
         "home.index": gettext("Home page"),
         "checks.note": gettext("A note on a check"),
         "appointments.mine": gettext("Appointments"),
+        "trustee_kit.start": gettext("Become a trustee"),
+        "trustee_kit.join": gettext("My key as a trustee, onto the ledger"),
+        "trustee_kit.shares": gettext("My share as a trustee"),
+        "trustee_kit.kept": gettext("A new approval kit"),
+        "hospital_keys.keys": gettext("The hospital's key"),
+        "hospital_keys.order": gettext("A new key for the hospital"),
+        "hospital_keys.withdraw": gettext("Order for a new key taken back"),
+        "step_up.code": gettext("Second step asked again"),
+        "step_up.passkey": gettext("Second step asked again"),
         "calendar.renew": gettext("A private address of the calendar"),
         "calendar.revoke": gettext("End of the private address of the calendar"),
         "calendar.feed": gettext("The calendar, by its private address"),
@@ -90,3 +99,11 @@ def log_page(entry: AccessEntry) -> str:
         "staff.remove_steps": gettext("Second steps removed by the staff"),
     }
     return str(words.get(entry.what, entry.what))
+
+
+def browser_words(stored: str) -> str:
+    """Return the browser of a session, which is stored such as `Firefox on Windows` (http/places.py)."""
+    browser, _, system = stored.partition(" on ")
+    if browser and system:
+        return str(gettext("%(browser)s on %(system)s", browser=browser, system=system))
+    return stored or str(gettext("Unknown browser"))

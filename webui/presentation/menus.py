@@ -50,12 +50,12 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("access_log.table", _("Access log")),
     ),
     "hospital": (
-        ("hospital.dashboard", "Round now"),
-        ("own_tools.model", "Model"),
-        ("own_tools.uploads", "Own weights"),
-        ("local_training.training", "Train here"),
-        ("hospital.curves", "Curves"),
-        ("hospital.members", "Members"),
+        ("hospital.dashboard", _("Round now")),
+        ("own_tools.model", _("Model")),
+        ("own_tools.uploads", _("Own weights")),
+        ("local_training.training", _("Train here")),
+        ("hospital.curves", _("Curves")),
+        ("hospital.members", _("Members")),
     ),
 }
 """By the value of `SiteRole`."""

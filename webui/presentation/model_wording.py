@@ -10,88 +10,146 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from fl.roles.serving.model_facts import Fact, State, Verification
+from webui.http.error_words import translated
 from webui.ports.federation import ServedModel
-from webui.presentation.wording import Saying, attested, when
-
-NO_ANSWER = "it does not answer"
+from webui.presentation.numbers_and_dates import when, whole
+from webui.presentation.texts import gettext
+from webui.presentation.wording import Saying, listing
 
 
 def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
     """Return how far the model is verified; `facts_of` has the details."""
     known = model.verification
     if known.contradicted:
-        return Saying("bad", "Do not use this model", "It contradicts the ledger.")
+        return Saying("bad", gettext("Do not use this model"), gettext("It contradicts the ledger."))
+    at = when(known.ledger.at, zone)
     if known.ledger.state != State.CHECKED:
         return Saying(
             "wait",
-            f"Unverified since {when(known.ledger.at, zone)}",
-            f"We cannot check the ledger now: {known.ledger.why or NO_ANSWER}. So we do not know whether this is "
-            "still the newest model.",
+            gettext("Unverified since %(when)s", when=at),
+            gettext(
+                "We cannot check the ledger now: %(why)s. So we do not know whether this is still the newest model.",
+                why=_why(known.ledger),
+            ),
         )
     if known.file is None:
         return Saying(
             "good",
-            f"Verified on the ledger, {when(known.ledger.at, zone)}",
-            "The ledger names this model. This answer stores no other check.",
+            gettext("Verified on the ledger, %(when)s", when=at),
+            gettext("The ledger names this model. This answer stores no other check."),
         )
     if not known.whole:
         return Saying(
             "wait",
-            "The file of this model cannot be checked now",
-            f"The ledger names this model, but {known.file.why}. This site opened the model from the correct file "
-            "earlier. We do not know whether that file is still there.",
+            gettext("The file of this model cannot be checked now"),
+            gettext(
+                "The ledger names this model, but %(why)s. This site opened the model from the correct file earlier. "
+                "We do not know whether that file is still there.",
+                why=translated(str(known.file.why)),
+            ),
         )
-    return Saying(
-        "good",
-        f"Verified on the ledger, {when(known.ledger.at, zone)}",
-        f"The ledger, the file in the vault and the model in memory agree. {model.coordinator_name} recorded this "
-        f"model in round {model.round}; {attested(model.attested_by)} The round became final on "
-        f"{when(model.final_at, zone)}.",
+    return Saying("good", gettext("Verified on the ledger, %(when)s", when=at), _all_agree(model, zone))
+
+
+def _all_agree(model: ServedModel, zone: ZoneInfo) -> str:
+    names = {"coordinator": model.coordinator_name, "number": model.round, "when": when(model.final_at, zone)}
+    if not model.attested_by:
+        return gettext(
+            "The ledger, the file in the vault and the model in memory agree. %(coordinator)s recorded this model in "
+            "round %(number)s; no auditor has attested it. The round became final on %(when)s.",
+            **names,
+        )
+    return gettext(
+        "The ledger, the file in the vault and the model in memory agree. %(coordinator)s recorded this model in round "
+        "%(number)s; %(names)s replayed the round and got the same model. The round became final on %(when)s.",
+        **names,
+        names=listing(model.attested_by),
     )
 
 
 def facts_of(model: ServedModel, zone: ZoneInfo) -> list[Saying]:
     """Return the facts of a verification in words, each with its time."""
     known = model.verification
-    block = f" up to block {known.block:,}" if known.block else ""
-    sayings = [
-        _fact(
-            "The ledger",
-            known.ledger,
-            f"was read{block} at {when(known.ledger.at, zone)}. It names this model for round {model.round}.",
-            zone,
-        )
-    ]
+    sayings = [_ledger(model, zone)]
     if known.file is not None:
-        text = f"was read at {when(known.file.at, zone)}, has the recorded digest, and has not changed since then."
-        sayings.append(_fact("The file in the vault", known.file, text, zone))
+        sayings.append(_file(known.file, zone))
     if known.memory is not None:
-        text = (
-            f"was opened from that file at {when(known.memory.at, zone)}, after this site compared the digest, sender "
-            "and round of the file with the ledger. It has the recorded model digest."
-        )
-        sayings.append(_fact("The model in memory", known.memory, text, zone))
+        sayings.append(_memory(known.memory, zone))
     return sayings
 
 
-def _fact(what: str, fact: Fact, right: str, zone: ZoneInfo) -> Saying:
+def _ledger(model: ServedModel, zone: ZoneInfo) -> Saying:
+    known = model.verification
+    names = {"when": when(known.ledger.at, zone), "number": model.round}
+    title, bad, unknown = gettext("The ledger"), "", ""
+    if known.ledger.state == State.CONTRADICTED:
+        bad = gettext("The ledger contradicts the record. Do not use this model.")
+    elif known.ledger.state != State.CHECKED:
+        unknown = gettext("The ledger cannot be checked now: %(why)s.", why=_why(known.ledger))
+    if bad or unknown:
+        return _trouble(title, bad, unknown, known.ledger, zone)
+    if known.block:
+        text = gettext(
+            "The ledger was read up to block %(block)s at %(when)s. It names this model for round %(number)s.",
+            block=whole(known.block),
+            **names,
+        )
+    else:
+        text = gettext("The ledger was read at %(when)s. It names this model for round %(number)s.", **names)
+    return Saying("good", title, text)
+
+
+def _file(fact: Fact, zone: ZoneInfo) -> Saying:
+    title = gettext("The file in the vault")
     if fact.state == State.CHECKED:
-        return Saying("good", what, f"{what} {right}")
-    if fact.state == State.CONTRADICTED:
-        return Saying("bad", what, f"{what} contradicts the record. Do not use this model.")
-    last = f"It was last correct at {when(fact.at, zone)}." if fact.at else "This site has never checked it."
-    return Saying("wait", what, f"{what} cannot be checked now: {fact.why or NO_ANSWER}. {last}")
+        text = gettext(
+            "The file in the vault was read at %(when)s, has the recorded digest, and has not changed since then.",
+            when=when(fact.at, zone),
+        )
+        return Saying("good", title, text)
+    bad = gettext("The file in the vault contradicts the record. Do not use this model.")
+    unknown = gettext("The file in the vault cannot be checked now: %(why)s.", why=_why(fact))
+    return _trouble(title, bad if fact.state == State.CONTRADICTED else "", unknown, fact, zone)
+
+
+def _memory(fact: Fact, zone: ZoneInfo) -> Saying:
+    title = gettext("The model in memory")
+    if fact.state == State.CHECKED:
+        text = gettext(
+            "The model in memory was opened from that file at %(when)s, after this site compared the digest, sender "
+            "and round of the file with the ledger. It has the recorded model digest.",
+            when=when(fact.at, zone),
+        )
+        return Saying("good", title, text)
+    bad = gettext("The model in memory contradicts the record. Do not use this model.")
+    unknown = gettext("The model in memory cannot be checked now: %(why)s.", why=_why(fact))
+    return _trouble(title, bad if fact.state == State.CONTRADICTED else "", unknown, fact, zone)
+
+
+def _trouble(title: str, bad: str, unknown: str, fact: Fact, zone: ZoneInfo) -> Saying:
+    """Return a fact that contradicts the record, or that nobody can check now."""
+    if bad:
+        return Saying("bad", title, bad)
+    if fact.at:
+        last = gettext("It was last correct at %(when)s.", when=when(fact.at, zone))
+    else:
+        last = gettext("This site has never checked it.")
+    return Saying("wait", title, f"{unknown} {last}")
+
+
+def _why(fact: Fact) -> str:
+    return translated(str(fact.why)) if fact.why else gettext("it does not answer")
 
 
 def seal_of(known: Verification) -> Saying:
     """Return a verification in one or two words, for a pill."""
     if known.contradicted:
-        return Saying("bad", "do not use", "")
+        return Saying("bad", gettext("do not use"), "")
     if known.ledger.state != State.CHECKED:
-        return Saying("wait", "unverified", "")
+        return Saying("wait", gettext("unverified"), "")
     if not known.whole:
-        return Saying("wait", "file not checked", "")
-    return Saying("good", "verified", "")
+        return Saying("wait", gettext("file not checked"), "")
+    return Saying("good", gettext("verified"), "")
 
 
 def looked_again(known: Verification, zone: ZoneInfo) -> Saying | None:
@@ -101,13 +159,17 @@ def looked_again(known: Verification, zone: ZoneInfo) -> Saying | None:
     if known.contradicted:
         return Saying(
             "bad",
-            "Do not use this answer",
-            "This site could not read the ledger when the model gave this answer. It can now, and the ledger does not "
-            "name this model. Please tell the hospital.",
+            gettext("Do not use this answer"),
+            gettext(
+                "This site could not read the ledger when the model gave this answer. It can now, and the ledger does "
+                "not name this model. Please tell the hospital."
+            ),
         )
     return Saying(
         "good",
-        f"Confirmed on the ledger, {when(known.ledger.at, zone)}",
-        "This site could not check everything when the model gave this answer. It can read the ledger now, and the "
-        "ledger names this model.",
+        gettext("Confirmed on the ledger, %(when)s", when=when(known.ledger.at, zone)),
+        gettext(
+            "This site could not check everything when the model gave this answer. It can read the ledger now, and the "
+            "ledger names this model."
+        ),
     )

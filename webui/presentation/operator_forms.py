@@ -8,11 +8,13 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from webui.errors import EmailMalformed, NameMalformed
+from webui.http.error_words import sentence_of
+from webui.presentation.code_words import CODES
 from webui.presentation.forms import Form
-from webui.store.accounts import Hours
 from webui.store.base import EMAIL_CHARS, NAME_CHARS
 from webui.store.emails import email_key
 from webui.store.models import SiteRole
+from webui.store.new_accounts import Hours
 from webui.store.person_names import person_name
 
 WORKDAYS = range(5)
@@ -22,7 +24,7 @@ STAFF_ROLES = tuple(role for role in SiteRole if role is not SiteRole.PATIENT)
 class StaffForm(Form):
     """A new account of staff."""
 
-    role = SelectField(_l("Role"), choices=[SelectChoice(role.value, role.value) for role in STAFF_ROLES])
+    role = SelectField(_l("Role"), choices=[SelectChoice(role.value, CODES[role.value]) for role in STAFF_ROLES])
     name = StringField(_l("Full name"), [InputRequired(_l("Please enter the name."))])
     email = EmailField(_l("E-mail address"), [InputRequired(_l("Please enter the address.")), Length(max=EMAIL_CHARS)])
     specialty = StringField(_l("Specialty (doctors)"), [Optional(), Length(max=NAME_CHARS)])
@@ -36,14 +38,14 @@ class StaffForm(Form):
         try:
             person_name(field.data)
         except NameMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
     def validate_email(self, field: EmailField) -> None:
         """Refuse a text that cannot be an address."""
         try:
             email_key(field.data)
         except EmailMalformed as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(sentence_of(error)) from error
 
     def validate_closes(self, field: TimeField) -> None:
         """Refuse hours that end before they begin."""

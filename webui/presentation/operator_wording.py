@@ -9,6 +9,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
 from fl.protocol.names import Protection
+from webui.presentation.numbers_and_dates import decimal
 from webui.presentation.wording import listing
 from webui.usecases.round_terms import Meaning
 
@@ -132,4 +133,4 @@ def how_long(seconds: int) -> str:
 
 def gigabytes(size: int) -> str:
     """Return a number of bytes in GB."""
-    return f"{size / 1e9:,.1f} GB"
+    return f"{decimal(size / 1e9, 1)} GB"

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 
 from webui.ports.hospital import RoundFigures
+from webui.presentation.numbers_and_dates import short
 from webui.presentation.wording import SHARES, metric_name, metric_value
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 36
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 16, 36
 MOST_LABELS = 8
 """Numbers of rounds under a plot."""
 TICKS = 4
@@ -101,4 +102,4 @@ def _range(name: str, values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _tick(name: str, value: float) -> str:
-    return f"{value:.4g}" if name not in SHARES else f"{100 * value:.4g} %"
+    return short(value, 4) if name not in SHARES else f"{short(100 * value, 4)} %"

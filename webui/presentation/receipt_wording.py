@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext
 
+from webui.presentation.numbers_and_dates import percent, when, whole
 from webui.presentation.request_wording import record_number
 from webui.presentation.result_wording import answer_of, counts_of, means_not, next_step
 from webui.presentation.review_wording import review_lines, step_of_review
-from webui.presentation.wording import Saying, class_name, hexed, percent, when
+from webui.presentation.verdict_wording import class_name, reported_of
+from webui.presentation.wording import Saying, hexed
 from webui.usecases.receipt_checks import Compared, Comparison
 from webui.usecases.receipt_sheet import Sheet
 from webui.usecases.receipts import Receipt
@@ -33,7 +35,7 @@ def comparison(found: Comparison, zone: ZoneInfo) -> Saying:
                 "%(when)s, in block %(block)s. Nobody can change a receipt without changing its fingerprint.",
                 batch=anchored.batch,
                 when=when(anchored.anchored_at, zone),
-                block=f"{anchored.block:,}",
+                block=whole(anchored.block),
             ),
         )
     texts = {
@@ -94,7 +96,7 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         (gettext("Fingerprint"), hexed(receipt.leaf)),
     ]
     if check.probability is not None:
-        estimate = (gettext("Estimate"), f"{percent(check.probability)} {model.task.reported}")
+        estimate = (gettext("Estimate"), f"{percent(check.probability)} {reported_of(model.task)}")
         facts.insert(4, estimate)
     return Sheet(
         site=printed.site_name,

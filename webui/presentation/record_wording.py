@@ -21,6 +21,7 @@ from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_ADDRESS, NO_DIGEST
 from fl.protocol.records import Entry, Record
 from fl.protocol.rounds.round import Phase
 from fl.protocol.steps import COMPLAINT_BYTES
+from webui.http.error_words import translated
 from webui.presentation.request_wording import REFUSALS
 from webui.usecases.tables import Kind
 
@@ -240,9 +241,9 @@ def _word(name: str, value: Any, record: Record, names: Names) -> Any:  # noqa: 
         phases = CeremonyPhase if type(record).__name__.startswith("Ceremony") else Phase
         return phases(value).name.lower()
     if name == "reason":
-        return REFUSALS[value] if value in REFUSALS else without_names(value)
+        return str(REFUSALS[value]) if value in REFUSALS else without_names(value)
     if isinstance(value, Enum):
-        return value.name.lower().replace("_", " ")
+        return translated(value.name.lower().replace("_", " "))
     return value
 
 

@@ -7,77 +7,106 @@ Source: PROTOCOL.md 9 (purposes, reasons of a refusal).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
 from fl.protocol.names import Purpose, Refusal
 from webui.ports.consent import ASKED_BY_DOCTORS, purposes_in
 from webui.ports.decryption_requests import RequestFacts, RequestState
+from webui.presentation.texts import gettext, ngettext
 from webui.presentation.wording import Saying, listing
 from webui.store.models import StoredRecord
 from webui.store.openings import How
 
-PURPOSES = {
-    Purpose.TREATMENT: ("Treatment", "A doctor treats you, here or elsewhere, and needs this record."),
-    Purpose.SECOND_OPINION: ("Second opinion", "Another doctor gives an opinion on this record."),
-    Purpose.EMERGENCY: ("Emergency", "A doctor needs this record at once and cannot ask you."),
-    Purpose.PATIENT_WISH: ("My own wish", "You ask for your own record."),
-    Purpose.RESEARCH: ("Research", "A study uses this record."),
-    Purpose.QUALITY: ("Quality control", "Somebody checks how good the answers of the model are."),
+PURPOSES: Mapping[Purpose, tuple[Any, Any]] = {
+    Purpose.TREATMENT: (_l("Treatment"), _l("A doctor treats you, here or elsewhere, and needs this record.")),
+    Purpose.SECOND_OPINION: (_l("Second opinion"), _l("Another doctor gives an opinion on this record.")),
+    Purpose.EMERGENCY: (_l("Emergency"), _l("A doctor needs this record at once and cannot ask you.")),
+    Purpose.PATIENT_WISH: (_l("My own wish"), _l("You ask for your own record.")),
+    Purpose.RESEARCH: (_l("Research"), _l("A study uses this record.")),
+    Purpose.QUALITY: (_l("Quality control"), _l("Somebody checks how good the answers of the model are.")),
 }
-REFUSALS = {
-    Refusal.CIPHERTEXT: "the encrypted record is not valid",
-    Refusal.CONSENT: "the patient did not consent",
-    Refusal.PURPOSE: "the purpose is not right",
-    Refusal.REQUESTER: "the trustee does not trust the person who asks",
-    Refusal.JUDGEMENT: "the trustee's own judgement",
+INSIDE: Mapping[Purpose, Any] = {
+    Purpose.TREATMENT: _l("treatment"),
+    Purpose.SECOND_OPINION: _l("second opinion"),
+    Purpose.EMERGENCY: _l("emergency"),
+    Purpose.PATIENT_WISH: _l("my own wish"),
+    Purpose.RESEARCH: _l("research"),
+    Purpose.QUALITY: _l("quality control"),
 }
-CLOSED = {
+"""The titles of purposes inside a sentence."""
+REFUSALS: Mapping[Refusal, Any] = {
+    Refusal.CIPHERTEXT: _l("the encrypted record is not valid"),
+    Refusal.CONSENT: _l("the patient did not consent"),
+    Refusal.PURPOSE: _l("the purpose is not right"),
+    Refusal.REQUESTER: _l("the trustee does not trust the person who asks"),
+    Refusal.JUDGEMENT: _l("the trustee's own judgement"),
+}
+CLOSED: Mapping[str, tuple[str, Any, Any]] = {
     "waiting": (
         "wait",
-        "Closed: needs a quorum",
-        "Only a quorum of trustees can open this record. No single person can open it, and this site cannot either.",
+        _l("Closed: needs a quorum"),
+        _l(
+            "Only a quorum of trustees can open this record. No single person can open it, and this site cannot either."
+        ),
     ),
     "erased": (
         "plain",
-        "Erased",
-        "The record and the keys that open it were deleted. Nobody can bring it back.",
+        _l("Erased"),
+        _l("The record and the keys that open it were deleted. Nobody can bring it back."),
     ),
     "damaged": (
         "bad",
-        "Cannot be shown",
-        "The stored file of this record was changed. Please tell the hospital.",
+        _l("Cannot be shown"),
+        _l("The stored file of this record was changed. Please tell the hospital."),
     ),
 }
-STATES = {
-    RequestState.OPEN: ("wait", "Waits for the trustees", "{left} more of the {trustees} trustees must approve."),
-    RequestState.READY: ("good", "Approved", "Enough trustees approved. The record has not been opened yet."),
-    RequestState.FULFILLED: ("good", "Opened", "Enough trustees approved, and the person who asked opened the record."),
-    RequestState.REFUSED: ("bad", "Refused", "Too many trustees refused, so there cannot be a quorum."),
-    RequestState.EXPIRED: ("plain", "Ran out", "Too few trustees answered before the deadline."),
+STATES: Mapping[RequestState, tuple[str, Any, Any]] = {
+    RequestState.OPEN: (
+        "wait",
+        _l("Waits for the trustees"),
+        _l("%(left)s more of the %(trustees)s trustees must approve."),
+    ),
+    RequestState.READY: ("good", _l("Approved"), _l("Enough trustees approved. The record has not been opened yet.")),
+    RequestState.FULFILLED: (
+        "good",
+        _l("Opened"),
+        _l("Enough trustees approved, and the person who asked opened the record."),
+    ),
+    RequestState.REFUSED: ("bad", _l("Refused"), _l("Too many trustees refused, so there cannot be a quorum.")),
+    RequestState.EXPIRED: ("plain", _l("Ran out"), _l("Too few trustees answered before the deadline.")),
     RequestState.STALE: (
         "plain",
-        "Ended",
-        "Other trustees hold the key now, or the trustees' shares expired. Ask again.",
+        _l("Ended"),
+        _l("Other trustees hold the key now, or the trustees' shares expired. Ask again."),
     ),
 }
-ERASED = ("plain", "Erased", "The record was erased. Nobody can open it any more, even if trustees approve.")
-OPENINGS = {
-    How.LIST: "saw, in a list, the result",
-    How.CHECK: "opened",
-    How.PROOF: "downloaded the proof of",
-    How.REQUEST: "opened, with the approval of a quorum,",
+ERASED = ("plain", _l("Erased"), _l("The record was erased. Nobody can open it any more, even if trustees approve."))
+OPENINGS: Mapping[How, Any] = {
+    How.LIST: _l("saw, in a list, the result"),
+    How.CHECK: _l("opened"),
+    How.PROOF: _l("downloaded the proof of"),
+    How.REQUEST: _l("opened, with the approval of a quorum,"),
 }
-NEVER = ("plain", "Not recorded", "The request did not reach the ledger, so the trustees did not see it. Ask again.")
+NEVER = (
+    "plain",
+    _l("Not recorded"),
+    _l("The request did not reach the ledger, so the trustees did not see it. Ask again."),
+)
 
 
 def purpose(value: int) -> Saying:
     """Return a purpose in words."""
-    title, text = PURPOSES.get(Purpose(value), ("Release", ""))
-    return Saying("plain", title, text)
+    title, text = PURPOSES.get(Purpose(value), (gettext("Release"), ""))
+    return Saying("plain", str(title), str(text))
 
 
 def allowed(mask: int | None) -> str:
     """Return the purposes for which a record may be opened, as a list in words."""
-    names = [PURPOSES[one][0].lower() for one in PURPOSES if one in purposes_in(mask or 0)]
-    return listing(names) if names else "nothing"
+    names = [str(INSIDE[one]) for one in PURPOSES if one in purposes_in(mask or 0)]
+    return listing(names) if names else gettext("nothing")
 
 
 def askable(row: StoredRecord) -> list[Purpose]:
@@ -88,28 +117,28 @@ def askable(row: StoredRecord) -> list[Purpose]:
 
 def closed(state: str) -> Saying:
     """Return why a record is not shown."""
-    return Saying(*CLOSED[state])
+    return _said(*CLOSED[state])
 
 
 def opening(how: str) -> str:
     """Return an opening of a record as a verb."""
-    return OPENINGS[How(how)]
+    return str(OPENINGS[How(how)])
 
 
 def request_state(facts: RequestFacts | None, record: StoredRecord | None = None) -> Saying:
     """Return the state of a request; an erased record has only one."""
     if record is not None and record.erased_at is not None:
-        return Saying(*ERASED)
+        return _said(*ERASED)
     if facts is None:
-        return Saying(*NEVER)
+        return _said(*NEVER)
     tone, title, text = STATES[facts.state]
     left = max(facts.threshold - facts.approvals, 0)
-    return Saying(tone, title, text.format(left=left, trustees=len(facts.trustees)))
+    return Saying(tone, str(title), str(text) % {"left": left, "trustees": len(facts.trustees)})
 
 
 def refusal(reason: Refusal) -> str:
     """Return why a trustee refused."""
-    return REFUSALS[reason]
+    return str(REFUSALS[reason])
 
 
 def record_number(number: str | None) -> str:
@@ -120,12 +149,31 @@ def record_number(number: str | None) -> str:
 
 def resealed(changed: int, unopened: int) -> str:
     """Return what a new choice did to existing records."""
-    text = "Your choice is saved. It applies to all new records"
-    if changed:
-        text += f". {changed} {'existing record was' if changed == 1 else 'existing records were'} changed too"
-    if unopened:
-        text += f". {unopened} could not be opened and did not change"
-    return text + "."
+    if not changed and not unopened:
+        return gettext("Your choice is saved. It applies to all new records.")
+    if not unopened:
+        return ngettext(
+            "Your choice is saved. It applies to all new records. %(num)s existing record was changed too.",
+            "Your choice is saved. It applies to all new records. %(num)s existing records were changed too.",
+            changed,
+        )
+    if not changed:
+        return gettext(
+            "Your choice is saved. It applies to all new records. %(count)s could not be opened and did not change.",
+            count=unopened,
+        )
+    return ngettext(
+        "Your choice is saved. It applies to all new records. %(num)s existing record was changed too. %(count)s could "
+        "not be opened and did not change.",
+        "Your choice is saved. It applies to all new records. %(num)s existing records were changed too. %(count)s "
+        "could not be opened and did not change.",
+        changed,
+        count=unopened,
+    )
+
+
+def _said(tone: str, title: Any, text: Any) -> Saying:  # noqa: ANN401 - texts that are translated now
+    return Saying(tone, str(title), str(text))
 
 
 def any_byte(raw: bytes | None) -> bool:

@@ -12,12 +12,13 @@ from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
 
-from flask_babel import gettext, ngettext
-
 from fl.protocol.task import Task
 from fl.roles.serving.routing import Why
+from webui.http.error_words import translated, why_no_answer
 from webui.ports.federation import Route
-from webui.presentation.wording import Saying, thing_of, verdict
+from webui.presentation.texts import gettext, ngettext
+from webui.presentation.verdict_wording import in_this, one_of, reported_of, thing_of, verdict
+from webui.presentation.wording import Saying
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured
 
@@ -70,9 +71,14 @@ def tone_of(task: Task, picture: Pictured) -> str:
 
 def said_of(task: Task, picture: Pictured) -> Saying:
     """Return what the model says about one picture of a sample."""
-    if picture.refused is not None:
+    no = picture.refused
+    if no is not None:
         title = gettext("This shows no cell that the model knows")
-        return Saying(NONE, title, f"{picture.refused.verdict}: {picture.refused.why}.")
+        return Saying(
+            NONE,
+            title,
+            gettext("%(verdict)s: %(why)s.", verdict=translated(no.verdict), why=why_no_answer(no.reason, no.why)),
+        )
     return verdict(task, picture.label, picture.probability, picture.kept, picture.shares)
 
 
@@ -83,7 +89,7 @@ def answer_of(check: Check) -> Saying:
     if len(check.pictures) == 1:
         return said
     said = max([said, *(said_of(task, each) for each in check.pictures)], key=lambda each: BADNESS[each.tone])
-    tally, disease = tally_of(check), task.reported
+    tally, disease = tally_of(check), reported_of(task)
     if tally.signs:
         title = gettext(
             "The model sees signs of %(disease)s in %(count)d of %(total)d pictures",
@@ -119,7 +125,7 @@ def answer_of(check: Check) -> Saying:
 
 def counts_of(check: Check) -> list[str]:
     """Return one line for each kind of answer in a sample; none for a check of one picture."""
-    tally, disease = tally_of(check), check.model.task.reported
+    tally, disease = tally_of(check), reported_of(check.model.task)
     if tally.total == 1:
         return []
     return [
@@ -170,7 +176,7 @@ def counts_of(check: Check) -> list[str]:
 def _clear(count: int, disease: str) -> str:
     """Return how many pictures have no signs of the disease, or none of the findings where no class is a disease."""
     if not disease:
-        return str(ngettext("%(num)d picture without a finding", "%(num)d pictures without a finding", count))
+        return ngettext("%(num)d picture without a finding", "%(num)d pictures without a finding", count)
     return str(
         ngettext(
             "%(num)d picture without signs of %(disease)s",
@@ -184,10 +190,10 @@ def _clear(count: int, disease: str) -> str:
 def means(check: Check) -> list[str]:
     """Return what an answer means, in short sentences for the patient."""
     task, tone = check.model.task, answer_of(check).tone
-    names = {"disease": task.reported, "thing": thing_of(task)}
+    disease = reported_of(task)
     if tone == BAD:
         return [
-            gettext("Something in the picture looks to the model like %(disease)s.", **names),
+            gettext("Something in the picture looks to the model like %(disease)s.", disease=disease),
             gettext("This is a reason to see a doctor soon. It is no reason to be sure."),
         ]
     if tone == WAIT:
@@ -196,16 +202,15 @@ def means(check: Check) -> list[str]:
             gettext("A better picture can help. A doctor can say more."),
         ]
     if tone == GOOD and not task.reported:
-        return [gettext("The model sees none of its findings in this %(thing)s.", **names)]
+        return [gettext("The model sees none of its findings %(where)s.", where=in_this(task))]
     if tone == GOOD:
-        return [gettext("Nothing in the picture looks to the model like %(disease)s.", **names)]
-    return [gettext("The model gives this %(thing)s the name that fits best.", **names)]
+        return [gettext("Nothing in the picture looks to the model like %(disease)s.", disease=disease)]
+    return [gettext("The model gives this %(thing)s the name that fits best.", thing=thing_of(task))]
 
 
 def means_not(check: Check) -> list[str]:
     """Return what an answer does not mean."""
     task, tone = check.model.task, answer_of(check).tone
-    names = {"disease": task.reported, "thing": thing_of(task)}
     if tone == BAD:
         return [
             gettext("It is not a diagnosis. The model can be wrong."),
@@ -213,7 +218,7 @@ def means_not(check: Check) -> list[str]:
         ]
     if tone == GOOD:
         return [
-            gettext("It does not mean that you are healthy. One %(thing)s cannot rule out a disease.", **names),
+            gettext("It does not mean that you are healthy. %(one)s cannot rule out a disease.", one=one_of(task)),
             gettext("If you feel unwell, see a doctor, whatever this page says."),
         ]
     return [
@@ -243,7 +248,7 @@ def step_after(check: Check | None, *, booked: bool) -> Saying:
         return Saying(GOOD, title, gettext("The doctor whom you booked can open it."))
     if tone == BAD:
         title = gettext("Show your last result to a doctor soon")
-        return Saying(BAD, title, gettext("The model saw signs of %(disease)s.", disease=check.model.task.reported))
+        return Saying(BAD, title, gettext("The model saw signs of %(disease)s.", disease=reported_of(check.model.task)))
     if tone == WAIT:
         title = gettext("Try a sharper picture, or ask a doctor")
         return Saying(WAIT, title, gettext("The model was not sure about your last picture."))

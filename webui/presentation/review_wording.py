@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from fl.protocol.task import Task
 from webui.presentation.doctor_wording import decision
+from webui.presentation.numbers_and_dates import when
 from webui.presentation.texts import gettext
-from webui.presentation.wording import Saying, when
+from webui.presentation.wording import Saying
 from webui.usecases.review_format import Decision, Part, Review
 
 

@@ -15,6 +15,8 @@ from flask_babel import gettext, lazy_gettext
 
 from fl.training.tables.answer import Factor, Risk
 from fl.training.tables.schema import Column, Kind
+from webui.http.error_words import translated
+from webui.presentation.numbers_and_dates import decimal, per_cent, short
 from webui.presentation.schema_words import label_of, word_of
 from webui.presentation.wording import Saying
 from webui.usecases.risk_format import RiskRecord
@@ -30,8 +32,8 @@ WIDE = 0.5
 BAR = 48.0
 """The longest bar, in hundredths of the picture's width to each side of the middle."""
 DOUBTS = (
-    lazy_gettext("95 % interval of the calculation"),
-    lazy_gettext("95 % interval of its last layer alone (the whole calculation is less certain)"),
+    lazy_gettext("Interval of the calculation (95 %)"),
+    lazy_gettext("Interval of its last layer alone (95 %; the whole calculation is less certain)"),
 )
 """The sentences of fl/training/tables/risk.py, so that they are translated."""
 
@@ -61,7 +63,7 @@ class Bar:
 def risk_saying(record: RiskRecord) -> Saying:
     """Return the risk in words: the verdict, and of how many of a hundred people it is true."""
     answer = record.answer
-    about = record.schema.reported
+    about = translated(record.schema.reported)
     words = {"about": about[:1].upper() + about[1:], "words": _in_words(answer)}
     tone = "bad" if answer.probability >= LIKELY else "good" if answer.high < UNLIKELY else "wait"
     return Saying(tone, _("%(about)s: %(words)s", **words), people_line(record))
@@ -75,7 +77,7 @@ def people_line(record: RiskRecord) -> str:
     return _(
         "About %(count)s of 100 people like you had %(about)s. By this calculation it is between %(low)s and %(high)s.",
         count=count,
-        about=record.schema.reported,
+        about=translated(record.schema.reported),
         low=low,
         high=high,
     )
@@ -85,13 +87,13 @@ def step_after_risk(record: RiskRecord, *, booked: bool) -> Saying:
     """Return what a patient should do next if the last answer was a risk."""
     saying, step = risk_saying(record), record.answer.next_step
     if saying.tone == "good":
-        return Saying("good", _("Nothing because of your last risk"), record.answer.warning)
+        return Saying("good", _("Nothing because of your last risk"), translated(record.answer.warning))
     if booked:
         return Saying(
             "good", _("Show your last risk at your appointment"), _("The doctor whom you booked can open it.")
         )
     title = _("Show your last risk to a doctor: %(answer)s", answer=saying.title)
-    return Saying("bad", title, step.text if step is not None else record.answer.warning)
+    return Saying("bad", title, step.text if step is not None else translated(record.answer.warning))
 
 
 def _in_words(answer: Risk) -> str:
@@ -115,8 +117,8 @@ def risk_percent(share: float) -> str:
     """Return a share in 0..1 with one decimal place, as the command line does, but never 0 or 100 per cent."""
     text = f"{HUNDRED * share:.1f}"
     if text == "0.0":
-        return _("below %(share)s", share="0.1 %")
-    return _("above %(share)s", share="99.9 %") if text == "100.0" else f"{text} %"
+        return _("below %(share)s", share=per_cent(0.001, 1))
+    return _("above %(share)s", share=per_cent(0.999, 1)) if text == "100.0" else per_cent(share, 1)
 
 
 def doubt_of(answer: Risk) -> str:
@@ -146,7 +148,7 @@ def _bar(record: RiskRecord, factor: Factor, person: tuple[Column, float | None]
         value=value_words(record, column, value),
         effect=_effect(factor.log_odds),
         tone=tone,
-        odds=f"{math.exp(factor.log_odds):.2f}",
+        odds=decimal(math.exp(factor.log_odds), 2),
         x=round(50.0 if factor.log_odds > 0 else 50.0 - width, 2),
         width=round(max(width, 0.4), 2),
     )
@@ -166,7 +168,7 @@ def value_words(record: RiskRecord, column: Column, value: float | None) -> str:
         return _("not known")
     if column.kind is not Kind.NUMBER:
         return word_of(record.schema, column, column.categories[int(value)])
-    return f"{value:g} {column.unit}".rstrip()
+    return f"{short(value)} {column.unit}".rstrip()
 
 
 def unlike_names(record: RiskRecord) -> list[str]:
@@ -178,7 +180,7 @@ def range_words(column: Column) -> str:
     """Return what a column's value may be."""
     if column.kind is Kind.NUMBER:
         return _(
-            "from %(low)s to %(high)s %(unit)s", low=f"{column.low:g}", high=f"{column.high:g}", unit=column.unit
+            "from %(low)s to %(high)s %(unit)s", low=short(column.low), high=short(column.high), unit=column.unit
         ).rstrip()
     return _("one of: %(words)s", words=", ".join(column.categories))
 

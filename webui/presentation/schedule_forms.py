@@ -24,13 +24,14 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from webui.errors import NotFound
+from webui.http.error_words import sentence_of
 from webui.presentation.calendar_wording import clock_of, language_name, meeting_words
 from webui.presentation.forms import Form
-from webui.store.accounts import WEEKDAYS, DoctorFacts, Hours
 from webui.store.base import NAME_CHARS
 from webui.store.calendar_errors import HoursMalformed
 from webui.store.calendar_tables import ADDRESS_CHARS, Meeting
 from webui.store.doctor_plans import Doctor, Terms
+from webui.store.new_accounts import WEEKDAYS, DoctorFacts, Hours
 from webui.store.slots import DAY_MINUTES, Slot, Stretch, moment_of
 
 STRETCH = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
@@ -79,7 +80,7 @@ class _HoursField(StringField):  # type: ignore[misc]  # WTForms brings no types
         try:
             stretches(self.data)
         except HoursMalformed as error:
-            raise ValidationError(error.sentence.format(typed=error.typed)) from error
+            raise ValidationError(sentence_of(error)) from error
 
 
 def _day_field(number: int) -> _HoursField:

@@ -16,6 +16,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from fl.training.tables.schema import Column, Schema, load_schema, shipped
+from webui.http.error_words import translated
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ PLAIN = Words(words=SEXES | {"No": _("No"), "Yes": _("Yes")})
 
 def label_of(schema: Schema, column: Column) -> str:
     """Return what a column is called."""
-    return str(_words(schema, column).label or column.text)
+    return str(_words(schema, column).label or translated(column.text))
 
 
 def asked_of(schema: Schema, column: Column) -> str:

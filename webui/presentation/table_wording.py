@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
+from webui.presentation.code_words import code_word
+from webui.presentation.numbers_and_dates import decimal, per_cent, whole
 from webui.presentation.record_wording import TITLES
-from webui.usecases.tables import Column, Query, Value
+from webui.usecases.tables import Column, Kind, Query, Value
 
 TABLE_TITLES: Mapping[str, tuple[Any, Any]] = {
     "rounds": (_l("Rounds"), _l("Every round of training: who took part, how it ended, and which model it made.")),
@@ -121,6 +123,8 @@ TONES = {
     "check": "wait",
     "confirm": "wait",
 }
+CODED = {"role", "protection", "key", "kind", "purpose", "reason", "dealt_by_operator"}
+"""Columns of codes, besides those of states."""
 SHARES = {"accuracy", "sensitivity", "specificity"}
 
 
@@ -146,15 +150,13 @@ def cell_text(column: Column, value: Value) -> str:
     """Return a value of a column without a page of its own."""
     if value is None or value == "":
         return "–"
-    if column.name == "record":
-        return str(TITLES.get(str(value), value))
-    if column.name in SHARES and isinstance(value, float):
-        return f"{value * 100:.1f} %"
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return per_cent(value, 1) if column.name in SHARES else decimal(value, 3)
     if isinstance(value, int):
-        return f"{value:,}"
-    return value
+        return whole(value)
+    if column.name == "record":
+        return str(TITLES.get(value, value))
+    return code_word(value) if column.kind is Kind.STATE or column.name in CODED else value
 
 
 def state_tone(value: str) -> str:
@@ -176,7 +178,7 @@ def changed(arguments: Mapping[str, str], **changes: object) -> str:
 
 def counted(count: int, page: int, pages: int) -> str:
     """Return how many rows there are."""
-    shown = f"{count:,}"
+    shown = whole(count)
     if count == 0:
         return str(gettext("Nothing fits these filters."))
     if pages == 1:

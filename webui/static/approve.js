@@ -28,6 +28,7 @@ var hemaledger = (() => {
     group: () => group_exports,
     hpke: () => hpke_exports,
     lockboxes: () => lockbox_exports,
+    shares: () => shares_exports,
     starts: () => start_exports,
     threshold: () => threshold_exports,
     transactions: () => transaction_exports,
@@ -36,42 +37,57 @@ var hemaledger = (() => {
 
   // webui/client/errors.js
   var SENTENCES = {
-    EncodingError: ({ what, why }) => `The ${what} cannot be read: ${why}.`,
-    InvalidPoint: ({ why }) => `A key or the encrypted record has an invalid number: ${why}. Please tell the hospital.`,
-    InvalidScalar: ({ why }) => `A secret number is not valid: ${why}. Check that you chose the right key file.`,
-    ProofInvalid: ({ what }) => `The proof of ${what} is wrong. Please tell the hospital.`,
-    CiphertextInvalid: ({ what }) => `The encrypted record cannot be used: ${what}. Please tell the hospital.`,
-    HashMismatch: () => "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
-    PolicyNotApproved: ({ what }) => `You cannot approve this request: ${what}.`,
-    PartialInvalid: () => "Your key file does not match the ledger. Make a new one with hemaledger trustee kit.",
-    DeadlinePassed: () => "The deadline of this request has passed. Nobody can answer it any more.",
-    KeyExpired: () => "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
-    RevokedSender: ({ account }) => `The account 0x${account} is not an active member, so this request cannot be approved.`,
-    WrongChain: ({ what }) => `This key file is not for this request: its ${what} is different. Choose the right key file.`,
-    KeystoreUnreadable: ({ why }) => `The key file could not be opened: ${why}.`,
-    InsecureContext: () => "This browser does not allow encryption on this address. Open the site with https.",
-    WorkerFailed: () => "The calculation did not start or stopped early. Reload the page and try again.",
-    SiteUnavailable: () => "The site did not answer. Reload the page to see whether it has received your answer.",
-    PasswordShort: ({ least }) => `This password is too short. It needs at least ${least} characters. Several words are good.`,
-    PasswordsDiffer: () => "The two passwords are different. Type the same password twice.",
-    SiteRefused: ({ why }) => `The site did not accept your answer: ${why}`
+    EncodingError: "The {what} cannot be read: {why}.",
+    InvalidPoint: "A key or the encrypted record has an invalid number: {why}. Please tell the hospital.",
+    InvalidScalar: "A secret number is not valid: {why}. Check that you chose the right key file.",
+    ProofInvalid: "The proof of {what} is wrong. Please tell the hospital.",
+    CiphertextInvalid: "The encrypted record cannot be used: {what}. Please tell the hospital.",
+    HashMismatch: "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
+    PolicyNotApproved: "You cannot approve this request: {what}.",
+    PartialInvalid: "Your key file does not match the ledger. Make a new one on the page My share of the key.",
+    AuthFailure: "A part of your share cannot be opened with this key file. Please tell the hospital.",
+    CommitteeMismatch: "The parts do not add up to the share that the ledger has for you. Nothing was stored. Please tell the hospital.",
+    DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
+    KeyExpired: "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
+    RevokedSender: "The account 0x{account} is not an active member, so this request cannot be approved.",
+    WrongChain: "This key file is not for this request: its {what} is different. Choose the right key file.",
+    KeystoreUnreadable: "The key file could not be opened: {why}.",
+    InsecureContext: "This browser does not allow encryption on this address. Open the site with https.",
+    WorkerFailed: "The calculation did not start or stopped early. Reload the page and try again.",
+    SiteUnavailable: "The site did not answer. Reload the page to see whether it has received your answer.",
+    PasswordShort: "This password is too short. It needs at least {least} characters. Several words are good.",
+    PasswordsDiffer: "The two passwords are different. Type the same password twice.",
+    SiteRefused: "The site did not accept your answer: {why}"
   };
+  var DEPTH = 3;
+  function wordsOfPage() {
+    return JSON.parse(document.getElementById("script-words")?.textContent ?? "{}");
+  }
+  var inWords = (words, text) => Object.hasOwn(words, text) ? words[text] : text;
+  function filled(text, facts, words) {
+    let said = inWords(words, text);
+    for (let depth = 0; depth < DEPTH; depth += 1) {
+      said = said.replace(/\{(\w+)\}/g, (place, name) => Object.hasOwn(facts, name) ? inWords(words, String(facts[name])) : place);
+    }
+    return said;
+  }
   var Refused = class _Refused extends Error {
     /**
      * @param {keyof typeof SENTENCES} name The leaf's name.
      * @param {Record<string, string | number>} [facts] Public facts for the sentence.
      */
     constructor(name, facts = {}) {
-      super(SENTENCES[name](facts));
+      super(filled(SENTENCES[name], facts, {}));
       this.name = name;
       this.facts = facts;
     }
-    /** Return a refusal that another thread sent, by its name and sentence. */
-    static received(name, message) {
-      const refusal2 = new _Refused("WorkerFailed");
-      refusal2.name = name;
-      refusal2.message = message;
-      return refusal2;
+    /** Return the sentence in the page's language. */
+    inLanguage(words) {
+      return filled(SENTENCES[this.name], this.facts, words);
+    }
+    /** Return a refusal that another thread sent, by its name and facts. */
+    static received(name, facts) {
+      return new _Refused(Object.hasOwn(SENTENCES, name) ? name : "WorkerFailed", facts);
     }
   };
 
@@ -1574,7 +1590,7 @@ var hemaledger = (() => {
       throw new Refused("EncodingError", { what, why: "it is not lower-case hex" });
     }
     if (length !== void 0 && text.length !== 2 * length) {
-      throw new Refused("EncodingError", { what, why: `it has ${text.length / 2} bytes, not ${length}` });
+      throw new Refused("EncodingError", { what, why: "it has {count} bytes, not {wanted}", count: text.length / 2, wanted: length });
     }
     return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
   }
@@ -1582,7 +1598,7 @@ var hemaledger = (() => {
   function integerBytes(value, width) {
     const number = BigInt(value);
     if (number < 0n || number >> BigInt(8 * width) !== 0n) {
-      throw new Refused("EncodingError", { what: "integer", why: `it does not fit in ${width} unsigned bytes` });
+      throw new Refused("EncodingError", { what: "integer", why: "it does not fit in {width} unsigned bytes", width });
     }
     return fromHex(number.toString(16).padStart(2 * width, "0"), "integer");
   }
@@ -1607,7 +1623,8 @@ var hemaledger = (() => {
     /** Append a fixed array of exactly `length` bytes. */
     raw(bytes, length) {
       if (bytes.length !== length) {
-        throw new Refused("EncodingError", { what: "fixed array", why: `it has ${bytes.length} bytes, not ${length}` });
+        const facts = { count: bytes.length, wanted: length };
+        throw new Refused("EncodingError", { what: "fixed array", why: "it has {count} bytes, not {wanted}", ...facts });
       }
       this.#parts.push(bytes);
       return this;
@@ -1660,8 +1677,8 @@ var hemaledger = (() => {
     /** EncodingError if bytes are left. */
     end() {
       if (this.#at !== this.#bytes.length) {
-        const why = `${this.#bytes.length - this.#at} bytes follow its end`;
-        throw new Refused("EncodingError", { what: this.#what, why });
+        const count = this.#bytes.length - this.#at;
+        throw new Refused("EncodingError", { what: this.#what, why: "{count} bytes follow its end", count });
       }
     }
   };
@@ -4137,8 +4154,8 @@ var hemaledger = (() => {
   var SCALAR_BYTES = 32;
   var POINT_BYTES = 33;
   var UNCOMPRESSED_BYTES = 65;
-  var refuse = (why) => {
-    throw new Refused("InvalidPoint", { why });
+  var refuse = (why, facts = {}) => {
+    throw new Refused("InvalidPoint", { ...facts, why });
   };
   function parseScalar(bytes) {
     const scalar = toInteger(bytes);
@@ -4158,10 +4175,10 @@ var hemaledger = (() => {
   var randomScalar = () => toInteger(p256.utils.randomSecretKey());
   function decodePoint(bytes) {
     if (bytes.length !== POINT_BYTES) {
-      refuse(`it has ${bytes.length} bytes, not ${POINT_BYTES}`);
+      refuse("it has {count} bytes, not {wanted}", { count: bytes.length, wanted: POINT_BYTES });
     }
     if (bytes[0] !== 2 && bytes[0] !== 3) {
-      refuse(`its tag is ${bytes[0]}, not 2 or 3`);
+      refuse("its tag is {tag}, not 2 or 3", { tag: bytes[0] });
     }
     return onCurve(bytes);
   }
@@ -4211,12 +4228,12 @@ var hemaledger = (() => {
   var SECRETS = { share: 1, kit: 2, start: 2 };
   var FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
   var KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
-  var refuse2 = (why) => {
-    throw new Refused("KeystoreUnreadable", { why });
+  var refuse2 = (why, facts = {}) => {
+    throw new Refused("KeystoreUnreadable", { ...facts, why });
   };
   function parseLockbox(file) {
     if (file.length > LOCKBOX_CAP) {
-      refuse2(`it has more than ${LOCKBOX_CAP} bytes`);
+      refuse2("it has more than {cap} bytes", { cap: LOCKBOX_CAP });
     }
     let box;
     try {
@@ -4226,7 +4243,8 @@ var hemaledger = (() => {
       }
       box = takeApart(value);
     } catch (error) {
-      refuse2(`it is not a key file (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
+      const facts = error instanceof Refused ? error.facts : { why: "it is not JSON" };
+      refuse2("it is not a key file ({reason})", { ...facts, reason: facts.why });
     }
     const names = Object.keys(LOWEST);
     if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
@@ -4309,24 +4327,24 @@ var hemaledger = (() => {
       }
     }
     if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
-      refuse2(`its use ${fields.use} is unknown`);
+      refuse2("its use {use} is unknown", { use: fields.use });
     }
   }
   function only(value, names) {
     const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
     if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
-      refuse2(`it must have exactly the fields ${names.join(", ")}`);
+      refuse2("it must have exactly the fields {names}", { names: names.join(", ") });
     }
   }
   function integer(value, name) {
     if (!Number.isSafeInteger(value)) {
-      refuse2(`${name} is not an integer`);
+      refuse2("{field} is not an integer", { field: name });
     }
     return value;
   }
 
   // webui/client/approve.js
-  var ERROR = "Error: ";
+  var ERROR = "Error:";
   var STEPS = {
     reading: "Reading your key file …",
     checking: "Checking the request …",
@@ -4376,7 +4394,7 @@ var hemaledger = (() => {
   }
   async function readKit(file) {
     if (file.size > LOCKBOX_CAP) {
-      throw new Refused("KeystoreUnreadable", { why: `it has more than ${LOCKBOX_CAP} bytes` });
+      throw new Refused("KeystoreUnreadable", { why: "it has more than {cap} bytes", cap: LOCKBOX_CAP });
     }
     try {
       return new Uint8Array(await file.arrayBuffer());
@@ -4392,7 +4410,7 @@ var hemaledger = (() => {
         if (data.step !== void 0) {
           show(data.step, data.share);
         } else if (data.error !== void 0) {
-          reject(Refused.received(data.error, data.message));
+          reject(Refused.received(data.error, data.facts));
         } else {
           resolve(data);
         }
@@ -4416,8 +4434,8 @@ var hemaledger = (() => {
       throw new Refused("SiteUnavailable");
     }
     if (!response.ok) {
-      const why = typeof body.message === "string" ? body.message : `it answered with status ${response.status}.`;
-      throw new Refused("SiteRefused", { why });
+      const why = typeof body.message === "string" ? body.message : "it answered with status {status}.";
+      throw new Refused("SiteRefused", { why, status: response.status });
     }
     return ownAddress(body.location);
   }
@@ -4429,7 +4447,7 @@ var hemaledger = (() => {
     return url.href;
   }
   function showStep(one, step, share) {
-    const words = step === null ? "" : STEPS[step];
+    const words = step === null ? "" : inWords(wordsOfPage(), STEPS[step]);
     if (one("progress").textContent !== words) {
       one("progress").textContent = words;
     }
@@ -4455,14 +4473,145 @@ var hemaledger = (() => {
   }
   function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
-    const plain = document.title.replace(ERROR, "");
-    document.title = refusal2 === null ? plain : ERROR + plain;
+    const words = wordsOfPage();
+    const error = `${inWords(words, ERROR)} `;
+    const plain = document.title.replace(error, "");
+    document.title = refusal2 === null ? plain : error + plain;
     if (refusal2 !== null) {
       place.dataset.name = refusal2.name;
-      place.querySelector("[data-problem-text]").textContent = refusal2.message;
+      place.querySelector("[data-problem-text]").textContent = refusal2.inLanguage(words);
       place.focus();
     }
   }
+
+  // webui/client/shares.js
+  var shares_exports = {};
+  __export(shares_exports, {
+    controlKit: () => controlKit,
+    makeKit: () => makeKit,
+    startFor: () => startFor
+  });
+
+  // webui/client/hpke.js
+  var hpke_exports = {};
+  __export(hpke_exports, {
+    aeadSeal: () => aeadSeal,
+    openBase: () => openBase,
+    sealBase: () => sealBase
+  });
+
+  // node_modules/@noble/hashes/hkdf.js
+  function extract(hash, ikm, salt) {
+    ahash(hash);
+    if (salt === void 0)
+      salt = new Uint8Array(hash.outputLen);
+    return hmac(hash, salt, ikm);
+  }
+  var HKDF_COUNTER = /* @__PURE__ */ Uint8Array.of(0);
+  var EMPTY_BUFFER = /* @__PURE__ */ Uint8Array.of();
+  function expand(hash, prk, info, length = 32, _recycled) {
+    ahash(hash);
+    anumber(length, "length");
+    abytes(prk, void 0, "prk");
+    const olen = hash.outputLen;
+    if (prk.length < olen)
+      throw new Error('"prk" must be at least HashLen octets');
+    if (length > 255 * olen)
+      throw new Error("Length must be <= 255*HashLen");
+    const blocks = Math.ceil(length / olen);
+    if (info === void 0)
+      info = EMPTY_BUFFER;
+    else
+      abytes(info, void 0, "info");
+    if (!blocks) {
+      if (_recycled)
+        clean(prk);
+      return new Uint8Array();
+    }
+    const okm = _recycled && blocks === 1 ? prk : new Uint8Array(blocks * olen);
+    const { iHash, oHash } = hmac.create(hash, prk);
+    const T = _recycled ? prk : new Uint8Array(olen);
+    const worker = blocks > 1 ? _recycled?.iHash || hash.create() : void 0;
+    for (let counter = 0; counter < blocks - 1; counter++) {
+      HKDF_COUNTER[0] = counter + 1;
+      const iWork = iHash._cloneInto(worker);
+      if (counter)
+        iWork.update(T);
+      iWork.update(info).update(HKDF_COUNTER).digestInto(T);
+      oHash._cloneInto(worker).update(T).digestInto(T);
+      okm.set(T, olen * counter);
+    }
+    HKDF_COUNTER[0] = blocks;
+    if (blocks > 1)
+      iHash.update(T);
+    iHash.update(info).update(HKDF_COUNTER).digestInto(T);
+    oHash.update(T).digestInto(T);
+    okm.set(T, olen * (blocks - 1));
+    iHash.destroy();
+    oHash.destroy();
+    worker?.destroy();
+    if (T !== okm)
+      clean(T);
+    clean(HKDF_COUNTER);
+    if (length === okm.length)
+      return okm;
+    const res = okm.slice(0, length);
+    clean(okm);
+    return res;
+  }
+  var hkdf = (hash, ikm, salt, info, length) => {
+    ahash(hash);
+    if (salt === void 0)
+      salt = new Uint8Array(hash.outputLen);
+    const HMAC = hmac.create(hash, salt).update(ikm);
+    return expand(hash, HMAC.digest(), info, length, HMAC);
+  };
+
+  // webui/client/hpke.js
+  var NONE = new Uint8Array();
+  var KEM = concat(ascii("KEM"), integerBytes(16, 2));
+  var SUITE = concat(ascii("HPKE"), integerBytes(16, 2), integerBytes(1, 2), integerBytes(2, 2));
+  async function aeadSeal(key, nonce, plaintext, aad) {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+    return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
+  }
+  async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
+    const enc = encodeUncompressed(mult(secret, GENERATOR));
+    const shared = sharedX(secret, publicKey);
+    const { key, nonce } = schedule(shared, enc, publicKey, info);
+    const sealed = await aeadSeal(key, nonce, plaintext, NONE);
+    key.fill(0);
+    return concat(enc, sealed);
+  }
+  async function openBase(secret, info, enc, sealed) {
+    const shared = sharedX(secret, enc);
+    const { key, nonce } = schedule(shared, enc, encodeUncompressed(mult(secret, GENERATOR)), info);
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+      return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
+    } catch {
+      throw new Refused("AuthFailure");
+    } finally {
+      key.fill(0);
+    }
+  }
+  var sharedX = (secret, publicKey) => encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
+  function schedule(shared, enc, publicKey, info) {
+    const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
+    const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
+    const context = concat(
+      Uint8Array.of(0),
+      labeledExtract(SUITE, NONE, "psk_id_hash", NONE),
+      labeledExtract(SUITE, NONE, "info_hash", info)
+    );
+    const chief = labeledExtract(SUITE, agreed, "secret", NONE);
+    const key = labeledExpand(SUITE, chief, "key", context, 32);
+    const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
+    [shared, prk, agreed, chief].forEach((each) => each.fill(0));
+    return { key, nonce };
+  }
+  var labeledExtract = (suite, salt, label, ikm) => extract(sha256, concat(ascii("HPKE-v1"), suite, ascii(label), ikm), salt);
+  var labeledExpand = (suite, prk, label, info, length) => expand(sha256, prk, concat(integerBytes(length, 2), ascii("HPKE-v1"), suite, ascii(label), info), length);
 
   // webui/client/start.js
   var start_exports = {};
@@ -4526,6 +4675,7 @@ var hemaledger = (() => {
     accountOf: () => accountOf,
     approval: () => approval,
     refusal: () => refusal,
+    registration: () => registration,
     sign: () => sign
   });
 
@@ -4762,6 +4912,17 @@ var hemaledger = (() => {
   var LONGEST_SHORT = 55;
   var approval = (request, digest) => call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes());
   var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
+  var registration = (publicKey, proof) => call(
+    "registerKey(uint32,bytes,bytes)",
+    word(1),
+    word(3 * 32),
+    word(3 * 32 + 32 + 96),
+    word(65),
+    publicKey,
+    new Uint8Array(96 - 65),
+    word(64),
+    proof
+  );
   function accountOf(key) {
     if (!secp256k1.utils.isValidSecretKey(key)) {
       throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
@@ -4882,6 +5043,108 @@ var hemaledger = (() => {
     link.focus();
   }
 
+  // webui/client/shares.js
+  var KNOWN_BYTES = 65;
+  var SEALED_BYTES = UNCOMPRESSED_BYTES + KNOWN_BYTES + SCALAR_BYTES + 16;
+  var MOST_PARCELS = 32 * 64;
+  async function makeKit(facts, { kit, password, next }, say = () => {
+  }) {
+    if ([...next].length < SHORTEST) {
+      throw new Refused("PasswordShort", { least: SHORTEST });
+    }
+    const publicShare = decodePoint(fromHex(facts.public_share, "public_share", 33));
+    const box = startFor(parseLockbox(kit), facts);
+    const { share: member, accountKey } = await unlock(box, password, (part) => say("opening", part / 2));
+    try {
+      checkKeys(member, accountKey, facts);
+      say("computing");
+      const value = await shareOf(facts, member);
+      if (value === 0n || !mult(value, GENERATOR).equals(publicShare)) {
+        throw new Refused("CommitteeMismatch");
+      }
+      const { account, use, epoch, index, chain_id, authority, consortium } = facts;
+      const open = { account, use, epoch, index, chain_id, authority, consortium };
+      const payload = concat(scalarBytes(value), accountKey);
+      const file = await lock("kit", open, payload, next, (part) => say("opening", 0.5 + part / 2));
+      payload.fill(0);
+      return { file: new TextDecoder().decode(file), epoch };
+    } finally {
+      accountKey.fill(0);
+    }
+  }
+  function startFor(box, facts) {
+    if (box.kind !== "start") {
+      throw new Refused("KeystoreUnreadable", { why: "it is not the file with which you became a trustee (trustee-start.json)" });
+    }
+    const pairs = [["account", "account"], ["chain_id", "chain"], ["authority", "contract"], ["consortium", "consortium"]];
+    for (const [name, what] of pairs) {
+      if (box.public[name] !== facts[name]) {
+        throw new Refused("WrongChain", { what });
+      }
+    }
+    return box;
+  }
+  function checkKeys(member, accountKey, facts) {
+    if (!equal(accountOf(accountKey), fromHex(facts.account, "account", 20))) {
+      throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
+    }
+    const expected = fromHex(facts.member_key, "member_key", UNCOMPRESSED_BYTES);
+    if (!equal(encodeUncompressed(mult(member, GENERATOR)), expected)) {
+      throw new Refused("WrongChain", { what: "member key" });
+    }
+  }
+  async function shareOf({ parcels, account }, member) {
+    if (!Array.isArray(parcels) || parcels.length === 0 || parcels.length > MOST_PARCELS) {
+      throw new Refused("EncodingError", { what: "parcels", why: "it is not a list of a possible length" });
+    }
+    let sum = 0n;
+    for (const { context, dealer, sealed, weight: weight2 } of parcels) {
+      const info = new Writer("dkgshare").raw(fromHex(context, "context", 32), 32).raw(fromHex(dealer, "dealer", 20), 20).raw(fromHex(account, "account", 20), 20).bytes();
+      const bytes = fromHex(sealed, "sealed", SEALED_BYTES);
+      const enc = bytes.subarray(0, UNCOMPRESSED_BYTES);
+      const plain = await openBase(member, info, enc, bytes.subarray(UNCOMPRESSED_BYTES + KNOWN_BYTES));
+      sum = (sum + parseScalar(plain) * parseScalar(fromHex(weight2, "weight", SCALAR_BYTES))) % ORDER;
+      plain.fill(0);
+    }
+    return sum;
+  }
+  function controlKit(place, facts, compute2, { readKit: readKit2, showProblem: showProblem2 }) {
+    const one = (name) => place.querySelector(`[data-${name}]`);
+    const [form, bar, said] = [one("make"), one("bar"), one("progress")];
+    const [password, next, again] = [one("password"), one("next"), one("again")];
+    const busy = (on) => {
+      form.toggleAttribute("aria-busy", on);
+      bar.hidden = !on;
+      said.textContent = on ? said.dataset.doing : "";
+      one("button").disabled = on;
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      showProblem2(one("problem"), null);
+      busy(true);
+      try {
+        if (next.value !== again.value) {
+          throw new Refused("PasswordsDiffer");
+        }
+        const kit = await readKit2(one("file-in").files[0]);
+        const job = { shares: facts, kit, password: password.value, next: next.value };
+        const made = await compute2(job, (_step, share) => {
+          bar.value = share ?? 0.5;
+        });
+        const link = one("file");
+        link.href = URL.createObjectURL(new Blob([made.file], { type: "application/json" }));
+        one("made").hidden = false;
+        link.focus();
+      } catch (error) {
+        showProblem2(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      } finally {
+        busy(false);
+        password.value = next.value = again.value = "";
+      }
+    });
+    one("button").disabled = false;
+  }
+
   // webui/client/trustee.js
   var trustee_exports = {};
   __export(trustee_exports, {
@@ -4889,7 +5152,9 @@ var hemaledger = (() => {
     approve: () => approve,
     checkRequest: () => checkRequest,
     parseFacts: () => parseFacts,
-    refuse: () => refuse3
+    refuse: () => refuse3,
+    terms: () => terms,
+    wholeNumber: () => wholeNumber
   });
 
   // webui/client/capsule.js
@@ -4912,108 +5177,6 @@ var hemaledger = (() => {
     parseHeader: () => parseHeader,
     seal: () => seal
   });
-
-  // node_modules/@noble/hashes/hkdf.js
-  function extract(hash, ikm, salt) {
-    ahash(hash);
-    if (salt === void 0)
-      salt = new Uint8Array(hash.outputLen);
-    return hmac(hash, salt, ikm);
-  }
-  var HKDF_COUNTER = /* @__PURE__ */ Uint8Array.of(0);
-  var EMPTY_BUFFER = /* @__PURE__ */ Uint8Array.of();
-  function expand(hash, prk, info, length = 32, _recycled) {
-    ahash(hash);
-    anumber(length, "length");
-    abytes(prk, void 0, "prk");
-    const olen = hash.outputLen;
-    if (prk.length < olen)
-      throw new Error('"prk" must be at least HashLen octets');
-    if (length > 255 * olen)
-      throw new Error("Length must be <= 255*HashLen");
-    const blocks = Math.ceil(length / olen);
-    if (info === void 0)
-      info = EMPTY_BUFFER;
-    else
-      abytes(info, void 0, "info");
-    if (!blocks) {
-      if (_recycled)
-        clean(prk);
-      return new Uint8Array();
-    }
-    const okm = _recycled && blocks === 1 ? prk : new Uint8Array(blocks * olen);
-    const { iHash, oHash } = hmac.create(hash, prk);
-    const T = _recycled ? prk : new Uint8Array(olen);
-    const worker = blocks > 1 ? _recycled?.iHash || hash.create() : void 0;
-    for (let counter = 0; counter < blocks - 1; counter++) {
-      HKDF_COUNTER[0] = counter + 1;
-      const iWork = iHash._cloneInto(worker);
-      if (counter)
-        iWork.update(T);
-      iWork.update(info).update(HKDF_COUNTER).digestInto(T);
-      oHash._cloneInto(worker).update(T).digestInto(T);
-      okm.set(T, olen * counter);
-    }
-    HKDF_COUNTER[0] = blocks;
-    if (blocks > 1)
-      iHash.update(T);
-    iHash.update(info).update(HKDF_COUNTER).digestInto(T);
-    oHash.update(T).digestInto(T);
-    okm.set(T, olen * (blocks - 1));
-    iHash.destroy();
-    oHash.destroy();
-    worker?.destroy();
-    if (T !== okm)
-      clean(T);
-    clean(HKDF_COUNTER);
-    if (length === okm.length)
-      return okm;
-    const res = okm.slice(0, length);
-    clean(okm);
-    return res;
-  }
-  var hkdf = (hash, ikm, salt, info, length) => {
-    ahash(hash);
-    if (salt === void 0)
-      salt = new Uint8Array(hash.outputLen);
-    const HMAC = hmac.create(hash, salt).update(ikm);
-    return expand(hash, HMAC.digest(), info, length, HMAC);
-  };
-
-  // webui/client/hpke.js
-  var hpke_exports = {};
-  __export(hpke_exports, {
-    aeadSeal: () => aeadSeal,
-    sealBase: () => sealBase
-  });
-  var NONE = new Uint8Array();
-  var KEM = concat(ascii("KEM"), integerBytes(16, 2));
-  var SUITE = concat(ascii("HPKE"), integerBytes(16, 2), integerBytes(1, 2), integerBytes(2, 2));
-  async function aeadSeal(key, nonce, plaintext, aad) {
-    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
-    return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
-  }
-  async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
-    const enc = encodeUncompressed(mult(secret, GENERATOR));
-    const shared = encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
-    const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
-    const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
-    const context = concat(
-      Uint8Array.of(0),
-      labeledExtract(SUITE, NONE, "psk_id_hash", NONE),
-      labeledExtract(SUITE, NONE, "info_hash", info)
-    );
-    const chief = labeledExtract(SUITE, agreed, "secret", NONE);
-    const key = labeledExpand(SUITE, chief, "key", context, 32);
-    const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
-    const sealed = await aeadSeal(key, nonce, plaintext, NONE);
-    [shared, prk, agreed, chief, key].forEach((each) => each.fill(0));
-    return concat(enc, sealed);
-  }
-  var labeledExtract = (suite, salt, label, ikm) => extract(sha256, concat(ascii("HPKE-v1"), suite, ascii(label), ikm), salt);
-  var labeledExpand = (suite, prk, label, info, length) => expand(sha256, prk, concat(integerBytes(length, 2), ascii("HPKE-v1"), suite, ascii(label), info), length);
-
-  // webui/client/envelope.js
   var MAGIC = ascii("BAFL");
   var VERSION = 1;
   var SUITE_P256 = 1;
@@ -5050,7 +5213,7 @@ var hemaledger = (() => {
   var memberKeyId = (publicKey) => new Writer("keyid").u16(SUITE_P256).raw(publicKey, UNCOMPRESSED_BYTES).digest().slice(0, 16);
   async function seal(core, readers, plaintext, { contentKey = fresh(), secrets = [] } = {}) {
     if (readers.length < 1 || readers.length > MAX_READERS) {
-      throw new Refused("EncodingError", { what: "envelope", why: `it has ${readers.length} recipients` });
+      throw new Refused("EncodingError", { what: "envelope", why: "it has {count} recipients", count: readers.length });
     }
     const first = coreBytes(core);
     const derived = (label) => hkdf(sha256, contentKey, sha2562(first), domain(label), 32);
@@ -5247,8 +5410,8 @@ var hemaledger = (() => {
     return null;
   }
   function parsePolicy(bytes) {
-    const refuse4 = (why) => {
-      throw new Refused("EncodingError", { what: "policy of a record", why });
+    const refuse4 = (why, facts = {}) => {
+      throw new Refused("EncodingError", { ...facts, what: "policy of a record", why });
     };
     const reader = new Reader(bytes, "policy of a record");
     reader.raw(RECORD_ID_BYTES);
@@ -5256,7 +5419,7 @@ var hemaledger = (() => {
     const consent = reader.u16();
     reader.end();
     if (readers < 1 || readers > MOST_READERS) {
-      refuse4(`its readers are ${readers}`);
+      refuse4("its readers are {count}", { count: readers });
     }
     if (consent > ALL_CONSENT) {
       refuse4("it allows an unknown purpose");
@@ -5433,6 +5596,62 @@ var hemaledger = (() => {
   }
   var withoutPrefix = (text) => typeof text === "string" && text.startsWith("0x") ? text.slice(2) : text;
 
+  // webui/client/join.js
+  async function makeJoin(facts, { kit, password }, say = () => {
+  }) {
+    const { fees } = facts;
+    const agreed = terms({
+      chainId: wholeNumber(facts.chain_id, "chain_id"),
+      authority: fromHex(facts.authority, "authority", 20),
+      nonce: wholeNumber(facts.nonce, "nonce"),
+      gas: wholeNumber(fees?.gas, "gas"),
+      maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
+      maxPriorityFee: wholeNumber(fees?.max_priority_fee_per_gas, "max_priority_fee_per_gas")
+    });
+    const { share: member, accountKey } = await unlock(startFor(parseLockbox(kit), facts), password, (part) => say("opening", part));
+    const memberKey = scalarBytes(member);
+    try {
+      const account = fromHex(facts.account, "account", 20);
+      if (!equal(accountOf(accountKey), account)) {
+        throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
+      }
+      const publicKey = encodeUncompressed(mult(member, GENERATOR));
+      const proof = p256.sign(possessionMessage(facts, account, publicKey), memberKey, { lowS: true });
+      return sign(accountKey, agreed, registration(publicKey, proof));
+    } finally {
+      memberKey.fill(0);
+      accountKey.fill(0);
+    }
+  }
+  function controlJoin(form, facts, compute2, { readKit: readKit2, send: send2, showProblem: showProblem2 }) {
+    const one = (name) => form.querySelector(`[data-${name}]`);
+    const busy = (on) => {
+      form.toggleAttribute("aria-busy", on);
+      one("bar").hidden = !on;
+      one("progress").textContent = on ? one("progress").dataset.doing : "";
+      one("button").disabled = on;
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      showProblem2(one("problem"), null);
+      busy(true);
+      try {
+        const kit = await readKit2(one("file-in").files[0]);
+        const job = { join: facts, kit, password: one("password").value };
+        const signed = await compute2(job, (_step, share) => {
+          one("bar").value = share ?? 0;
+        });
+        window.location.assign(await send2(facts.submit_url, form.elements.csrf_token.value, signed));
+      } catch (error) {
+        showProblem2(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      } finally {
+        busy(false);
+        one("password").value = "";
+      }
+    });
+    one("button").disabled = false;
+  }
+
   // webui/client/worker.js
   function serve(scope) {
     scope.addEventListener("message", async ({ data }) => {
@@ -5447,13 +5666,19 @@ var hemaledger = (() => {
       if (job.start !== void 0) {
         return await makeStart(job.start, job.password, (share) => say("opening", share));
       }
+      if (job.join !== void 0) {
+        return { envelope: null, transaction: toHex(await makeJoin(job.join, job, say)) };
+      }
+      if (job.shares !== void 0) {
+        return await makeKit(job.shares, job, say);
+      }
       const facts = parseFacts(job.facts);
       const given = { kit: job.kit, password: job.password, now: job.now, say };
       const { envelope, transaction } = await (job.reason === null ? approve(facts, given) : refuse3(facts, job.reason, given));
       return { envelope: envelope && toHex(envelope), transaction: toHex(transaction) };
     } catch (error) {
       const known = error instanceof Refused ? error : new Refused("WorkerFailed");
-      return { error: known.name, message: known.message };
+      return { error: known.name, facts: known.facts };
     } finally {
       job.kit?.fill(0);
     }
@@ -5467,6 +5692,18 @@ var hemaledger = (() => {
     const block2 = document.getElementById("approval");
     if (form !== null && block2 !== null) {
       control(form, JSON.parse(block2.textContent), document.currentScript.src);
+    }
+    const joining = document.querySelector("form[data-join]");
+    if (joining !== null) {
+      const script = document.currentScript.src;
+      const facts = JSON.parse(document.getElementById("join").textContent);
+      controlJoin(joining, facts, (job, show) => compute(script, job, show), { readKit, send, showProblem });
+    }
+    const renewed = document.querySelector("[data-new-kit]");
+    if (renewed !== null) {
+      const script = document.currentScript.src;
+      const facts = JSON.parse(document.getElementById("shares").textContent);
+      controlKit(renewed, facts, (job, show) => compute(script, job, show), { readKit, showProblem });
     }
     const place = document.querySelector("[data-start-kit]");
     if (place !== null) {

@@ -11,7 +11,7 @@ document.querySelectorAll("[data-drop]").forEach((drop) => {
     const file = input.files[0];
     const tooLarge = Array.from(input.files).some((each) => each.size > Number(input.dataset.cap));
     input.classList.toggle("is-invalid", tooLarge);
-    error.textContent = tooLarge ? "This file is larger than this page accepts. Please choose a smaller one." : "";
+    error.textContent = tooLarge ? error.dataset.tooLarge : "";
     const picture = file !== undefined && !tooLarge && file.type.startsWith("image/");
     if (preview.src) { URL.revokeObjectURL(preview.src); }
     if (picture) { preview.src = URL.createObjectURL(file); } else { preview.removeAttribute("src"); }

@@ -116,6 +116,17 @@ class AccessLog:
             found = session.execute(query.offset(page * PAGE_ROWS).limit(rows)).all()
         return [ShownLine(entry, name or "", number) for entry, name, number in found]
 
+    def has(self, account_id: int, what: str, about: str) -> bool:
+        """Return whether an account changed this thing on this page at any time."""
+        query = select(AccessEntry.id).where(
+            AccessEntry.account_id == account_id,
+            AccessEntry.event == LogEvent.CHANGED.value,
+            AccessEntry.what == what,
+            AccessEntry.about == about,
+        )
+        with self._database.reading() as session:
+            return session.scalar(query.limit(1)) is not None
+
     def waiting(self) -> bool:
         """Return whether there are settled lines without a root."""
         with self._database.reading() as session:

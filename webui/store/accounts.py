@@ -11,25 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from hashlib import sha256
-from itertools import pairwise
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webui.errors import AccountExists, CodeRefused, HoursOverlap, SignInRefused
-from webui.store.calendar_tables import DoctorSchedule, Meeting
+from webui.errors import AccountExists, CodeRefused, SignInRefused
 from webui.store.database import Database
 from webui.store.emails import email_key, search_key, typed_email
-from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfile, SiteRole
+from webui.store.models import Account, SiteRole
+from webui.store.new_accounts import DoctorFacts, NewAccount, profile_of
 from webui.store.passwords import Passwords, typed_form
 from webui.store.person_names import person_name
 
 Also = Callable[[Session, int], None]
 """What else happens in the transaction that changes an account, by its number."""
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def nothing_else(_session: Session, _account_id: int) -> None:
@@ -63,81 +60,6 @@ class SignedInUser:
         return self.role != SiteRole.PATIENT
 
 
-@dataclass(frozen=True)
-class PatientFacts:
-    """What the site knows about a patient besides the account."""
-
-    date_of_birth: date
-
-
-@dataclass(frozen=True)
-class Hours:
-    """Working hours on a weekday (0 is Monday), in minutes since local midnight."""
-
-    weekday: int
-    opens_minute: int
-    closes_minute: int
-
-
-@dataclass(frozen=True)
-class DoctorFacts:
-    """A doctor's public facts and working hours."""
-
-    specialty: str
-    room: str
-    slot_minutes: int
-    hours: tuple[Hours, ...]
-    place: str = ""
-    """The clinic's site; only for a new account, as the languages. Later the doctor changes both."""
-    languages: tuple[str, ...] = ()
-    """Codes of ISO 639-1."""
-
-    def __post_init__(self) -> None:
-        """Refuse hours that overlap.
-
-        Raises:
-            HoursOverlap: two of them share a minute.
-        """
-        in_order = sorted(self.hours, key=lambda each: (each.weekday, each.opens_minute))
-        for first, second in pairwise(in_order):
-            if first.weekday == second.weekday and second.opens_minute < first.closes_minute:
-                raise HoursOverlap(WEEKDAYS[first.weekday])
-
-    def rows(self) -> list[OfficeHours]:
-        return [
-            OfficeHours(weekday=each.weekday, opens_minute=each.opens_minute, closes_minute=each.closes_minute)
-            for each in self.hours
-        ]
-
-    def schedule(self, account: Account) -> DoctorSchedule:
-        """Return the row of what the doctor sets later."""
-        return DoctorSchedule(
-            doctor_id=account.id,
-            place=self.place,
-            languages=" ".join(self.languages),
-            meeting=Meeting.ROOM.value,
-            video_address="",
-            buffer_minutes=0,
-            several_a_day=False,
-        )
-
-    def profile(self, account: Account) -> DoctorProfile:
-        shown = {"specialty": self.specialty, "room": self.room, "slot_minutes": self.slot_minutes}
-        return DoctorProfile(account=account, hours=self.rows(), **shown)
-
-
-@dataclass(frozen=True)
-class NewAccount:
-    """An account to create."""
-
-    role: SiteRole
-    email: str
-    name: str
-    password: str = field(repr=False)
-    facts: PatientFacts | DoctorFacts | None = None
-    """PatientFacts for a patient, DoctorFacts for a doctor, None for other roles."""
-
-
 class AccountStore:
     """The accounts."""
 
@@ -164,7 +86,7 @@ class AccountStore:
             session_version=0,
             created_at=self._clock(),
         )
-        profile = _profile(new, account)
+        profile = profile_of(new, account)
 
         def work(session: Session) -> SignedInUser:
             session.add(account)
@@ -317,10 +239,6 @@ def code_digest(code: str) -> bytes:
     return sha256("".join(sign for sign in code.upper() if sign.isalnum()).encode(errors="replace")).digest()
 
 
-def hours_of(profile: DoctorProfile) -> tuple[Hours, ...]:
-    return tuple(Hours(row.weekday, row.opens_minute, row.closes_minute) for row in profile.hours)
-
-
 def _code_matches(account: Account, digest: bytes, now: int) -> bool:
     ends_at = account.reset_ends_at or 0
     return account.disabled_at is None and account.reset_digest == digest and now < ends_at
@@ -329,14 +247,3 @@ def _code_matches(account: Account, digest: bytes, now: int) -> bool:
 def member_of(account: Account) -> SignedInUser:
     """Return an account for the pages, without a session."""
     return SignedInUser(account.id, SiteRole(account.role), account.name, account.session_version)
-
-
-def _profile(new: NewAccount, account: Account) -> PatientProfile | DoctorProfile | None:
-    match new.role, new.facts:
-        case SiteRole.PATIENT, PatientFacts(date_of_birth):
-            return PatientProfile(account=account, date_of_birth=date_of_birth)
-        case SiteRole.DOCTOR, DoctorFacts() as facts:
-            return facts.profile(account)
-        case ((SiteRole.AUDITOR | SiteRole.OPERATOR | SiteRole.HOSPITAL), None):
-            return None
-    raise TypeError(f"these are not the facts of an account with the role {new.role}")

@@ -1,6 +1,6 @@
 """The refusals of the appointment book, schedules and waiting lists.
 
-Invariant: each is a leaf of one of the five families, as in webui/errors.py.
+Invariant: each is a leaf of one of the five families, as in webui/errors.
 """
 
 from __future__ import annotations

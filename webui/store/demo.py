@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.models import SiteRole
+from webui.store.new_accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 
 MORNING = (9 * 60, 12 * 60)
 AFTERNOON = (13 * 60 + 30, 16 * 60 + 30)

@@ -18,6 +18,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from precis_i18n import get_profile
 
+from fl.protocol.errors import Why
 from webui.config import PasswordCost
 from webui.errors import PasswordMalformed, PasswordWeak
 
@@ -91,7 +92,7 @@ def prepare(password: str) -> str:
             raise PasswordMalformed("Use only characters that you can see and type.") from error
         if MIN_CHARS <= len(prepared) <= MAX_CHARS:
             return prepared
-    raise PasswordMalformed(f"Use between {MIN_CHARS} and {MAX_CHARS} characters.")
+    raise PasswordMalformed(Why("Use between {least} and {most} characters.", least=MIN_CHARS, most=MAX_CHARS))
 
 
 def typed_form(password: str) -> str:

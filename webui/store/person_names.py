@@ -13,6 +13,7 @@ import unicodedata
 
 import regex
 
+from fl.protocol.errors import Why
 from webui.errors import NameMalformed
 from webui.store.base import NAME_CHARS, NAME_UNITS
 
@@ -42,12 +43,12 @@ def person_name(text: str) -> str:
         NameMalformed: it has no letter, is too long, or has invisible characters.
     """
     if len(text) > 2 * NAME_UNITS:
-        raise NameMalformed(f"It is longer than {NAME_CHARS} characters.")
+        raise NameMalformed(Why("It is longer than {most} characters.", most=NAME_CHARS))
     name: str = _SPACES.sub(" ", unicodedata.normalize("NFC", text).strip())
     if not _LETTER.search(name):
         raise NameMalformed("Please enter your name.")
     if len(name) > NAME_UNITS or len(_GRAPHEME.findall(name)) > NAME_CHARS:
-        raise NameMalformed(f"It is longer than {NAME_CHARS} characters.")
+        raise NameMalformed(Why("It is longer than {most} characters.", most=NAME_CHARS))
     if _UNSEEN.search(_SELECTED.sub("", _JOINING.sub("", name))):
         raise NameMalformed("It has an invisible character. Please type the name instead of pasting it.")
     return name

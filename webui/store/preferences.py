@@ -6,6 +6,7 @@ Invariant: an account without a choice follows the browser and the hospital.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,19 @@ class Preferences:
     zone: str = ""
     dates: str = ""
 
+    def zone_or(self, hospital: ZoneInfo) -> ZoneInfo:
+        """Return the chosen zone if this machine knows it, or else the hospital's."""
+        try:
+            return ZoneInfo(self.zone) if self.zone else hospital
+        except (ZoneInfoNotFoundError, ValueError):
+            return hospital
+
+
+def preferences_in(session: Session, account_id: int) -> Preferences:
+    """Return the choices of an account, in the caller's transaction."""
+    row = session.get(PreferenceRow, account_id)
+    return Preferences() if row is None else Preferences(row.language, row.zone, row.dates)
+
 
 class PreferenceStore:
     """The choices of all accounts."""
@@ -33,8 +47,7 @@ class PreferenceStore:
 
     def of(self, account_id: int) -> Preferences:
         with self._database.reading() as session:
-            row = session.get(PreferenceRow, account_id)
-        return Preferences() if row is None else Preferences(row.language, row.zone, row.dates)
+            return preferences_in(session, account_id)
 
     def choose(self, account_id: int, chosen: Preferences) -> None:
         row = PreferenceRow(account_id=account_id, language=chosen.language, zone=chosen.zone, dates=chosen.dates)

@@ -17,13 +17,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.errors import NotFound
-from webui.store.accounts import DoctorFacts
 from webui.store.booking_rules import IN_FORCE
 from webui.store.calendar_errors import BlockMalformed, DayHasBookings, ScheduleFull, TimeTaken
 from webui.store.calendar_tables import ClosedDay, DoctorSchedule, ExtraHours, TakenTime, Taking
 from webui.store.database import Database
 from webui.store.doctor_plans import Doctor, Terms, doctor_of, in_force
 from webui.store.models import Appointment, DoctorProfile
+from webui.store.new_accounts import DoctorFacts
 from webui.store.slots import Slot, Stretch, local_day, span_of
 
 MOST = 200

@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 
 from webui.errors import AccountExists, NotFound, RoleFixed
 from webui.store.access_log import Line, LogEvent, entry_of
-from webui.store.accounts import DoctorFacts, code_digest, find_account, hours_of
+from webui.store.accounts import code_digest, find_account
 from webui.store.booking_rules import IN_FORCE, News, Notify, changed, tell_nobody
 from webui.store.database import Database
 from webui.store.emails import email_key, typed_email
 from webui.store.factors import remove_all_factors
 from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole
+from webui.store.new_accounts import DoctorFacts, hours_of
 from webui.store.person_names import person_name
 from webui.store.readable_codes import ALPHABET
 

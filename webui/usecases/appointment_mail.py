@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel import Locale
 from flask_babel import get_locale, gettext
 from sqlalchemy.orm import Session
 
@@ -21,10 +21,15 @@ from webui.ports.mail import Attachment
 from webui.store.booking_rules import News
 from webui.store.calendar_tables import AppointmentDetail, DoctorSchedule, TakenTime, WaitingWish
 from webui.store.models import Appointment
+from webui.store.preferences import Preferences
 from webui.usecases.calendar_files import MEDIA_TYPE, Method, Publisher, calendar_file, entry_of, place_of
-from webui.usecases.doctor_mail import doctor_note, language_of, to_be_told
+from webui.usecases.dates import day_words
+from webui.usecases.doctor_mail import doctor_note, to_be_told
 from webui.usecases.mail import Mail
+from webui.usecases.readers import writing_to
 
+OWN = {News.BOOKED, News.RESTORED, News.MOVED, News.CANCELLED}
+"""What the patient does."""
 GONE = {News.CANCELLED, News.CALLED_OFF, News.HOSPITAL_CANCELLED}
 
 
@@ -42,11 +47,12 @@ class Letterhead:
     def publisher(self) -> Publisher:
         return Publisher(self.hospital, self.sender)
 
-    def moment(self, seconds: int) -> str:
-        """Return a moment with weekday, date, time and zone."""
-        local = datetime.fromtimestamp(seconds, self.zone)
-        words = format_datetime(local, "EEEE, d MMMM y, HH:mm", tzinfo=self.zone, locale=get_locale() or "en")
-        return f"{words} ({self.zone.key})"
+    def moment(self, seconds: int, reader: Preferences) -> str:
+        """Return a moment with weekday, date, time and zone, as the reader of the mail wants it."""
+        zone = reader.zone_or(self.zone)
+        local = datetime.fromtimestamp(seconds, zone)
+        day = day_words(local, "yMMMMEEEEd", get_locale() or Locale("en"), reader.dates)
+        return f"{day}, {local:%H:%M} ({zone.key})"
 
 
 class AppointmentMail:
@@ -60,15 +66,16 @@ class AppointmentMail:
 
     def tell(self, session: Session, booking: Appointment, news: News) -> None:
         """Queue the mails to the patient and to the doctor, who may not want one, with a file for the calendar."""
-        self._tell_patient(session, booking, news)
+        with writing_to(session, booking.patient_id, own=news in OWN) as reader:
+            self._tell_patient(session, booking, news, reader)
         if to_be_told(session, booking, news):
-            with language_of(session, booking.doctor_id):
-                self._tell_doctor(session, booking, news)
+            with writing_to(session, booking.doctor_id) as reader:
+                self._tell_doctor(session, booking, news, reader)
 
-    def _tell_patient(self, session: Session, booking: Appointment, news: News) -> None:
+    def _tell_patient(self, session: Session, booking: Appointment, news: News, reader: Preferences) -> None:
         facts = {
             "doctor": booking.doctor.account.name,
-            "moment": self._head.moment(booking.starts_at),
+            "moment": self._head.moment(booking.starts_at, reader),
             "hospital": self._head.hospital,
         }
         where = "" if news in GONE else self._place(session, booking)
@@ -78,8 +85,8 @@ class AppointmentMail:
         file = self._file(session, booking, news, title, where)
         self._mail.queue(session, booking.patient.account.email, _subject(news, facts), text, [file])
 
-    def _tell_doctor(self, session: Session, booking: Appointment, news: News) -> None:
-        note = doctor_note(news, self._head.moment(booking.starts_at))
+    def _tell_doctor(self, session: Session, booking: Appointment, news: News, reader: Preferences) -> None:
+        note = doctor_note(news, self._head.moment(booking.starts_at, reader))
         file = self._file(session, booking, news, note.title, self._place(session, booking))
         text = f"{note.text}\n\n{self._foot('/doctor/')}"
         self._mail.queue(session, booking.doctor.account.email, note.subject, text, [file])
@@ -93,10 +100,14 @@ class AppointmentMail:
     def offer(self, session: Session, wish: WaitingWish, offer: TakenTime) -> None:
         """Queue the mail that offers a time to somebody on a waiting list."""
         session.refresh(wish)
+        with writing_to(session, wish.patient_id) as reader:
+            self._offer(session, wish, offer, reader)
+
+    def _offer(self, session: Session, wish: WaitingWish, offer: TakenTime, reader: Preferences) -> None:
         facts = {
             "doctor": wish.doctor.account.name,
-            "moment": self._head.moment(offer.starts_at),
-            "until": self._head.moment(offer.held_until or offer.starts_at),
+            "moment": self._head.moment(offer.starts_at, reader),
+            "until": self._head.moment(offer.held_until or offer.starts_at, reader),
         }
         text = gettext(
             "A time with %(doctor)s is free: %(moment)s.\n\nThe site keeps it for you until %(until)s. Sign in to "

@@ -9,21 +9,17 @@ Source: webui/store/mail_choices.py (the choice); appointment_mail.py (the mails
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from flask_babel import force_locale, gettext
+from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from webui.store.account_tables import PreferenceRow
 from webui.store.booking_rules import News
 from webui.store.mail_choices import wants_bookings
 from webui.store.models import Appointment
 
 TOLD = frozenset({News.BOOKED, News.RESTORED, News.MOVED, News.CANCELLED, News.HOSPITAL_CANCELLED})
 """Not CALLED_OFF, which the doctor did, and no reminders."""
-NO_LANGUAGE = "en"
 
 
 @dataclass(frozen=True)
@@ -40,14 +36,6 @@ def to_be_told(session: Session, booking: Appointment, news: News) -> bool:
     """Return whether the doctor of an appointment gets a mail about this news."""
     account = booking.doctor.account
     return news in TOLD and account.disabled_at is None and wants_bookings(session, account.id)
-
-
-@contextmanager
-def language_of(session: Session, account_id: int) -> Iterator[None]:
-    """Write in the language that this person chose, whoever's click caused the mail."""
-    chosen = session.get(PreferenceRow, account_id)
-    with force_locale(chosen.language if chosen is not None and chosen.language else NO_LANGUAGE):
-        yield
 
 
 def doctor_note(news: News, moment: str) -> DoctorNote:

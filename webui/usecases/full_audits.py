@@ -52,6 +52,11 @@ class AuditRun:
     """Why it failed."""
 
     @property
+    def version(self) -> str:
+        """Return a short text that changes whenever the audit went on."""
+        return f"{self.began_at}-{self.state}-{self.done}-{self.of}"
+
+    @property
     def share(self) -> float:
         """Return how much is done, in 0..1."""
         return self.done / self.of if self.of else 0.0

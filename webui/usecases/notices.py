@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from webui.store.models import Account
 from webui.usecases.mail import Mail
+from webui.usecases.readers import writing_to
 
 
 class Notice(StrEnum):
@@ -44,7 +45,8 @@ class Notices:
         """Queue a notice in the caller's transaction; `to` is another address than the account's."""
         account = session.get(Account, account_id)
         if account is not None:
-            self._mail.queue(session, to or account.email, *self._words(account.name, notice))
+            with writing_to(session, account_id, own=True):
+                self._mail.queue(session, to or account.email, *self._words(account.name, notice))
 
     def token_made(self, session: Session, account_id: int) -> None:
         """Tell the owner that a program got access, in the caller's transaction."""

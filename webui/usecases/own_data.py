@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from flask_babel import lazy_gettext
+
 from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Purpose
 from webui.errors import RecordMisplaced
@@ -41,7 +43,8 @@ MOST_PAGES = 50
 """Of 20 checks: an export ends after 1,000 checks and says so."""
 MOST_OPENINGS = 200
 """Pages of openings."""
-README = """Your data from {site}
+README = lazy_gettext(
+    """Your data from {site}
 
 This file has what this site stores about your health, who opened it, and your appointments. It does not have the
 settings of your account: access tokens, signed-in devices, wishes for an earlier appointment, reminders, and mails.
@@ -63,7 +66,8 @@ settings of your account: access tokens, signed-in devices, wishes for an earlie
 
 Times are in UTC, as YYYY-MM-DDTHH:MM:SSZ. Nothing in here is encrypted: keep it in a safe place.
 {rest}"""
-REST = "\nYou have more checks than one file may have. Ask the hospital for the rest.\n"
+)
+REST = lazy_gettext("\nYou have more checks than one file may have. Ask the hospital for the rest.\n")
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,8 @@ class OwnData:
                 self._check(archive, who, row)
                 count += 1
                 yield sink.taken()
-            rest = REST if count >= MOST_PAGES * PAGE_ROWS else ""
-            archive.writestr("README.txt", README.format(site=site_name, rest=rest))
+            rest = str(REST) if count >= MOST_PAGES * PAGE_ROWS else ""
+            archive.writestr("README.txt", str(README).format(site=site_name, rest=rest))
         yield sink.taken()
 
     def _rows(self, patient_id: int) -> Iterator[StoredRecord]:

@@ -17,6 +17,7 @@ from webui.ports.decryption_requests import RequestFacts, RequestService, Reques
 from webui.store.decryption_requests import RequestStore
 from webui.store.request_notices import LinkedTrustee, NoticeStore, Queue
 from webui.usecases.mail import Mail
+from webui.usecases.readers import writing_to_address
 
 ENDED = (RequestState.FULFILLED, RequestState.REFUSED, RequestState.EXPIRED, RequestState.STALE)
 MAILED = {RequestState.READY, RequestState.REFUSED, RequestState.EXPIRED, RequestState.STALE}
@@ -59,16 +60,16 @@ class RequestNotices:
         trustees, watched = self._store.trustees(), self._store.watched([state.value for state in ENDED])
         if not trustees and not watched:
             return 0
-        told, said = 0, messages()
+        told = 0
         for trustee in trustees:
-            told += bool(self._look(trustee, self._queue(said.waiting)))
+            told += bool(self._look(trustee, self._queue(lambda: messages().waiting)))
         facts = self._service.facts([request.number for request in watched])
         for request in watched:
             state = facts[request.number].state if request.number in facts else None
             if state is None or state == RequestState.OPEN or request.told == state.value:
                 continue
             mailed = state in MAILED
-            self._store.tell(request, state.value, self._queue(said.answered) if mailed else None)
+            self._store.tell(request, state.value, self._queue(lambda: messages().answered) if mailed else None)
             told += mailed
         return told
 
@@ -93,8 +94,10 @@ class RequestNotices:
         made_here = self._requests.askers([facts.number for facts in waiting])
         return [facts for facts in waiting if made_here.get(facts.number) != trustee.doctor_id]
 
-    def _queue(self, message: Message) -> Queue:
+    def _queue(self, message: Callable[[], Message]) -> Queue:
         def queue(session: Session, email: str) -> None:
-            self._mail.queue(session, email, message.subject, message.text)
+            with writing_to_address(session, email):
+                said = message()
+            self._mail.queue(session, email, said.subject, said.text)
 
         return queue

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.codec import JsonValue
+from fl.protocol.errors import Why
 from fl.training.tables.rows import read_value
 from fl.training.tables.schema import Column, Kind, Schema, plain
 from webui.errors import TableFileUnusable
@@ -206,17 +207,19 @@ def _cells(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
                 continue
             count += 1
             if count > MAX_FILE_ROWS + 1:
-                raise TableFileUnusable(f"it has more than {MAX_FILE_ROWS} rows; divide it")
+                raise TableFileUnusable(Why("it has more than {rows} rows; divide it", rows=MAX_FILE_ROWS))
             yield reader.line_num, row
     except csv.Error as error:
-        raise TableFileUnusable(f"line {reader.line_num} is not CSV") from error
+        raise TableFileUnusable(Why("line {line} is not CSV", line=reader.line_num)) from error
 
 
 def _places(header: Sequence[str], schema: Schema) -> dict[str, int]:
     if len(set(header)) != len(header):
         raise TableFileUnusable("two columns have the same name")
     if absent := [name for name in schema.names if name not in header]:
-        raise TableFileUnusable(f"the column {absent[0]} is missing; the first line must name all columns")
+        raise TableFileUnusable(
+            Why("the column {column} is missing; the first line must name all columns", column=absent[0])
+        )
     return {name: header.index(name) for name in schema.names}
 
 

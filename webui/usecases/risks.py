@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fl.protocol.errors import Why
 from webui.config import Limits
 from webui.errors import EmailMalformed, NotFound, TableFileUnusable, TooFewValues
 from webui.ports.tables import TableModel, TableService
@@ -160,7 +161,7 @@ class Risks:
         if not any(row.email for row in rows):
             raise TableFileUnusable("it has no column email with the addresses of your patients")
         if len(rows) > MAX_SAVED:
-            raise TableFileUnusable(f"at most {MAX_SAVED} rows can be saved at once; divide it")
+            raise TableFileUnusable(Why("at most {rows} rows can be saved at once; divide it", rows=MAX_SAVED))
         own = {email_key(person.account.email): person.account_id for person, _until in self.care.patients_of(user.id)}
         with self.door.enter():
             asked = {row.line: self._ask(key, row, own) for row in rows}

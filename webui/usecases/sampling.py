@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from fl.protocol.errors import ImageUnreadable, NoAnswer
+from fl.protocol.errors import ImageUnreadable, NoAnswer, Why
 from fl.protocol.task import Task
 from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
@@ -159,5 +159,9 @@ def _no_answer(errors: Sequence[NoAnswer]) -> NoAnswer:
     first = errors[0]
     if len(errors) == 1:
         return first
-    verdict = f"None of these {len(errors)} pictures gets an answer. The first one: {first.verdict}"
+    verdict = Why(
+        "None of these {count} pictures gets an answer. The first one: {verdict}",
+        count=len(errors),
+        verdict=first.verdict,
+    )
     return NoAnswer(first.reason, verdict, first.why)

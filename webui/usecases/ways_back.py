@@ -27,6 +27,7 @@ from webui.store.models import Account
 from webui.store.one_time import OneTime, OneTimeStore
 from webui.store.tokens import revoke_all
 from webui.usecases.notices import Notice, Notices
+from webui.usecases.readers import writing_to
 
 LINK_S = 30 * 60
 LINK_MINUTES = LINK_S // 60
@@ -60,13 +61,14 @@ class WaysBack:
             if account is None or account.disabled_at is not None:
                 return
             code = _written(self._links.new(session, OneTime.RESET, LINK_S, account.id))
-            self._mail_link(
-                session,
-                account.email,
-                gettext("A new password for your account"),
-                gettext("Somebody, perhaps you, asked for a new password for your account."),
-                self._notices.link(path.format(code)),
-            )
+            with writing_to(session, account.id, own=True):
+                self._mail_link(
+                    session,
+                    account.email,
+                    gettext("A new password for your account"),
+                    gettext("Somebody, perhaps you, asked for a new password for your account."),
+                    self._notices.link(path.format(code)),
+                )
 
         self._database.write(work)
 

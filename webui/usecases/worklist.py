@@ -9,8 +9,10 @@ Source: usecases/urgency.py (the order).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from fl.protocol.task import Task
 from webui.errors import NotFound, ReviewMalformed
@@ -22,6 +24,7 @@ from webui.store.worklist import ORDERED_CHECKS, PAGE_CHECKS, Listed, Wanted, Wo
 from webui.usecases.gists import Gists, Sealed, urgency_of_shown
 from webui.usecases.mail import Mail
 from webui.usecases.patient_records import PatientRecords, Shown
+from webui.usecases.readers import writing_to_address
 from webui.usecases.record_format import pack
 from webui.usecases.request_notices import Message
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
@@ -122,8 +125,12 @@ class Worklist:
 
         return sorted((each for each in rows if wanted is None or known.get(each.row_id) == wanted), key=key)
 
-    def review(self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Message, now: int) -> None:
+    def review(
+        self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Callable[[], Message], now: int
+    ) -> None:
         """Seal and store a treating doctor's review of a check, and mail the patient that there is one.
+
+        `letter` makes the mail, in the language that is set when it is called.
 
         Raises:
             NotFound: there is no such check, this doctor may not see it, or this site cannot open it.
@@ -148,10 +155,13 @@ class Worklist:
         )
         email = row.patient.account.email
 
+        def tell(session: Session) -> None:
+            with writing_to_address(session, email):
+                said = letter()
+            self._mail.queue(session, email, said.subject, said.text)
+
         def keep(sealed: SealedRecord) -> int:
-            return self._store.add_review(
-                doctor.id, row, sealed, lambda session: self._mail.queue(session, email, letter.subject, letter.text)
-            )
+            return self._store.add_review(doctor.id, row, sealed, tell)
 
         seal_as_chosen(self._records, self._service, row.patient_id, pack(review), keep)
 

@@ -27,6 +27,7 @@ from fl.protocol.errors.families import (
     RefusedError,
     TamperedError,
     UnavailableError,
+    Why,
 )
 from fl.protocol.errors.malformed import (
     DatasetUnusable,

@@ -19,6 +19,7 @@ SUM_SLACK = 1e-3
 _FLOAT = np.dtype("<f4")
 FOREIGN = "foreign"
 """`NoAnswer.reason` of a picture that is unlike the hospitals' cells."""
+UNLIKE = "This picture is unlike the pictures that the model learned from"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +41,7 @@ class Answer:
     def check(self) -> Self:
         """Return itself, or raise NoAnswer if the picture is foreign."""
         if self.foreign:
-            verdict = "This picture is unlike the pictures that the model learned from"
-            raise NoAnswer(FOREIGN, verdict, f"its distance from them is {self.distance:.1f}, and about 1 is usual")
+            raise NoAnswer(FOREIGN, UNLIKE, f"its distance from them is {self.distance:.1f}, and about 1 is usual")
         return self
 
     def to_bytes(self) -> bytes:

@@ -1,9 +1,9 @@
-"""The network of a federation as one file of Python that needs PyTorch and nothing else.
+"""The network of a federation as one file of Python that needs PyTorch, and torchvision if the network is of it.
 
 Invariant: its classes are the very text of this package's own modules, so they cannot differ from what the federation
 computes with. This module reads that text and does not import torch.
 
-Source: network.py, lite0.py (the classes), tensor_file.py (the format of the weights).
+Source: network.py, lite0.py, backbone.py (the classes), tensor_file.py (the format of the weights).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from fl.training.model.backbones import TORCHVISION, file_of
 from fl.training.model.scales import scales_of
 from fl.training.model.sources import LITE0_IMAGENET
-from fl.training.model.spec import GROUPS, HEMANET, LITE0, ModelSpec
+from fl.training.model.spec import GROUPS, HEMANET, OWN, ModelSpec
 
 _HERE = Path(__file__).parent
 _HEAD = '''"""The network of this federation. It needs Python 3.10 or newer, and PyTorch. Hemaledger wrote this file.
@@ -113,12 +114,77 @@ def build(published: str = "") -> nn.Module:
     model.train_only("{trained}")
     return model
 '''
+_VISION = '''
+import hashlib
+import io
+import math
+import sys
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+
+try:
+    import torchvision
+except RuntimeError as error:  # a torchvision for CUDA beside a torch for CPUs: networks do not need its compiled part
+    if "torchvision::nms" not in str(error):
+        raise
+    for each in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
+        del sys.modules[each]
+    LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
+    LIBRARY.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    LIBRARY.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    import torchvision
+
+vision = torchvision
+_resnet = vision.models.resnet
+TORCHVISION, GROUPS = "{prefix}", {groups}
+PUBLISHED, SHA256, TRAINED = "{file}", "{sha256}", "{trained}"
+"""The file of published weights that the fixed numbers of the network come from; empty if it has none."""
+
+
+class WeightsFileUnusable(ValueError):
+    """The file of published weights is not the one meant."""
+
+
+class ModelSpec:
+    """The shape of this federation's network."""
+
+    kind, classes, weights = "{kind}", {classes}, PUBLISHED
+
+
+{first}
+
+
+{plain}
+
+
+{rest}
+
+
+def build(published: str = "") -> nn.Module:
+    """Return the network, which maps float32 [n, 3, S, S] to logits float32 [n, classes].
+
+    `published` is the path of the file PUBLISHED, if there is one; without it, the file is read from this folder.
+    """
+    model = Backbone(ModelSpec)
+    if PUBLISHED:
+        data = Path(published or Path(__file__).with_name(PUBLISHED)).read_bytes()
+        if hashlib.sha256(data).hexdigest() != SHA256:
+            raise WeightsFileUnusable(PUBLISHED, "its SHA-256 is not " + SHA256)
+        tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        model.load_state_dict({{**model.state_dict(), **published_state(ModelSpec.kind, PUBLISHED, tensors)}})
+    if TRAINED == "head":
+        fix(model.body)
+        fix(model.hidden)
+    return model
+'''
+_OF_VISION = ("FixedNorm", "_Basic", "_Bottleneck", "_Mobile3", "_MBConv", "_shortcut")
+_REST_OF_VISION = ("Backbone", "_parts", "_make_plain", "published_state", "_folded", "_there")
 _OF_HEMANET = ("ResidualBlock", "HemaNet")
 _OF_LITE0 = ("ScaledConv2d", "Block", "Lite0", "_Mean", "_convolution", "_stage", "from_published")
 
 
 def network_file(spec: ModelSpec) -> str:
-    """Return the text of `network.py`; empty if the network needs packages beside PyTorch (see `obstacle`)."""
+    """Return the text of `network.py`; empty if nobody can write one (see `obstacle`)."""
     if obstacle(spec):
         return ""
     means, deviations = scales_of(spec.kind)
@@ -127,6 +193,8 @@ def network_file(spec: ModelSpec) -> str:
         shape = (spec.in_channels, spec.size_px, spec.classes, spec.width, spec.depth, spec.stem_stride)
         body = f"GROUPS = {GROUPS}\n\n" + _HEMANET.format(shape=shape, classes=_texts("network.py", _OF_HEMANET))
         return _HEAD + constants + body + "\n" + _TOOLS
+    if spec.kind.startswith(TORCHVISION):
+        return _HEAD.replace("and PyTorch.", "PyTorch and torchvision.") + constants + _vision(spec) + "\n" + _TOOLS
     body = _LITE0.format(
         file=LITE0_IMAGENET.file,
         package=LITE0_IMAGENET.package,
@@ -144,12 +212,42 @@ def network_file(spec: ModelSpec) -> str:
 
 def obstacle(spec: ModelSpec) -> str:
     """Return why there is no single file of this network; empty if there is one."""
-    if spec.kind in (HEMANET, LITE0):
+    if spec.kind != OWN:
         return ""
     return (
-        f"the network {spec.kind} needs more than PyTorch; install Hemaledger beside your own tools, and build it with "
+        "the network is your consortium's own code; install Hemaledger beside your own tools, and build it with "
         "fl.training.model.network.build_model"
     )
+
+
+def _vision(spec: ModelSpec) -> str:
+    """Return what makes a network of torchvision."""
+    file, sha256 = file_of(spec.weights) or ("", "")
+    return _VISION.format(
+        prefix=TORCHVISION,
+        groups=GROUPS,
+        file=file,
+        sha256=sha256,
+        trained=spec.trained,
+        kind=spec.kind,
+        classes=spec.classes,
+        first=_texts("backbone.py", _OF_VISION),
+        plain=_value("backbone.py", "_PLAIN"),
+        rest=_texts("backbone.py", _REST_OF_VISION) + "\n\n\n" + _texts("frozen.py", ("fix", "fix_some")),
+    )
+
+
+@cache
+def _value(module: str, name: str) -> str:
+    """Return the text of an annotated value of a module of this folder."""
+    text = (_HERE / module).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    found = next(
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name
+    )
+    return "\n".join(lines[found.lineno - 1 : found.end_lineno])
 
 
 @cache

@@ -19,7 +19,7 @@ import imagecodecs
 import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fl.protocol.errors import ImageUnreadable
+from fl.protocol.errors import ImageUnreadable, Why
 from fl.training.pictures.chunks import Damaged, Jpeg, Png, read_jpeg, read_png, read_webp
 from fl.training.pictures.colours import MAX_SIDE_PX, Pixels, composed, finished, turned
 from fl.training.pictures.dicom import decode_frame
@@ -39,9 +39,9 @@ MAX_SAMPLE_BYTES = 4 * MAX_PIXELS
 MIN_SIDE_PX = 8
 MAX_ASPECT = 16
 """A picture of a cell is about square; a strip of 14,000 x 8 pixels would be padded to 14,000 x 14,000."""
-_CONVERT = "open it in a picture program and save it as PNG"
+ANIMATION = "it is an animation of {count} large pictures; save the one that you need as PNG"
+PIXELS = "it has {count} pixels; at most {most} are accepted"
 _TYPES = READ_TYPES.replace(" and ", " or ")
-_UNKNOWN = f"it is not a {_TYPES} image"
 
 
 @dataclass(frozen=True)
@@ -82,25 +82,37 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
     if not data:
         raise ImageUnreadable(name, "the file is empty")
     if len(data) > MAX_BYTES:
-        raise ImageUnreadable(name, f"it has {len(data)} bytes; at most {MAX_BYTES} are accepted")
+        raise ImageUnreadable(
+            name, Why("it has {count} bytes; at most {most} are accepted", count=len(data), most=MAX_BYTES)
+        )
     kind = kind_of(data)
     if kind not in FORMATS:
-        text = f"it is a {kind} file, not a {_TYPES} image; {_CONVERT}" if kind else _UNKNOWN
-        raise ImageUnreadable(name, text)
+        raise ImageUnreadable(name, _not_read(kind))
     try:
         return _DECODERS[kind](data, reading or PictureReading())
     except _Refused as error:
-        raise ImageUnreadable(name, str(error), pages=error.pages) from error
+        raise ImageUnreadable(name, error.args[0], pages=error.pages) from error
     except NoRange as error:
-        raise ImageUnreadable(name, str(error), bits=error.bits) from error
+        raise ImageUnreadable(name, error.args[0], bits=error.bits) from error
     except NotRead as error:
-        raise ImageUnreadable(name, str(error)) from error
+        raise ImageUnreadable(name, error.args[0]) from error
     except Image.DecompressionBombError as error:
-        raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
+        raise ImageUnreadable(name, Why("it has more than {most} pixels", most=MAX_PIXELS)) from error
     except Damaged as error:
-        raise ImageUnreadable(name, f"it is damaged or incomplete ({error})") from error
+        raise ImageUnreadable(name, Why("it is damaged or incomplete ({detail})", detail=error)) from error
     except BROKEN as error:
         raise ImageUnreadable(name, "it is damaged or incomplete") from error
+
+
+def _not_read(kind: str) -> Why:
+    """Return why a file of a kind that is not read, or not known, is refused."""
+    if not kind:
+        return Why("it is not a {types} image", types=_TYPES)
+    return Why(
+        "it is a {kind} file, not a {types} image; open it in a picture program and save it as PNG",
+        kind=kind,
+        types=_TYPES,
+    )
 
 
 class _Refused(Exception):
@@ -131,7 +143,7 @@ def _frame(data: bytes, size: tuple[int, int], number: int) -> Pixels:
     """Return one frame of an animation; all frames before it are decoded too."""
     said = read_png(data, moving=True)
     if said.bits > 8 or size[0] * size[1] * number > MAX_PIXELS:  # noqa: PLR2004  # Pillow loses bits
-        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you need as PNG")
+        raise _Refused(Why(ANIMATION, count=said.frames))
     return _in_turn(size, lambda: _by_pillow(said.lean, PictureReading(page=number)))
 
 
@@ -147,7 +159,9 @@ def _deep_png(said: Png, reading: PictureReading) -> Pixels:
 def _jpeg(data: bytes, _reading: PictureReading) -> Pixels:
     said = read_jpeg(data)
     if said.bits not in {0, 8}:
-        raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
+        raise _Refused(
+            Why("it is a JPEG of {bits} bits; open it in a picture program and save it as PNG", bits=said.bits)
+        )
     size = said.width, said.height
     return _in_turn(size, lambda: _whole_jpeg(data, said), MAX_JPEG_PIXELS)
 
@@ -174,7 +188,9 @@ def _tiff(data: bytes, reading: PictureReading) -> Pixels:
     number = _one_page(count, reading)
     if count != len(pages):
         if len(pages) > 1:
-            raise _Refused(f"it holds a stack of {count} pictures and others; save the one that you need as PNG")
+            raise _Refused(
+                Why("it holds a stack of {count} pictures and others; save the one that you need as PNG", count=count)
+            )
         data, number = from_stack(data, pages[0], number), 1
     page = pages[number - 1]
     if not page.plain:
@@ -195,7 +211,7 @@ def _webp(data: bytes, reading: PictureReading) -> Pixels:
     said = read_webp(data)
     number = _one_page(said.frames, reading)
     if said.width * said.height * number > MAX_PIXELS and number > 1:
-        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you need as PNG")
+        raise _Refused(Why(ANIMATION, count=said.frames))
     return _in_turn((said.width, said.height), lambda: _by_pillow(data, PictureReading(page=number)))
 
 
@@ -214,28 +230,41 @@ def _one_page(count: int, reading: PictureReading) -> int:
     if count <= 1:
         return 1
     if reading.page is None:
-        text = f"it has {count} pages or frames; choose a page, or save the one that you need as PNG"
-        raise _Refused(text, count)
+        raise _Refused(
+            Why("it has {count} pages or frames; choose a page, or save the one that you need as PNG", count=count),
+            count,
+        )
     if not 1 <= reading.page <= count:
-        raise _Refused(f"it has {count} pages; there is no page {reading.page}", count)
+        raise _Refused(Why("it has {count} pages; there is no page {page}", count=count, page=reading.page), count)
     return reading.page
 
 
 def _check_samples(count: int) -> None:
     if count > MAX_SAMPLE_BYTES:
         raise _Refused(
-            f"its samples need {count} bytes; at most {MAX_SAMPLE_BYTES} are accepted; save it as an 8-bit PNG"
+            Why(
+                "its samples need {count} bytes; at most {most} are accepted; save it as an 8-bit PNG",
+                count=count,
+                most=MAX_SAMPLE_BYTES,
+            )
         )
 
 
 def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MAX_PIXELS) -> Pixels:
     width, height = size
     if width * height > most:
-        raise _Refused(f"it has {width * height} pixels; at most {most} are accepted")
+        raise _Refused(Why(PIXELS, count=width * height, most=most))
     if min(width, height) < MIN_SIDE_PX:
-        raise _Refused(f"it is only {width} x {height} pixels")
+        raise _Refused(Why("it is only {width} x {height} pixels", width=width, height=height))
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise _Refused(f"it is {width} x {height} pixels; one side may be at most {MAX_ASPECT} times the other")
+        raise _Refused(
+            Why(
+                "it is {width} x {height} pixels; one side may be at most {times} times the other",
+                width=width,
+                height=height,
+                times=MAX_ASPECT,
+            )
+        )
     return decode() if width * height <= _LARGE_PX else _LARGE.submit(decode).result()
 
 
@@ -253,7 +282,7 @@ def _by_pillow(data: bytes, reading: PictureReading | None = None) -> Pixels:
         image.draft(None, (image.width // 2, image.height // 2))
     width, height = image.size
     if width * height > MAX_PIXELS:  # the header contains two different sizes
-        raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
+        raise _Refused(Why(PIXELS, count=width * height, most=MAX_PIXELS))
     image.load()
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)

@@ -54,6 +54,11 @@ _NO_SCALE = (
     "picture as the laboratory made it, with all the black around the cell. If you have no other picture, ask the "
     "hospital: it can set once which of the two its pictures are"
 )
+_NO_COLOURS = (
+    "it has no colours, but the model needs the colours of the stain; use the original picture of the microscope's "
+    "camera"
+)
+_DARK_GROUND = "its background is neither black nor as light as a blood smear"
 _OTHER_FRAME = (
     "This hospital says that its pictures are {frame}. If yours is not, choose the picture from the hospital's "
     "laboratory"
@@ -123,8 +128,7 @@ def _check_content(pixels: Pixels, verdict: str) -> None:
 def _check_colour(pixels: Pixels) -> None:
     copy = _small(pixels).astype(np.int16)
     if np.percentile(copy.max(axis=2) - copy.min(axis=2), 99) < COLOUR:
-        text = "it has no colours, but the model needs the colours of the stain"
-        raise NoAnswer(NoAnswerReason.GREY, _NOT_A_CELL, f"{text}; use the original picture of the microscope's camera")
+        raise NoAnswer(NoAnswerReason.GREY, _NOT_A_CELL, _NO_COLOURS)
 
 
 def _check_stain(cell: Cell) -> None:
@@ -135,8 +139,7 @@ def _check_stain(cell: Cell) -> None:
     if float(stained.mean()) < STAINED_SHARE:
         raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, "it does not have the colours of a blood stain")
     if not cell.on_black and max(cell.ground) < LIGHT_GROUND:
-        text = "its background is neither black nor as light as a blood smear"
-        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, text)
+        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, _DARK_GROUND)
 
 
 def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) -> None:

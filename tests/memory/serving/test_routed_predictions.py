@@ -89,7 +89,7 @@ class Scene:
             own,
             here,
             self.router,
-            asker,
+            lambda: asker,
             lines,
             lambda: self.book,
             self.names["alpha"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -12,20 +14,31 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from fl.protocol.errors import SlotTaken, StorageFull
+from webui.errors import NotFound
 from webui.http.languages import LANGUAGES
+from webui.store.calendar_errors import UndoTooLate
 
-ROOT = Path(__file__).parents[3] / "webui"
+PROJECT = Path(__file__).parents[3]
+ROOT = PROJECT / "webui"
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|\{(\w*)\}")
-MAPPINGS = [("templates/**.html", "jinja2"), ("**.py", "python")]
-KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "_l": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 OTHERS = LANGUAGES[1:]
 
 
-def texts_of_the_site() -> set[str | tuple[str, ...]]:
-    """Return every text that a template or a module gives to gettext."""
-    options = {"templates/**.html": {"trimmed": "true"}}
-    found = extract_from_dir(str(ROOT), MAPPINGS, options, KEYWORDS)
-    return {message for _, _, message, _, _ in found}
+@cache
+def texts_of_the_site() -> frozenset[str | tuple[str, ...]]:
+    """Return every text that `make translations` finds: it and this test read the same rules."""
+    rules = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
+    texts: set[str | tuple[str, ...]] = set()
+    for folder in ("webui", "fl"):
+        mine = [each for each in rules if each["pattern"].startswith(f"{folder}/")]
+        within = {each["pattern"].removeprefix(f"{folder}/"): each for each in mine}
+        methods = [(pattern, each["method"]) for pattern, each in within.items()]
+        options = {pattern: {"trimmed": each.get("trimmed", "false")} for pattern, each in within.items()}
+        found = extract_from_dir(str(PROJECT / folder), methods, options, KEYWORDS)
+        texts |= {message for _, _, message, _, _ in found}
+    return frozenset(texts)
 
 
 def catalogue(language: str) -> Catalog:
@@ -34,7 +47,26 @@ def catalogue(language: str) -> Catalog:
 
 
 def test_pages_give_their_texts_to_gettext() -> None:
-    assert "My checks" in texts_of_the_site()
+    assert {"My checks", "That is not possible", "leukemic blast", "heart disease"} <= texts_of_the_site()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NotFound.sentence,
+        SlotTaken.sentence,
+        UndoTooLate.sentence,
+        "another answer needs a reason",
+        "it has more than {rows} rows; divide it",
+        "it shows several cells; cut out one of them",
+    ],
+)
+def test_sentences_of_errors_can_be_translated(text: str) -> None:
+    assert text in texts_of_the_site()
+
+
+def test_sentences_that_only_programs_raise_are_not_asked_of_a_translator() -> None:
+    assert StorageFull.sentence not in texts_of_the_site()
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -12,7 +12,8 @@ from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_STAGES
 from fl.roles.hospital.background_training import TrainingJob
-from fl.training.aggregation.work import LaneValues, SumSpec, without_sum, work_of
+from fl.training.aggregation.kinds import work_of
+from fl.training.aggregation.work import LaneValues, SumSpec, without_sum
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
 from fl.training.data_card import DATA_CARD, data_card_plan
 from scripts.commands.coordinator_sums import SUMS

@@ -12,8 +12,10 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.aggregation.choice import SCAFFOLD, Aggregation
 from fl.training.aggregation.controls import ControlledWeights
+from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.quantise import LANES, LocalMetrics, Words
-from fl.training.aggregation.work import Learned, Training, Work, work_of
+from fl.training.aggregation.trained_work import Training
+from fl.training.aggregation.work import Learned, Work
 
 D = 40_000
 CHOICE = Aggregation(SCAFFOLD, hospitals=4, control_clip=2.0, control_bound=500.0)

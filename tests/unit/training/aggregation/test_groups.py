@@ -13,8 +13,9 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.aggregation.choice import VOTED, Aggregation
 from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, vote, vote_plan
+from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.quantise import LocalMetrics, quantise
-from fl.training.aggregation.work import LaneValues, SumSpec, work_of
+from fl.training.aggregation.work import LaneValues, SumSpec
 
 D = 1000
 CHOICE = Aggregation(VOTED, groups=3)

@@ -14,11 +14,13 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.controls import ControlledWeights
+from fl.training.aggregation.kinds import work_of
+from fl.training.aggregation.lane_work import Lanes
 from fl.training.aggregation.lanes import Entries, Lane, LanePlan
 from fl.training.aggregation.quantise import LocalMetrics, Vector, Words, quantise
 from fl.training.aggregation.rules import RULES, keep
 from fl.training.aggregation.sum import Sum
-from fl.training.aggregation.work import Lanes, LaneValues, SumSpec, figures, without_sum, work_of
+from fl.training.aggregation.work import LaneValues, SumSpec, figures, without_sum
 
 PLAN = LanePlan("test", (Lane("counts", 2, 0, 100, "Counts."), Lane("scores", 1, -5, 2**30, "Scores.")))
 CONFIG = RoundConfig(0.5, 50.0, 1024, {"seed": 1, **SumSpec(PLAN, "keep").to_dict()}, LEUKEMIA, word_bits=64)

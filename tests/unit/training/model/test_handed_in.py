@@ -112,7 +112,7 @@ def test_the_downloaded_network_answers_as_the_federations_own(spec: ModelSpec, 
     assert list(read.shapes) == [name for name, _ in ours.named_parameters()]
 
 
-def test_a_network_that_needs_more_than_pytorch_has_no_file_and_a_reason() -> None:
-    spec = ModelSpec(kind="torchvision:resnet18", size_px=64)
+def test_a_consortiums_own_network_has_no_file_and_a_reason() -> None:
+    spec = ModelSpec(kind="own", size_px=64, source=f"own_network.model:build@{'a' * 64}")
     assert network_file(spec) == ""
     assert "build_model" in obstacle(spec)

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { Refused } from "../../../../webui/client/errors.js";
 import { capsules, encoding, envelopes, group, lockboxes, threshold, trustee } from "../../../../webui/client/main.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../../../vectors/threshold.json", import.meta.url), "utf-8"));
@@ -142,4 +143,22 @@ test("a policy's consent is asked bit by bit", () => {
   const allowed = [1, 2, 3, 4, 5, 6].filter((purpose) => (parsed.policy.consent >> (purpose - 1)) & 1);
   assert.deepEqual(allowed, [1, 3]);
   assert.equal(lockboxes.LOCKBOX_CAP, 4096);
+});
+
+test("a refusal has its sentence in the language of the page, with numbers and reasons in it", () => {
+  const words = {
+    "The key file could not be opened: {why}.": "Die Schlüsseldatei geht nicht auf: {why}.",
+    "it is not a key file ({reason})": "sie ist keine Schlüsseldatei ({reason})",
+    "it has {count} bytes, not {wanted}": "sie hat {count} Byte statt {wanted}",
+  };
+  const facts = { why: "it is not a key file ({reason})", reason: "it has {count} bytes, not {wanted}", count: 3, wanted: 16 };
+  const refusal = Refused.received("KeystoreUnreadable", facts);
+  assert.equal(refusal.message, "The key file could not be opened: it is not a key file (it has 3 bytes, not 16).");
+  assert.equal(refusal.inLanguage(words), "Die Schlüsseldatei geht nicht auf: sie ist keine Schlüsseldatei (sie hat 3 Byte statt 16).");
+  assert.equal(refusal.inLanguage({}), refusal.message);
+});
+
+test("what a site answers cannot make a sentence that never ends, and an unknown name is a calculation that failed", () => {
+  assert.ok(new Refused("SiteRefused", { why: "{why}{why} {constructor}" }).message.includes("{constructor}"));
+  assert.equal(Refused.received("constructor", {}).name, "WorkerFailed");
 });

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.presentation.menus import MENUS
-from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
+from webui.store.new_accounts import NewAccount
 
 OTTO = "otto@clinic.example"
 PEOPLE = {

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fl.protocol.task import TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA
 from webui.presentation import wording as words
+from webui.presentation.numbers_and_dates import percent, when
+from webui.presentation.verdict_wording import verdict
 
 BOTH = LEUKEMIA.classes
 
@@ -26,7 +28,7 @@ def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
     [("leukemia", 0.97, "bad"), ("leukemia", 0.6, "wait"), ("healthy", 0.4, "wait"), ("healthy", 0.02, "good")],
 )
 def test_the_verdict_follows_the_probability(label: str, probability: float, tone: str) -> None:
-    assert words.verdict(LEUKEMIA, label, probability).tone == tone
+    assert verdict(LEUKEMIA, label, probability).tone == tone
 
 
 @pytest.mark.parametrize(
@@ -45,25 +47,25 @@ def test_the_verdict_follows_the_probability(label: str, probability: float, ton
 def test_a_calibrated_model_is_sure_only_if_its_set_and_its_probability_agree(
     kept: tuple[str, ...], probability: float, tone: str
 ) -> None:
-    assert words.verdict(LEUKEMIA, "leukemia", probability, kept).tone == tone
+    assert verdict(LEUKEMIA, "leukemia", probability, kept).tone == tone
 
 
 def test_a_doubt_between_classes_without_disease_names_them() -> None:
     task = replace(LEUKEMIA, kind=TaskKind.CLASSES, reported="", classes=tuple(replace(c, disease=False) for c in BOTH))
-    assert words.verdict(task, "healthy", None, ("healthy",)).tone == "plain"
-    doubt = words.verdict(task, "healthy", None, ("healthy", "leukemia"))
+    assert verdict(task, "healthy", None, ("healthy",)).tone == "plain"
+    doubt = verdict(task, "healthy", None, ("healthy", "leukemia"))
     assert doubt.tone == "wait"
     assert all(one.name in doubt.text for one in BOTH)
 
 
 def test_no_verdict_claims_a_diagnosis() -> None:
-    assert "not a diagnosis" in words.verdict(LEUKEMIA, "leukemia", 0.99).text
-    assert "cannot rule out" in words.verdict(LEUKEMIA, "healthy", 0.01).text
+    assert "not a diagnosis" in verdict(LEUKEMIA, "leukemia", 0.99).text
+    assert "cannot rule out" in verdict(LEUKEMIA, "healthy", 0.01).text
 
 
 @given(st.floats(0, 1))
 def test_a_probability_is_never_shown_as_certainty(share: float) -> None:
-    assert words.percent(share) not in {"0 %", "100 %"}
+    assert percent(share) not in {"0 %", "100 %"}
 
 
 @pytest.mark.parametrize(
@@ -99,4 +101,4 @@ def test_an_unknown_phase_still_has_a_name() -> None:
 
 
 def test_a_deadline_behind_all_calendars_is_shown() -> None:
-    assert "9999" in words.when(2**64 - 1, ZoneInfo("Pacific/Kiritimati"))
+    assert "9999" in when(2**64 - 1, ZoneInfo("Pacific/Kiritimati"))

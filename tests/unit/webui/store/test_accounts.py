@@ -11,10 +11,10 @@ import pytest
 from tests.support.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS, PasswordCost
 from webui.errors import AccountExists, EmailMalformed, SignInRefused
-from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.demo import demo_accounts
 from webui.store.emails import email_key
 from webui.store.models import Account, SiteRole
+from webui.store.new_accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.passwords import Passwords
 from webui.store.sessions import Place, Steps
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from fl.protocol.errors import SlotTaken
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.errors import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
-from webui.store.accounts import NewAccount, PatientFacts
 from webui.store.models import Appointment, OfficeHours, SiteRole
+from webui.store.new_accounts import NewAccount, PatientFacts
 
 CROWD = 20
 

@@ -102,8 +102,8 @@ def test_what_a_doctor_writes_follows_it_too(tmp_path: Path, monkeypatch: pytest
     if kind == "note":
         town.site.patient_records.add_note(ines, row, "Seen.")
     else:
-        verdict = Verdict(Decision.CONFIRMED)
-        town.site.worklist.review(ines, row, verdict, Message("A review", "There is one."), town.federation.clock.now)
+        verdict, letter = Verdict(Decision.CONFIRMED), Message("A review", "There is one.")
+        town.site.worklist.review(ines, row, verdict, lambda: letter, town.federation.clock.now)
     assert readers(town) == [(Readers.TRUSTEES, Readers.TRUSTEES)] * 2
 
 

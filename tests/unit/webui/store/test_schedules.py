@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from fl.protocol.errors import SlotTaken
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, Town
 from webui.errors import NotFound, OneADay
-from webui.store.accounts import DoctorFacts, Hours
 from webui.store.appointments import UNDO_S
 from webui.store.calendar_errors import BlockMalformed, DayHasBookings, TimeTaken, UndoTooLate
 from webui.store.calendar_tables import TakenTime
 from webui.store.doctor_plans import Terms
+from webui.store.new_accounts import DoctorFacts, Hours
 from webui.store.slots import Slot, Stretch
 
 

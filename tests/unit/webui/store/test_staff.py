@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, TOVE, WEEK, Town
 from webui.errors import AccountExists, HoursOverlap, NameMalformed, NotFound, RoleFixed, SignInRefused
-from webui.store.accounts import DoctorFacts, Hours
 from webui.store.models import SiteRole
+from webui.store.new_accounts import DoctorFacts, Hours
 from webui.store.staff import Change
 
 

@@ -12,12 +12,12 @@ from fl.protocol.errors import SlotTaken
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.errors import NotFound
 from webui.store import waiting as waiting_store
-from webui.store.accounts import DoctorFacts, NewAccount, PatientFacts
 from webui.store.appointments import UNDO_S
 from webui.store.calendar_errors import AlreadyWaiting, DaysNotOffered, OfferGone
 from webui.store.calendar_tables import Part, TakenTime, WaitingWish
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
+from webui.store.new_accounts import DoctorFacts, NewAccount, PatientFacts
 from webui.store.slots import Slot
 from webui.store.waiting import LEAD_S, OFFER_S, Wish, fits
 

@@ -13,7 +13,7 @@ from fl.training.tables.schema import load_schema
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell
 from webui.presentation.risk_wording import risk_saying
-from webui.presentation.wording import verdict
+from webui.presentation.verdict_wording import verdict
 from webui.usecases.record_format import Check, Subject
 from webui.usecases.risk_format import RiskRecord
 from webui.usecases.urgency import Urgency, place, urgency_of, urgency_of_risk

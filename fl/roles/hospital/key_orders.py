@@ -1,0 +1,173 @@
+"""A new key for the hospital: its staff order one on their site, its agent makes it and puts it on the ledger.
+
+Invariant: an order makes one key at most, also after a crash: before the key is made, the box says which epoch it gets.
+No order and no outcome holds a key: the private half is in the hospital's own folder alone.
+
+Source: PROTOCOL.md 3 (KeyRotated).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from fl.crypto.hpke_keys import PrivateKey, key_record
+from fl.events import Event
+from fl.protocol.errors import KeyEpochMismatch, KeystoreUnreadable, RefusedError
+from fl.protocol.federation import Federation
+from fl.protocol.keys.members import Member
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.roles.runner import Agent
+
+VALID_S = 24 * 3600
+"""An order that waited longer is not carried out: nobody may remember it."""
+
+
+class OrderState(StrEnum):
+    """What became of an order."""
+
+    TAKEN = "taken"
+    """The agent makes the key, or waits for the ledger to record it."""
+    DONE = "done"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class KeyOrder:
+    """What the site leaves for the agent."""
+
+    name: str
+    """16 hexadecimal digits."""
+    asked_at: int
+    """Seconds since 1970."""
+    asked_by: str
+    """The name of the person."""
+
+
+@dataclass(frozen=True)
+class OrderOutcome:
+    """What the agent did with an order."""
+
+    state: OrderState
+    at: int
+    """Seconds since 1970."""
+    epoch: int = 0
+    """Of the new key; 0 if there is none."""
+    why: str = ""
+    """Why it failed."""
+
+
+class KeyOrderBox(Protocol):
+    """Where the site leaves an order, and the agent its outcome."""
+
+    def newest(self) -> KeyOrder | None:
+        """Return the newest order; None without one."""
+        ...
+
+    def put(self, order: KeyOrder) -> None:
+        """Store an order durably in place of older ones, or raise StorageFull."""
+        ...
+
+    def outcome(self, name: str) -> OrderOutcome | None:
+        """Return what became of an order; None while it waits."""
+        ...
+
+    def note(self, name: str, outcome: OrderOutcome) -> None:
+        """Record an outcome durably, or raise StorageFull."""
+        ...
+
+
+class NewKeys(Protocol):
+    """Where the agent stores a new key."""
+
+    def create(self, epoch: int) -> PrivateKey:
+        """Return the key of an epoch; make it and store it durably if there is none.
+
+        Raises:
+            KeystoreUnreadable: there is one, with another password.
+        """
+        ...
+
+
+class KeyOrders:
+    """Carries out the orders of one hospital."""
+
+    def __init__(self, ports: Ports, box: KeyOrderBox, keys: NewKeys) -> None:
+        self._ports = ports
+        self._box = box
+        self._keys = keys
+        self._account = ports.ledger.account
+
+    def open(self) -> KeyOrder | None:
+        """Return the order that waits for this agent."""
+        order = self._box.newest()
+        if order is None:
+            return None
+        outcome = self._box.outcome(order.name)
+        return order if outcome is None or outcome.state is OrderState.TAKEN else None
+
+    def carry_out(self, order: KeyOrder, federation: Federation) -> None:
+        """Do the next thing for an order.
+
+        Raises:
+            UnavailableError: chain or disk do not answer; the order stays.
+        """
+        outcome, member = self._box.outcome(order.name), federation.book.members.get(self._account)
+        if outcome is None and self._ports.now() - order.asked_at > VALID_S:
+            self._fail(order, "it waited for more than a day; give it again if you still want it")
+        elif member is None or member.revoked:
+            self._fail(order, "this hospital is not a member of the consortium any more")
+        elif outcome is None:
+            self._note(order, OrderState.TAKEN, len(member.keys) + 1)
+        else:
+            self._replace(order, member, outcome.epoch)
+
+    def _replace(self, order: KeyOrder, member: Member, epoch: int) -> None:
+        """Make the key, or see that the ledger has it; the next look at the ledger ends the order."""
+        try:
+            key = self._keys.create(epoch)
+            if len(member.keys) < epoch:
+                self._ports.append(key_record(self._ports.ledger.anchor, self._account, key))
+                return
+        except KeyEpochMismatch:  # somebody rotated by hand a moment ago; the ledger will show it
+            return
+        except (RefusedError, KeystoreUnreadable) as error:
+            self._fail(order, str(error))
+            return
+        if member.keys[epoch - 1].public_key != key.public_key:
+            self._fail(order, "somebody else replaced the key at the same moment")
+            return
+        self._note(order, OrderState.DONE, epoch)
+        self._ports.notify(Event.MEMBER_KEY_REPLACED, {"epoch": epoch})
+
+    def _fail(self, order: KeyOrder, why: str) -> None:
+        self._note(order, OrderState.FAILED, why=why)
+        self._ports.notify(Event.KEY_ORDER_REFUSED, {"reason": why})
+
+    def _note(self, order: KeyOrder, state: OrderState, epoch: int = 0, why: str = "") -> None:
+        self._box.note(order.name, OrderOutcome(state, self._ports.now(), epoch, why))
+
+
+class KeepingKeys:
+    """An agent that also carries out orders for a new key, before anything else."""
+
+    def __init__(self, agent: Agent, orders: KeyOrders) -> None:
+        self._agent = agent
+        self._orders = orders
+
+    @property
+    def view(self) -> LedgerView:
+        return self._agent.view
+
+    def step(self) -> bool:
+        """Carry out an order if there is one, else do the agent's next thing."""
+        order = self._orders.open()
+        if order is None:
+            return self._agent.step()
+        self._orders.carry_out(order, self.view.refresh())
+        return True
+
+    def finish(self) -> None:
+        self._agent.finish()
