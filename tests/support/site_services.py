@@ -10,7 +10,7 @@ Not here: a network; the "model" weighs how purple a cell is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from fl.audit.narrative import Explained, Passage, Results
 from fl.protocol.audit import AuditStep, Finding
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
@@ -255,13 +256,22 @@ class FakeAudits:
         results = {number: self._results(number) for number in range(1, federation.final_round)}
         return AuditSummary(1318, federation.findings_of_last_audit, federation.clock.now - 3600, results)
 
-    def training_of(self, number: int) -> Mapping[str, str]:
-        return {"epochs": "3" if number > 4 else "2", "preparation": "plain"}
+    def training_of(self, number: int) -> Mapping[str, JsonValue]:
+        return {"local, epochs": 3 if number > 4 else 2, "model, preparation": "plain/1"}
 
-    def explain(self, number: int, results: Results) -> Explained:
+    def explain(self, number: int, results: Results, when: Callable[[int], str]) -> Explained:
         self._check(number)
+        at = when(self._federation.clock.now)
         told = tuple(
-            Passage(step, title, f"{title} happened.", f"all of {title.lower()}.", results.outcome(step), (), digests)
+            Passage(
+                step,
+                title,
+                f"{title} happened on {when(self._federation.clock.now)}.",
+                f"all of {title.lower()}.",
+                results.outcome(step),
+                (),
+                digests,
+            )
             for step, title, digests in (
                 (AuditStep.OPENING, "Opening", {}),
                 (AuditStep.SUM, "Sum", {"new model (weights)": sha(b"weights of round %d" % number)}),

@@ -11,9 +11,11 @@ from fl.protocol.errors import TooLarge
 from webui.errors import NotFound
 from webui.http.error_pages import ALARM, status_of
 from webui.http.error_words import sentence_of
+from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.ports.federation import RoundView
 from webui.presentation.forms import LedgerDigestForm, LedgerFileForm, PressForm
+from webui.presentation.numbers_and_dates import when
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
@@ -46,7 +48,7 @@ def one_round(number: int) -> ResponseReturnValue:
     return render_template(
         "auditor/round.html",
         round=view,
-        explained=audits.explain(number, shown),
+        explained=audits.explain(number, shown, lambda seconds: when(seconds, zone())),
         audited=results,
         checked_at=summary.checked_at if summary is not None else None,
         replayed=replayed,
