@@ -263,15 +263,7 @@ class FakeAudits:
         self._check(number)
         at = when(self._federation.clock.now)
         told = tuple(
-            Passage(
-                step,
-                title,
-                f"{title} happened on {when(self._federation.clock.now)}.",
-                f"all of {title.lower()}.",
-                results.outcome(step),
-                (),
-                digests,
-            )
+            Passage(step, title, f"{title}, {at}.", f"all of {title.lower()}.", results.outcome(step), (), digests)
             for step, title, digests in (
                 (AuditStep.OPENING, "Opening", {}),
                 (AuditStep.SUM, "Sum", {"new model (weights)": sha(b"weights of round %d" % number)}),

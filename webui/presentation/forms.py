@@ -36,6 +36,7 @@ from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
 from webui.errors import PasswordMalformed, WishNeeded
 from webui.http.error_words import sentence_of
 from webui.http.once import FormToken
+from webui.http.page_lookups import hospital_called
 from webui.ports.consent import RECORD_PURPOSES, Choice
 from webui.presentation.request_wording import PURPOSES
 from webui.store.base import EMAIL_CHARS
@@ -130,7 +131,7 @@ class ImageForm(Form):
     def offer(self, hospitals: Sequence[str]) -> None:
         """Let the patient choose among the servers of these hospitals."""
         nearest = SelectChoice("", gettext("Let the site choose"))
-        self.server.choices = [nearest, *(SelectChoice(name, name) for name in hospitals)]
+        self.server.choices = [nearest, *(SelectChoice(name, hospital_called(name)) for name in hospitals)]
 
     @property
     def chosen_server(self) -> str:
