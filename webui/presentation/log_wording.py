@@ -40,6 +40,12 @@ def log_page(entry: AccessEntry) -> str:
     return str(PAGES.get(entry.what, gettext("A page of an earlier version of the site")))
 
 
+def log_line(entry: AccessEntry) -> dict[str, str]:
+    """Return a line as words: what happened, on which page, and about what."""
+    words = {"what": log_event(entry), "page": log_page(entry), "about": log_about(entry)}
+    return {name: text for name, text in words.items() if text}
+
+
 def browser_words(stored: str) -> str:
     """Return the browser of a session, which is stored such as `Firefox on Windows` (http/places.py)."""
     browser, _, system = stored.partition(" on ")

@@ -119,6 +119,7 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
     )
 )
 def move(appointment_id: int) -> ResponseReturnValue:
+    site().appointments.cancellable(caller().id, appointment_id)
     starts_at = seconds(body("starts_at").text("starts_at"), "starts_at")
     site().appointments.move(caller().id, appointment_id, starts_at)
     return answer(appointment_json(one_of(appointment_id)))

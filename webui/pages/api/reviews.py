@@ -58,11 +58,11 @@ def worklist() -> ResponseReturnValue:
 )
 def review(check_id: int) -> ResponseReturnValue:
     running, doctor = site(), caller()
+    row = running.record_store.visible(doctor, check_id)
     verdict = _verdict(body("decision", "labels", "reason", "note", "message", "patient_sees"))
     address = running.config.address + url_for("checks.result", check_id=check_id)
     now = running.services.clock()
     running.worklist.review(doctor, check_id, verdict, lambda: review_letter(doctor.name, address), now)
-    row = running.record_store.visible(doctor, check_id)
     running.work.mark(doctor.id, row.id, read=True)
     shown = running.patient_records.show(doctor, row)
     return answer(check_json(shown, running.worklist.reviews(doctor, [row]).get(row.id), reviewed=True), 201)
