@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.support.api import Program, as_schema
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, Town, cell
+from webui.pages.api.operations import OPERATIONS
 from webui.store.tokens import Scope
+
+PART = re.compile(r"<(?:int:)?(\w+)>")
 
 
 @pytest.fixture
@@ -140,6 +144,19 @@ def test_a_review_that_is_none_is_refused(town: Town, wrong: dict[str, object]) 
     ines = Program(town, INES)
     assert 400 <= ines.send(f"/checks/{check}/review", wrong).status_code < 500
     assert not ines.get("/worklist").json["items"][0]["reviewed"]
+
+
+def test_the_document_names_every_address_and_scope_that_there_is_and_no_other() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    table = text.partition("| address | what | roles |")[2].partition("\n\n")[0]
+    spelled = {f"{each.method} {PART.sub(_placeholder, each.path)}" for each in OPERATIONS}
+    assert set(re.findall(r"`((?:GET|POST) [^`]+)`", table)) == spelled
+    rights = text.partition("| scope | what it allows | roles |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z:]+)`", rights, re.MULTILINE)) == set(Scope)
+
+
+def _placeholder(found: re.Match[str]) -> str:
+    return "SHA256" if found[1] == "digest" else "ID"
 
 
 def test_a_review_sent_twice_with_one_key_is_one_review(town: Town) -> None:

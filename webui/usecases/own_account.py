@@ -1,4 +1,4 @@
-"""A patient's appointments and waiting lists, and what happened in the account, for the file with all data of a patient.
+"""A patient's appointments, waiting lists and account log, for the file with all data of a patient.
 
 Source: GDPR, Art. 15.
 """

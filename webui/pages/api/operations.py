@@ -104,7 +104,7 @@ def openapi() -> dict[str, Any]:
         paths.setdefault(template_of(operation.path), {})[operation.method.lower()] = _described(operation)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Hemaledger", "version": "1", "description": "What the pages do, for programs."},
+        "info": {"title": "Hemaledger", "version": "1", "description": "A part of what the pages do, for programs."},
         "servers": [{"url": PREFIX}],
         "security": [{"token": []}],
         "paths": paths,
