@@ -21,7 +21,6 @@ from webui.usecases.lineage import Difference
 
 MOST_NUMBERS = 6
 """A longer row of numbers is not shown."""
-LARGE = 10_000
 TERMS: Mapping[str, Any] = {
     "protection": _l("Protection"),
     "fewest hospitals": _l("Fewest hospitals"),
@@ -116,6 +115,8 @@ def fact_value(each: Difference, value: JsonValue) -> str:
         return str(gettext("update") if value else gettext("no update"))
     if each.what == "metrics" and isinstance(value, float | int):
         return metric_value(each.name, value)
+    if each.name == "seed":
+        return str(value)
     return _named(each.name, str(value)) or _plain(value)
 
 
@@ -134,7 +135,7 @@ def _plain(value: JsonValue) -> str:
     if isinstance(value, bool):
         return str(gettext("yes") if value else gettext("no"))
     if isinstance(value, int):
-        return whole(value) if abs(value) >= LARGE else str(value)
+        return whole(value)
     if isinstance(value, float):
         return short(value)
     if isinstance(value, str):

@@ -48,4 +48,6 @@ def test_members_metrics_and_terms_are_said_as_elsewhere() -> None:
     assert said("members", "Lake Hospital", YES) == ("Lake Hospital", "update")
     assert said("metrics", "accuracy", 0.9125) == ("Accuracy", "91.2 %")
     assert said("terms", "protection", "masked") == ("Protection", "Masked")
+    assert said("terms", "numbers in an update", 1024) == ("Numbers in an update", "1,024")
+    assert said("training", "seed", 2026) == ("Starting number of chance", "2026")
     assert said("terms", "numbers in an update", None) == ("Numbers in an update", "–")
