@@ -130,6 +130,18 @@ def test_http_errors_have_pages_too(town: Town, path: str, status: int) -> None:
     assert "Home page" in answer.text
 
 
+@pytest.mark.parametrize(("path", "above"), [("/requests/ask", "/requests/"), ("/account/passkeys", "/account")])
+def test_an_address_that_only_takes_forms_says_so_and_leads_to_the_page_above(
+    town: Town, path: str, above: str
+) -> None:
+    answer = town.visitor(MAYA).get(path)
+    assert answer.status_code == 405
+    said = words(answer)
+    assert "This address is no page" in said
+    assert "Page not found" not in said
+    assert f'href="{above}"' in answer.text
+
+
 def test_a_bug_shows_no_traceback(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> str:
         raise KeyError("a secret inside")

@@ -7,7 +7,6 @@ Source: OWASP File Upload Cheat Sheet (image rewriting).
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +14,6 @@ from functools import partial
 from werkzeug.datastructures import FileStorage
 
 from fl.protocol.errors import ImageUnreadable, TooLarge, Why
-from fl.protocol.names import Digest
 from fl.training.pictures.decode import PictureReading
 from webui.errors import TooManyPictures
 from webui.http.metrics import counted
@@ -23,8 +21,6 @@ from webui.site import Site
 from webui.store.throttle import Meter
 from webui.usecases.record_pictures import MAX_PICTURES
 from webui.usecases.sampling import File, check_pictures, name_of, pictures_in
-
-PART_BYTES = 2**20
 
 
 @counted
@@ -86,20 +82,6 @@ def read_capped(upload: FileStorage, cap: int) -> bytes:
     data = upload.stream.read(cap + 1)
     _check_size(upload, len(data), cap)
     return data
-
-
-def digest_capped(upload: FileStorage, cap: int) -> Digest:
-    """Return the SHA-256 of the file, without another copy in memory.
-
-    Raises:
-        TooLarge: more than `cap` bytes.
-    """
-    state, size = hashlib.sha256(), 0
-    while part := upload.stream.read(PART_BYTES):
-        size += len(part)
-        _check_size(upload, size, cap)
-        state.update(part)
-    return Digest(state.digest())
 
 
 def _check_size(upload: FileStorage, read: int, cap: int) -> None:

@@ -14,6 +14,7 @@ from fl.protocol.names import Purpose
 from webui.errors import NotFound
 from webui.http.headers import page_number
 from webui.http.languages import zone
+from webui.http.page_lookups import hospital_called
 from webui.http.sessions import member, only
 from webui.ports.decryption_requests import RequestFacts, RequestState
 from webui.presentation.doctor_forms import AskReasonForm
@@ -137,8 +138,10 @@ def who_asks(facts: RequestFacts, made_here: Mapping[int, RequestRow]) -> str:
     """Return the hospital that asks, and the person if the request was made on this site."""
     row = made_here.get(facts.number) if facts.own else None
     if row is None:
-        return facts.requester
-    return str(gettext("%(person)s, for %(hospital)s", person=row.asker.name, hospital=facts.requester))
+        return hospital_called(facts.requester)
+    return str(
+        gettext("%(person)s, for %(hospital)s", person=row.asker.name, hospital=hospital_called(facts.requester))
+    )
 
 
 @dataclass(frozen=True)
