@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from fl.roles.serving.model_facts import Fact, State, Verification
 from webui.http.error_words import translated
+from webui.http.page_lookups import hospital_called
 from webui.ports.federation import ServedModel
 from webui.presentation.numbers_and_dates import when, whole
 from webui.presentation.texts import gettext
@@ -63,7 +64,7 @@ def _all_agree(model: ServedModel, zone: ZoneInfo) -> str:
         "The ledger, the file in the vault and the model in memory agree. %(coordinator)s recorded this model in round "
         "%(number)s; %(names)s replayed the round and got the same model. The round became final on %(when)s.",
         **names,
-        names=listing(model.attested_by),
+        names=listing([hospital_called(name) for name in model.attested_by]),
     )
 
 
