@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from fl.roles.serving.model_facts import Fact, State, Verification
 from webui.http.error_words import translated
+from webui.http.page_lookups import hospital_called
 from webui.ports.federation import ServedModel
 from webui.presentation.numbers_and_dates import when, whole
 from webui.presentation.texts import gettext
@@ -65,7 +66,7 @@ def _all_agree(model: ServedModel, zone: ZoneInfo) -> str:
         "ledger, the public list of all steps, in round %(number)s. To check it, the same was computed again by: "
         "%(names)s. They got the same model. It counts since %(when)s.",
         **names,
-        names=listing(model.attested_by),
+        names=listing([hospital_called(name) for name in model.attested_by]),
     )
 
 
