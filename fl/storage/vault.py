@@ -26,7 +26,7 @@ from fl.timing import timed
 
 MARKER = "vault.json"
 FORMAT = "hemaledger-vault-1"
-_MARKER_CAP = 4096
+MARKER_CAP = 4096
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Others write here too: never follow a link, never wait for a pipe or device."""
@@ -163,7 +163,7 @@ def read_marker(root: int) -> bytes | None:
         if kind != stat.S_IFREG:
             return b"" if kind else None
         with _descriptor(MARKER, _FILE, root) as file:
-            return os.read(file, _MARKER_CAP)
+            return os.read(file, MARKER_CAP)
     except OSError:
         return b""
 
