@@ -26,7 +26,7 @@ from fl.storage.vault import MARKER, MARKER_CAP, marker_of
 from fl.timing import timed
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+    from obstore.store import ObjectStore, RetryConfig
 
 SCHEME = "s3"
 PARTS_FROM_BYTES = 64 * 1024 * 1024
@@ -35,7 +35,9 @@ PART_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 TRIES = 3
 """How often an answer that breaks off is asked for again; the library itself repeats what failed before any byte."""
-CONNECT_S, ANSWER_S, REPEAT_S = 10, 120, 60
+CONNECT_S, ANSWER_S = 10, 120
+REPEATED: RetryConfig = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
+"""With jitter (obstore's BackoffConfig)."""
 FULL = re.compile(r"\b507\b|InsufficientStorage|QuotaExceeded|EntityTooLarge|XMinioStorageFull", re.IGNORECASE)
 STATUS = re.compile(r"\b(?:status|error)[ :]+(?:code[ :]+)?(\d{3}[^:.,<\n]{0,40})", re.IGNORECASE)
 WHY_CHARS = 120
@@ -84,7 +86,7 @@ class StoreAddress:
         where = f"{SCHEME}://{self.bucket}/{self.prefix}".rstrip("/")
         return f"{where} at {self.endpoint}" if self.endpoint else where
 
-    def open(self) -> ObjectStore:
+    def open(self, retry_config: RetryConfig = REPEATED) -> ObjectStore:
         """Return the store; this does not connect. Keys come from the usual variables (AWS_ACCESS_KEY_ID, ...)."""
         from obstore.store import S3Store  # noqa: PLC0415 a large library, which members with a folder do not need
 
@@ -97,7 +99,7 @@ class StoreAddress:
                 "timeout": timedelta(seconds=ANSWER_S),
                 "allow_http": self.endpoint.startswith("http:"),
             },
-            retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=REPEAT_S)},
+            retry_config=retry_config,
             **named,  # type: ignore[arg-type]
         )
 
@@ -119,6 +121,12 @@ class ObjectVault:
         self._name = name
         self._marker = marker_of(consortium)
         self._is_vault = False
+
+    @classmethod
+    def at(cls, url: str, consortium: bytes) -> ObjectVault:
+        """Return the vault at an address (`StoreAddress.parse`), or raise SettingInvalid; this does not connect."""
+        address = StoreAddress.parse(url)
+        return cls(address.open(), str(address), consortium)
 
     def check(self) -> None:
         """Raise VaultUnavailable unless the store answers and holds this consortium's vault."""
