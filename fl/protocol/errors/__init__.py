@@ -169,6 +169,7 @@ from fl.protocol.errors.world import (
     StorageFull,
     ToolMissing,
     TransactionTimeout,
+    VaultForbidden,
     VaultMissing,
     VaultUnavailable,
     WeightsFileMissing,
