@@ -120,7 +120,7 @@ def open_services(
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(LiveKeys(member.folder, member.password))
-    vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
+    vault = CircuitBreakerVault(home.vault, home.vault_name)
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
