@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.support.site_town import INES, MAYA, OMAR, Town
+from webui.store.open_checks import OpenChecks
 
 
 def rows_of(town: Town, reader: str, most: int = 9) -> tuple[list[int], bool]:
-    rows, more = town.site.open_results._store.of(town.members[reader].id, [town.members[MAYA].id], most)
+    rows, more = OpenChecks(town.site.database).of(town.members[reader].id, [town.members[MAYA].id], most)
     return [row.row_id for row in rows], more
 
 
