@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from fl.protocol.names import Protection
 from tests.support.approval_site import served
+from tests.support.site_federation import RealTown
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, TOVE, Town
 from tests.support.tab_stops import sign_in
 from webui.store.models import SiteRole
@@ -19,12 +21,13 @@ from webui.store.new_accounts import NewAccount
 OTTO = "otto@clinic.example"
 PAGES = {
     MAYA: ("/account/log", "/appointments/doctors", "/model", "/checks/1"),
-    INES: ("/worklist/", "/requests/", "/doctor/schedule", "/account/log"),
+    INES: ("/worklist/", "/doctor/", "/requests/", "/doctor/schedule", "/account/log"),
     NOOR: (
         "/auditor/",
         "/auditor/rounds/1",
         "/auditor/ledger/members",
         "/auditor/ledger/rounds",
+        "/auditor/ledger/keys",
         "/auditor/audit/compare",
     ),
     OTTO: (
@@ -55,18 +58,23 @@ SMALLEST = """() => {
 
 @pytest.fixture
 def town(tmp_path: Path) -> Town:
-    made = Town(tmp_path)
+    return peopled(Town(tmp_path))
+
+
+def peopled(made: Town) -> Town:
     made.site.accounts.create(NewAccount(SiteRole.OPERATOR, OTTO, "Otto Brandt", PASSWORD))
     made.add_check(MAYA)
+    made.book()
     return made
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("email", PAGES)
 def test_nothing_is_cut_on_a_phone_or_with_text_twice_as_large(
-    town: Town, chromium: Any, email: str, language: str
+    tmp_path: Path, chromium: Any, email: str, language: str
 ) -> None:
     faults = list[str]()
+    town = peopled(RealTown(tmp_path, Protection.MASKED) if email == NOOR else Town(tmp_path))
     with served(town.app) as address:
         context = chromium.new_context(viewport={"width": 390, "height": 844}, locale=language)
         page = context.new_page()
