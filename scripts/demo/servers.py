@@ -20,9 +20,9 @@ CALLED = ("Isar Hospital", "Douro Hospital")
 
 def start_servers(home: Home, hospitals: Sequence[str], stack: ExitStack) -> Path:
     """Start a process for the second and the third hospital, and return the file of servers for the site."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, (latitude, longitude) in zip(hospitals, PLACES, strict=False):
-        row = {"name": name, "region": REGION, "latitude": latitude, "longitude": longitude}
+        row: dict[str, object] = {"name": name, "region": REGION, "latitude": latitude, "longitude": longitude}
         if name != hospitals[0]:
             row |= {"called": CALLED[len(rows) - 1], "url": stack.enter_context(QueryProcess(home, name)).url}
         rows.append(row)
