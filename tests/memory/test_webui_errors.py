@@ -24,6 +24,7 @@ FAMILY_STATUS = {
     errors.MisconfiguredError: {500},
 }
 SAMPLES = {
+    "tuple[ImageUnreadable, ...]": (),
     "bool": True,
     "int": 7,
     "float": 1.5,

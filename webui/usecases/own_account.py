@@ -22,7 +22,8 @@ def happened(log: AccessLog, account_id: int, said: Say) -> Iterator[Mapping[str
     """Yield the lines of an account in words, the newest first."""
     for page in range(MOST_PAGES):
         lines = log.lines(Sought(account_id=account_id), page)
-        yield from ({"at": _time(each.entry.at), **said(each.entry)} for each in lines[:PAGE_ROWS])
+        for each in lines[:PAGE_ROWS]:
+            yield {"at": _time(each.entry.at), **said(each.entry)}
         if len(lines) <= PAGE_ROWS:
             return
 
