@@ -18,7 +18,7 @@ MOST_PAGES = 200
 """Of `PAGE_ROWS` lines of the access log."""
 
 
-def happened(log: AccessLog, account_id: int, said: Say) -> Iterator[dict[str, object]]:
+def happened(log: AccessLog, account_id: int, said: Say) -> Iterator[Mapping[str, object]]:
     """Yield the lines of an account in words, the newest first."""
     for page in range(MOST_PAGES):
         lines = log.lines(Sought(account_id=account_id), page)
