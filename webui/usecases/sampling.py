@@ -139,7 +139,7 @@ def _decoded(files: Sequence[File], reading: PictureReading, names: Sequence[str
         count += found.pages - 1
         _check_count(count)
         for page in range(1, found.pages + 1):
-            yield _decode(data, name, PictureReading(page, reading.bits))
+            yield _decode(data, name if len(files) > 1 else str(page), PictureReading(page, reading.bits))
 
 
 def _decode(data: bytes, name: str, reading: PictureReading) -> Pixels | ImageUnreadable:
