@@ -19,14 +19,14 @@ from pathlib import Path
 
 from fl.files import make_folder, write_at, write_atomic
 from fl.protocol.codec import sha256
-from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
+from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultForbidden, VaultMissing, VaultUnavailable
 from fl.protocol.names import Blob, Digest, show
 from fl.protocol.ports import Mark
 from fl.timing import timed
 
 MARKER = "vault.json"
 FORMAT = "hemaledger-vault-1"
-_MARKER_CAP = 4096
+MARKER_CAP = 4096
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Others write here too: never follow a link, never wait for a pipe or device."""
@@ -67,6 +67,8 @@ class FolderVault:
                     if _kind(name, folder) == stat.S_IFDIR:
                         _put_aside(name, folder)
                     write_at(folder, name, data)
+        except PermissionError as error:
+            raise VaultForbidden(str(self.path(digest))) from error
         except OSError as error:
             raise StorageFull(str(self.path(digest)), error.strerror or "the disk refused it") from error
         return digest
@@ -163,7 +165,7 @@ def read_marker(root: int) -> bytes | None:
         if kind != stat.S_IFREG:
             return b"" if kind else None
         with _descriptor(MARKER, _FILE, root) as file:
-            return os.read(file, _MARKER_CAP)
+            return os.read(file, MARKER_CAP)
     except OSError:
         return b""
 
@@ -210,6 +212,7 @@ def _make_subfolder(root: int, name: str) -> None:
         os.mkdir(name, dir_fd=root)
     except FileExistsError:  # another writer was faster
         return
+    os.chmod(name, stat.S_IMODE(os.fstat(root).st_mode), dir_fd=root)  # who may write in the vault may write here
     os.fsync(root)
 
 

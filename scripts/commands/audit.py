@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fl.protocol.names import Digest
     from fl.protocol.ports import Ledger
     from fl.protocol.rounds.config import RoundConfig
+    from fl.storage.cached_vault import CachedVault
+    from fl.storage.object_vault import ObjectVault
     from fl.storage.vault import FolderVault
     from scripts.output.report import Audited
     from scripts.wiring.home import Home
@@ -35,7 +37,7 @@ class Evidence:
 
     home: Home | None
     ledger: Ledger
-    vault: FolderVault
+    vault: FolderVault | ObjectVault | CachedVault
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class AuditOptions:
     authority: str | None
     contract: str | None
     confirmations: int | None
-    vault: Path | None
+    vault: str | None
     name: str | None
     keys: Path | None
     account: str | None
@@ -66,7 +68,7 @@ audit_options: Decorator[Any] = gathered(
     click.option("--authority", help="Address of the KeyAuthority contract."),
     click.option("--ledger", "contract", help="Address of the FederationLedger contract."),
     confirmations_option,
-    click.option("--vault", type=click.Path(path_type=Path), help="Folder of the vault."),
+    click.option("--vault", help="The vault: its folder, or s3://BUCKET/PREFIX?endpoint=URL."),
     click.option("--auditor", "name", help="The member in --home whose key opens the files."),
     click.option("--keys", type=click.Path(path_type=Path), help="Folder with an auditor's hpke-*.pem files."),
     click.option("--account", help="The auditor's account, with --keys."),
@@ -200,7 +202,6 @@ def first_digest(config: RoundConfig) -> Digest:
 
 
 def _evidence(options: AuditOptions) -> Evidence:
-    from fl.storage.vault import FolderVault
     from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ledger
 
@@ -219,9 +220,19 @@ def _evidence(options: AuditOptions) -> Evidence:
         ledger = EthereumLedger(LedgerSettings(node, discover(node, authority, contract), confirmed))
     else:
         ledger = open_ledger(_required(home))
-    vault = FolderVault(options.vault or _required(home).vault_folder, ledger.anchor.consortium)
+    vault = _vault(options.vault, ledger.anchor.consortium) if options.vault else _required(home).vault
     vault.check()
     return Evidence(home, ledger, vault)
+
+
+def _vault(place: str, consortium: bytes) -> FolderVault | ObjectVault:
+    """Return the vault in a folder, or on a store."""
+    from fl.storage.object_vault import SCHEME, ObjectVault
+    from fl.storage.vault import FolderVault
+
+    if place.startswith(f"{SCHEME}:"):
+        return ObjectVault.at(place, consortium)
+    return FolderVault(Path(place.removeprefix("file://")), consortium)
 
 
 def _required(home: Home | None) -> Home:

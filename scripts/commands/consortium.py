@@ -62,9 +62,16 @@ for _command in (prepare, transfer, accept, replace_operator, carry_out):
     show_default=True,
     help="How many blocks confirm a record, its own block included. Members read it from consortium.json.",
 )
+@click.option(
+    "--vault",
+    default="",
+    metavar="URL",
+    help="Where the encrypted files are: s3://BUCKET/PREFIX?endpoint=URL, or file:///FOLDER. Members read it from "
+    "consortium.json. [default: the folder vault beside it]",
+)
 @task_options
 @guarded
-def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, task: TaskOptions) -> None:
+def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, vault: str, task: TaskOptions) -> None:
     """Create the operator's account and deploy the contracts. Set its password in HEMALEDGER_PASSWORD.
 
     All members train the task that consortium.json names. The default task is leukemia.
@@ -80,7 +87,7 @@ def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, task: Ta
     check_unfounded(run_home)
     trained = given_task(task) or LEUKEMIA
     click.echo(f"Account of {OPERATOR}: {show(create_member(run_home, OPERATOR, Role.OPERATOR))}")
-    anchor = found_consortium(run_home, ChainChoice(rpc, free_gas, confirmations), trained).anchor
+    anchor = found_consortium(run_home, ChainChoice(rpc, free_gas, confirmations, vault), trained).anchor
     click.echo(f"Consortium {show(anchor.consortium)}")
     click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
     click.echo(f"All members train the task {trained.code}: {trained.name} ({', '.join(trained.codes)}).")
@@ -236,6 +243,8 @@ class ChainChoice:
     url: str
     free_gas: bool = True
     confirmations: int = 1
+    vault: str = ""
+    """The address of the vault; empty: a folder beside consortium.json."""
 
 
 def found_consortium(home: Home, where: ChainChoice, task: Task) -> Deployment:
@@ -248,7 +257,7 @@ def found_consortium(home: Home, where: ChainChoice, task: Task) -> Deployment:
     """
     from chain.deploy import deploy
     from chain.rpc.node import NodeSettings
-    from fl.storage.vault import found_vault
+    from fl.storage.vaults import create_vault
     from scripts.wiring.home import Deployment
     from scripts.wiring.roles import create_member, load_account, transactions
 
@@ -257,7 +266,7 @@ def found_consortium(home: Home, where: ChainChoice, task: Task) -> Deployment:
     key = load_account(home.member(OPERATOR))
     how = transactions(free_gas=where.free_gas, confirmations=where.confirmations)
     anchor = deploy(NodeSettings(where.url), how, key, secrets.token_bytes(32))
-    found_vault(home.vault_folder, anchor.consortium)
-    deployment = Deployment(where.url, anchor, where.free_gas, task, where.confirmations)
+    create_vault(where.vault, home.folder, anchor.consortium)
+    deployment = Deployment(where.url, anchor, where.free_gas, task, where.confirmations, where.vault)
     home.save(deployment)
     return deployment

@@ -43,7 +43,12 @@ CEREMONY_STEP_S = 3600
 
 
 def found_together(
-    home: Home, url: str, hospitals: Sequence[str], trustees: Sequence[str] = (), task: Task = LEUKEMIA
+    home: Home,
+    url: str,
+    hospitals: Sequence[str],
+    trustees: Sequence[str] = (),
+    task: Task = LEUKEMIA,
+    vault: str = "",
 ) -> None:
     """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords.
 
@@ -56,7 +61,7 @@ def found_together(
     if home.deployment_file.exists():
         home.save(replace(home.deployment, url=url))
     else:
-        found_consortium(home, ChainChoice(url), task)
+        found_consortium(home, ChainChoice(url, vault=vault), task)
     operator = open_ledger(home, operator_of(home))
     registered = LedgerView(operator).refresh().book.members
     for name, role in roles.items():

@@ -47,7 +47,7 @@ class MachineHealth:
 
     def disks(self) -> Sequence[Disk]:
         folders = {"site": self.home.folder / "site", "vault": self.home.vault_folder, "chain": self.home.chain}
-        return tuple(Disk(name, *_room(folder)) for name, folder in folders.items() if folder.is_dir())
+        return tuple(Disk(name, *_room(folder)) for name, folder in folders.items() if folder and folder.is_dir())
 
     def backups(self) -> Sequence[Backup]:
         return tuple(Backup(str(folder), _newest(folder)) for folder in self.backup_folders)

@@ -45,7 +45,7 @@ def build_queries(home: Home, name: str, places: int) -> RunningQueries:
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce(name))
     ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(LiveKeys(member.folder, member.password))
-    vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
+    vault = CircuitBreakerVault(home.vault, home.vault_name)
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, models.open)
     predictions = FederationPredictions(reader, vault)
     desk = QueryDesk(ledger.account, keyring, reader.federation, lambda asked: judge(predictions, asked), now)

@@ -104,7 +104,8 @@ def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extra
     calculator = start_tables(extras.tables)
     offered = open_tables(extras.tables, name, calculator) if calculator else NoTables()
     services = open_services(home, name, models.open, listed, extras.backups)
-    app = create_app(config, replace(services, tables=offered))
+    called = {**(listed.called if listed else {}), name: config.hospital_name}
+    app = create_app(replace(config, hospitals=called), replace(services, tables=offered))
     return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator)
 
 
@@ -119,7 +120,7 @@ def open_services(
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(LiveKeys(member.folder, member.password))
-    vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
+    vault = CircuitBreakerVault(home.vault, home.vault_name)
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)

@@ -89,7 +89,7 @@ def open_tables(options: TableOptions, name: str, process: TableProcess) -> Fede
 def _source(home: Home, name: str, keyring: Keyring) -> TableSource:
     following = SuccessorLedger(lambda: open_ledger(home, home.member(name), PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
-    vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
+    vault = CircuitBreakerVault(home.vault, home.vault_name)
     return TableSource(ledger, vault, keyring, signatures(), now)
 
 

@@ -25,7 +25,9 @@ from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role, parse_hex, show
 from fl.protocol.ports import Anchor
 from fl.protocol.task import Task
+from fl.storage.cached_vault import CachedVault
 from fl.storage.vault import FolderVault
+from fl.storage.vaults import folder_of, name_of, open_vault
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder of hardhat.config.js and node_modules."""
@@ -46,6 +48,8 @@ class Deployment:
     """The task that the consortium trains; None if the file names none."""
     confirmations: int = 1
     """How many blocks confirm a record, its own block included."""
+    vault: str = ""
+    """The address of the vault (fl/storage/vaults.py); empty: the folder `vault` beside consortium.json."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +156,20 @@ class Home:
         return self.chosen_confirmations or self.deployment.confirmations
 
     @property
-    def vault(self) -> FolderVault:
+    def vault(self) -> FolderVault | CachedVault:
         """Return the consortium's vault, or raise SettingInvalid if there is no consortium."""
-        return FolderVault(self.vault_folder, self.deployment.anchor.consortium)
+        deployment = self.deployment
+        return open_vault(deployment.vault, self.folder, deployment.anchor.consortium)
 
     @property
-    def vault_folder(self) -> Path:
-        """Return the folder of the shared vault. It may be a link to shared storage."""
-        return self.folder / "vault"
+    def vault_name(self) -> str:
+        """Return what messages call the vault."""
+        return name_of(self.deployment.vault, self.folder)
+
+    @property
+    def vault_folder(self) -> Path | None:
+        """Return the folder of the vault, which may be a link to shared storage; None if it is on another machine."""
+        return folder_of(self.deployment.vault, self.folder)
 
     @property
     def chain(self) -> Path:
@@ -194,6 +204,7 @@ class Home:
             "ledger": show(anchor.contract),
             "task": deployment.task.to_dict() if deployment.task else None,
             "url": deployment.url,
+            "vault": deployment.vault,
         }
         write_atomic(self.deployment_file, json.dumps(document, indent=2).encode() + b"\n")
 
@@ -213,7 +224,8 @@ class Home:
             )
             task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
             confirmations = fields.integer("confirmations") if "confirmations" in fields.value else 1
-            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations)
+            vault = fields.text("vault") if "vault" in fields.value else ""
+            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations, vault)
         except FileNotFoundError as error:
             raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
         except OSError as error:

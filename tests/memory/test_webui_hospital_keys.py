@@ -14,6 +14,7 @@ from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town, Visi
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
+from webui.store.preferences import Preferences
 
 KEYS, NEW = "/hospital/keys/", "/hospital/keys/new"
 SVEN = "sven@clinic.example"
@@ -69,6 +70,13 @@ def test_all_other_staff_of_the_hospital_and_nobody_else_get_a_mail(town: Town, 
     tove.post(NEW)
     assert [row.recipient for row in letters(town)] == [SVEN]
     assert "Tove Lindahl ordered a new key" in letters(town)[0].text
+
+
+def test_each_mail_is_in_the_language_of_its_reader(town: Town, tove: Visitor) -> None:
+    sven = town.site.accounts.create(NewAccount(SiteRole.HOSPITAL, SVEN, "Sven Holm", PASSWORD))
+    town.site.preferences.choose(sven.id, Preferences(language="de"))
+    tove.post(NEW)
+    assert letters(town)[0].subject == "Ein neuer Schlüssel für das Krankenhaus wurde bestellt"
 
 
 def test_an_order_is_a_line_in_the_access_log(tove: Visitor) -> None:
@@ -151,6 +159,16 @@ def test_who_has_a_second_step_takes_it_once_more_before_an_order(town: Town, to
     assert tove.post(NEW).location == KEYS
     town.federation.clock.now += 11 * 60
     assert tove.get(NEW).location == asked.location
+
+
+def test_who_has_no_second_step_says_the_password_again_after_ten_minutes(town: Town, tove: Visitor) -> None:
+    assert tove.get(NEW).status_code == 200
+    town.federation.clock.now += 11 * 60
+    asked = tove.get(NEW)
+    assert asked.location == "/account/confirm?next=/hospital/keys/new"
+    assert tove.get("/account/step-up?next=/hospital/keys/new").location == asked.location
+    assert tove.post(asked.location, password=PASSWORD).location == NEW
+    assert tove.get(NEW).status_code == 200
 
 
 def test_a_passkey_does_for_the_second_step_too(tove: Visitor) -> None:

@@ -325,5 +325,5 @@ def test_two_models_are_compared_back_to_their_common_ancestor(tmp_path: Path) -
 
 def test_what_differs_between_two_rounds_is_listed(town: Town) -> None:
     page = town.visitor(NOOR).text("/auditor/audit/compare?a=4&b=5")
-    assert "Training epochs 2 3" in page
+    assert "Training Passes over the pictures 2 3" in page
     assert "Members Harbour Hospital update no update" in page

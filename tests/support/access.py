@@ -205,6 +205,7 @@ def seen_by(*emails: str) -> frozenset[str]:
 
 ROWS: dict[str, Row] = {
     "filename": Row("site.css"),
+    "epoch": Row(1),
     "check_id": Row(lambda made: made.check, seen_by(MAYA, INES)),
     "appointment_id": Row(lambda made: made.booking, seen_by(MAYA, INES)),
     "row_id": Row(lambda made: made.request, seen_by(MAYA)),

@@ -59,6 +59,11 @@ def _dealt_keys() -> frozenset[bytes] | None:
     return dealt
 
 
+def hospital_called(ledger_name: str) -> str:
+    """Return the name of a hospital for people; the ledger's name if the site knows no other."""
+    return site().config.hospitals.get(ledger_name, ledger_name)
+
+
 def trustee_name(account: bytes, ledger_name: str) -> str:
     """Return the name of the person who answers with a ledger account; the ledger's name if the site knows nobody."""
     if "trustee_names" not in g:

@@ -11,10 +11,8 @@ from flask_babel import lazy_gettext as _l
 from fl.audit import plain_words
 from webui.http.error_words import translated
 from webui.ports.federation import AuditSummary
-from webui.presentation.code_words import code_word
-from webui.presentation.wording import Saying, metric_name
+from webui.presentation.wording import Saying
 from webui.usecases.full_audits import AuditRun, AuditState
-from webui.usecases.lineage import Difference
 
 KINDS: Mapping[str, Any] = {
     "records": _l("records replayed by the rules: sender, role, phase, key and deadline"),
@@ -121,32 +119,3 @@ def verdict_of(summary: AuditSummary) -> str:
     else:
         said = gettext("Nothing was found: every record, file and model is what the ledger says.")
     return f"{said}{alarm}"
-
-
-TERM_NAMES: Mapping[str, Any] = {
-    "protection": _l("protection"),
-    "fewest hospitals": _l("fewest hospitals"),
-    "attestations needed": _l("attestations needed"),
-    "threshold": _l("threshold"),
-    "numbers in an update": _l("numbers in an update"),
-    "seconds for training": _l("seconds for training"),
-    "seconds per step": _l("seconds per step"),
-    "task": _l("task"),
-    "classes": _l("classes"),
-    "update": _l("update"),
-    "no update": _l("no update"),
-}
-
-
-def difference_name(each: Difference) -> str:
-    """Return what differs; the names of a training's settings stay as its file has them."""
-    if each.what == "metrics":
-        return metric_name(each.name)
-    return str(TERM_NAMES.get(each.name, each.name)) if each.what in {"terms", "task"} else each.name
-
-
-def difference_value(each: Difference, text: str) -> str:
-    """Return one of the two values of a difference."""
-    if each.what == "members":
-        return str(TERM_NAMES.get(text, text))
-    return code_word(text) if each.name == "protection" else text

@@ -20,6 +20,7 @@ from webui.ports.key_orders import KeyRenewal, KeyService
 from webui.store.accounts import SignedInUser
 from webui.store.database import Database
 from webui.store.models import Account, SiteRole
+from webui.usecases.readers import writing_to
 
 RENEW_S = 365 * 24 * 3600
 """How old a key of this hospital should get; it goes on working afterwards."""
@@ -80,8 +81,9 @@ class HospitalKeys:
             raise AgentSilent
 
         def work(session: Session) -> None:
-            for email, name in self._others(session, user.id):
-                tell(session, email, name, user.name)
+            for account_id, email, name in self._others(session, user.id):
+                with writing_to(session, account_id):
+                    tell(session, email, name, user.name)
 
         self._database.write(work)
         self._service.order(user.name)
@@ -96,11 +98,11 @@ class HospitalKeys:
             raise NoHospital
         return self._keys
 
-    def _others(self, session: Session, account_id: int) -> Sequence[tuple[str, str]]:
-        """Return address and name of the hospital's other staff who can sign in."""
+    def _others(self, session: Session, account_id: int) -> Sequence[tuple[int, str, str]]:
+        """Return number, address and name of the hospital's other staff who can sign in."""
         rows = session.execute(
-            select(Account.email, Account.name).where(
+            select(Account.id, Account.email, Account.name).where(
                 Account.role == SiteRole.HOSPITAL.value, Account.id != account_id, Account.disabled_at.is_(None)
             )
         )
-        return [(email, name) for email, name in rows]
+        return [(number, email, name) for number, email, name in rows]

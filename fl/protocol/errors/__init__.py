@@ -170,6 +170,7 @@ from fl.protocol.errors.world import (
     StorageFull,
     ToolMissing,
     TransactionTimeout,
+    VaultForbidden,
     VaultMissing,
     VaultUnavailable,
     WeightsFileMissing,

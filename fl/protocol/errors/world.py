@@ -93,6 +93,17 @@ class VaultUnavailable(UnavailableError):
 
 
 @dataclass(eq=False)
+class VaultForbidden(UnavailableError):
+    """The account of this process may not write to the vault's folder."""
+
+    path: str
+    sentence = (
+        "This account may not write {path}. Give the accounts of all members a common group that may write in the "
+        "vault's folder (mode 2770), or use a store."
+    )
+
+
+@dataclass(eq=False)
 class StorageFull(UnavailableError):
     """A file could not be written; no part of it remains."""
 

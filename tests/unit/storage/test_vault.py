@@ -417,3 +417,43 @@ def test_founding_again_keeps_the_files_and_never_takes_over_anothers(tmp_path: 
     with pytest.raises(SettingInvalid):
         found_vault(tmp_path / "vault", CONSORTIUM)
     assert FolderVault(tmp_path / "vault", ANOTHER).get(DIGEST, 100) == DATA
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become two users")
+def test_two_users_of_a_machine_share_a_vault_of_their_group(tmp_path: Path) -> None:
+    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    ours, theirs = shared_vault(tmp_path / "ours", 0o2770), shared_vault(tmp_path / "theirs", 0o2750)
+    assert [put_as(user, ours) for user in (FIRST_USER, SECOND_USER)] == ["stored", "stored"]
+    assert put_as(FIRST_USER, theirs) == "VaultForbidden"
+
+
+def shared_vault(folder: Path, mode: int) -> Path:
+    found_vault(folder, b"c" * 32)
+    os.chown(folder, 0, SHARED_GROUP)
+    folder.chmod(mode)
+    return folder
+
+
+SHARED_GROUP, FIRST_USER, SECOND_USER = 64001, 64002, 64003
+PUT = """
+import os, sys
+from pathlib import Path
+from fl.protocol.errors import HemaledgerError
+from fl.storage.vault import FolderVault
+user, group, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+vault = FolderVault(folder, b"c" * 32)
+os.setgroups([group]); os.setgid(user); os.setuid(user)
+try:
+    for number in range(600):
+        vault.put(b"%d %d" % (number, number))
+    print("stored")
+except HemaledgerError as error:
+    print(error.name)
+"""
+
+
+def put_as(user: int, folder: Path) -> str:
+    """Store 600 files, at least one in each subfolder, as another user; return what came of it."""
+    command = [sys.executable, "-c", PUT, str(user), str(SHARED_GROUP), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -26,12 +26,12 @@ def test_a_members_command_never_makes_the_shared_vault(home: Home) -> None:
     with pytest.raises(VaultUnavailable) as gone:
         home.vault.put(b"a sealed file")
     assert gone.value.path == str(home.vault_folder)
-    assert not home.vault_folder.exists()
+    assert not (home.folder / "vault").exists()
     assert "no program creates it a second time" in str(gone.value)
 
 
 def test_the_vault_of_the_consortium_is_used(home: Home) -> None:
-    found_vault(home.vault_folder, ANCHOR.consortium)
+    found_vault(home.folder / "vault", ANCHOR.consortium)
     assert home.vault.has(home.vault.put(b"a sealed file"))
 
 

@@ -80,7 +80,7 @@ def line(separator: str, values: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("separator", [";", "\t", ","])
 def test_the_first_line_says_what_separates_the_cells(separator: str) -> None:
-    values = {"id": "A", "Pregnancies": "1", "DiabetesPedigreeFunction": "0.5", "Age": "50"}
+    values = {"id": "A", "Pregnancies": "1", "Glucose": "120", "DiabetesPedigreeFunction": "0.5", "Age": "50"}
     text = separator.join(("id", *PIMA.names)) + "\n" + line(separator, values) + "\n"
     (row,) = read_file(text.encode(), PIMA).rows
     assert row.values is not None
