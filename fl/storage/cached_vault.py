@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import StorageFull, TooLarge, VaultMissing
+from fl.protocol.errors import StorageFull, TooLarge, VaultForbidden, VaultMissing
 from fl.protocol.names import Blob, Digest
 from fl.protocol.ports import Mark
 from fl.storage.object_vault import ObjectVault
@@ -63,19 +63,22 @@ class CachedVault:
         return self._inner.mark(digest)
 
     def _keep(self, data: Blob) -> None:
-        """Keep a copy if it fits; a full disk costs only the copy."""
+        """Keep a copy if it fits; a full disk, or one of somebody else, costs only the copy."""
         size = memoryview(data).nbytes
         if size > self._kept_bytes:
             return
-        if size > self._room:
-            self._room = self._kept_bytes - self._make_room(size)
-        with suppress(StorageFull):
+        with suppress(StorageFull, VaultForbidden, OSError):
+            if size > self._room:
+                self._room = self._kept_bytes - self._make_room(size)
             self._copies.put(data)
             self._room -= size
 
     def _make_room(self, wanted: int) -> int:
         """Delete the oldest copies until `wanted` bytes fit with a quarter to spare; return the bytes that stay."""
-        files = [(each.stat(), each) for each in self._folder.glob("*/*") if each.is_file()]
+        files = []
+        for each in self._folder.glob("*/*"):
+            with suppress(FileNotFoundError):  # another process may delete copies, too
+                files.append((each.stat(), each))
         total = sum(facts.st_size for facts, _ in files)
         if total + wanted <= self._kept_bytes:
             return total

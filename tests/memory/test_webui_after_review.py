@@ -108,6 +108,9 @@ def test_a_review_of_an_earlier_check_says_nothing_about_the_last_one(town: Town
     assert READ not in maya.text(f"/checks/{last}")
     assert READ in maya.text("/"), "the patient has not read it yet"
     maya.get(f"/checks/{first}")
+    assert READ in maya.text("/"), "a model's answer never follows a disease that a doctor named"
+    review(town, last, decision="confirmed")
+    maya.get(f"/checks/{last}")
     assert READ not in maya.text("/")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.site_risks import PERSON, RiskTown, fields
-from tests.support.site_town import INES, MAYA, OMAR
+from tests.support.site_town import INES, JONAS, MAYA, OMAR
 from webui.config import Limit, Limits
 from webui.store.booking_rules import Visit
 
@@ -75,6 +75,42 @@ def test_a_sign_that_a_doctor_has_reviewed_is_not_open(town: RiskTown) -> None:
     assert "signs of leukemia" not in maya.text("/").split("My last check")[0]
 
 
+def test_a_models_nothing_never_follows_a_disease_that_a_doctor_named(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    row = check(town, SIGN)
+    review(town, row, decision="confirmed", message="Come at once.")
+    maya = town.visitor(MAYA)
+    maya.get(f"/checks/{row}")
+    later = check(town, CLEAR)
+    page = maya.text("/")
+    assert "Come at once." in page
+    assert "Nothing because of your last result" not in page
+    review(town, later, decision="confirmed")
+    maya.get(f"/checks/{later}")
+    assert "Come at once." not in maya.text("/"), "the doctor has looked at the newer one since"
+
+
+def test_a_doubt_that_a_doctor_shares_is_no_good_news(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    review(town, check(town, UNSURE), decision="confirmed")
+    assert "result-good" not in town.visitor(MAYA).get("/").text
+
+
+def test_a_review_that_cannot_be_opened_stays_unread_and_leaves_no_all_clear(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    row = check(town, CLEAR)
+    review(town, row, **OTHER)
+    with town.site.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE record SET salt = zeroblob(32) WHERE about_id IS NOT NULL")
+    maya = town.visitor(MAYA)
+    page = maya.get(f"/checks/{row}")
+    assert "This site cannot open what the doctor said" in page.text
+    assert "result-good" not in page.text
+    home = maya.text("/")
+    assert "Read what the doctor says" in home
+    assert "Nothing because of your last result" not in home
+
+
 def test_a_doctor_who_reads_a_review_does_not_read_it_for_the_patient(town: RiskTown) -> None:
     town.book(MAYA, INES)
     row = check(town, CLEAR)
@@ -134,6 +170,29 @@ def test_a_risk_in_the_agenda_and_in_the_time_line_has_its_age_urgency_and_marks
     review(town, row, decision="confirmed")
     assert "no review yet" not in ines.text(line)
     assert "· reviewed" in ines.text("/doctor/")
+
+
+def test_the_agenda_shows_no_result_after_care_has_ended(tmp_path: Path) -> None:
+    town = RiskTown(tmp_path, care_days=0)
+    check(town, SIGN)
+    town.book(MAYA, INES)
+    assert "93 %" in town.visitor(INES).text("/doctor/")
+    town.federation.clock.now = town.site.appointments.of_patient(town.members[MAYA].id)[0].ends_at + 600
+    assert "93 %" not in town.visitor(INES).text("/doctor/")
+
+
+def test_reviews_that_this_doctor_has_not_read_hide_no_open_sign(
+    town: RiskTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.usecases.open_results.LOOKED_AT_ONCE", 3)
+    town.book(MAYA, INES)
+    rows = [check(town, CLEAR) for _ in range(3)]
+    check(town, SIGN)
+    check(town, CLEAR)
+    for row in rows:
+        review(town, row, decision="confirmed")
+    town.book(MAYA, JONAS)
+    assert "93 %" in town.visitor(JONAS).text("/doctor/")
 
 
 def test_the_agenda_names_no_open_result_of_a_patient_who_has_none(town: RiskTown) -> None:

@@ -23,6 +23,7 @@ from webui.ports.api_errors import FieldRefused, RoleRefused, ScopeMissing, Toke
 from webui.site import site
 from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole
+from webui.store.networks import network_of
 from webui.store.tokens import LONGEST, Caller, Scope
 from webui.usecases.rates import Rates
 
@@ -64,7 +65,7 @@ def authenticate() -> Caller:
         TokenRefused: there is no valid token in its Authorization header.
         TooManyAttempts: the account calls too often, or the address sent too many wrong tokens.
     """
-    rates, address = _rates(), f"address {request.remote_addr}"
+    rates, address = _rates(), f"address {network_of(request.remote_addr or '')}"
     if rates.full(address, FAILURES):
         rates.take(address, FAILURES)
     try:

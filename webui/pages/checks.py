@@ -193,14 +193,17 @@ def _page(check_id: int, form: NoteForm) -> str:
     running = site()
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row)
-    running.work.mark(member().id, row.id, read=True)
     about = running.patient_records.show_all(member(), running.record_store.notes_on(row.id))
+    reviews = [each.review for each in about if each.review is not None]
+    closed = running.work.states(member().id, [row.id])[row.id][1] and not reviews
+    running.work.mark(member().id, row.id, read=not closed)
     return render_template(
         "checks/result.html" if shown.risk is None else "risk/result.html",
         shown=shown,
         request_view=running.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
         notes=[each for each in about if each.review is None],
-        reviews=[each.review for each in about if each.review is not None],
+        reviews=reviews,
+        closed_review=closed,
         standing=running.anchoring.standing(row),
         form=form,
     )

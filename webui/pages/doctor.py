@@ -39,7 +39,7 @@ def agenda() -> ResponseReturnValue:
     days = [*days[past:], *reversed(days[:past])]
     bookings = [booking for _, rows in days for booking in rows]
     listed = dict.fromkeys(booking.patient_id for booking in bookings)
-    results, complete = _results(running, bookings)
+    results, complete = _results(running, [row for row in bookings if row.patient_id in known])
     shown = running.patient_records.glance(member(), results.first(bookings, OPENED_CHECKS))
     opened = {each.row.id: each for each in shown}
     others = [(person, until) for person, until in care if person.account_id not in listed]

@@ -14,6 +14,7 @@ from webui.presentation.verdict_wording import reported_of
 from webui.presentation.wording import Saying
 from webui.usecases.gists import urgency_of_shown
 from webui.usecases.open_results import OpenResult
+from webui.usecases.review_format import Decision
 from webui.usecases.urgency import Urgency
 from webui.usecases.worklist import task_of
 
@@ -32,8 +33,8 @@ def _after_review(result: OpenResult, day: str) -> Saying:
     if result.review is None:
         return Saying("wait", title, gettext("A doctor has looked at it."))
     said = decision(result.review, task_of(result.shown))
-    sign = urgency_of_shown(result.shown) is Urgency.HIGH
-    tone = "bad" if said.tone == "good" and sign else said.tone
+    confirmed = {Urgency.HIGH: "bad", Urgency.UNSURE: "wait"}.get(urgency_of_shown(result.shown), said.tone)
+    tone = confirmed if result.review.decision is Decision.CONFIRMED else said.tone
     return Saying(tone, title, gettext("%(sentence)s.", sentence=said.title))
 
 

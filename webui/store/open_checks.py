@@ -24,10 +24,12 @@ class OpenChecks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, reader_id: int, patient_ids: Collection[int], most: int) -> tuple[list[Listed], bool]:
+    def of(
+        self, reader_id: int, patient_ids: Collection[int], most: int, *, unread: bool = True
+    ) -> tuple[list[Listed], bool]:
         """Return at most `most` open checks, and whether there are more.
 
-        Those with a review that `reader_id` has not read come first; then the newest.
+        Those with a review that `reader_id` has not read come first, if they are wanted (`unread`); then the newest.
         """
         read = read_by(reader_id)
         query = (
@@ -43,10 +45,21 @@ class OpenChecks:
             .join(Account, Account.id == StoredRecord.patient_id)
             .join(Leaf, Leaf.id == StoredRecord.leaf_id)
             .where(IS_CHECK, StoredRecord.erased_at.is_(None), StoredRecord.patient_id.in_(patient_ids))
-            .where(or_(~REVIEWED, and_(REVIEWED, ~read)))
+            .where(or_(~REVIEWED, and_(REVIEWED, ~read)) if unread else ~REVIEWED)
             .order_by(case((REVIEWED, 0), else_=1), StoredRecord.created_at.desc(), StoredRecord.id.desc())
         )
         with self._database.reading() as session:
             rows = session.execute(query.limit(most + 1)).all()
         listed = [Listed(*row[:4], read=bool(row[4]), reviewed=bool(row[5]), leaf=row[6]) for row in rows[:most]]
         return listed, len(rows) > most
+
+    def newest_reviewed(self, patient_id: int) -> int | None:
+        """Return the row of the newest check or risk of this patient that a doctor has reviewed."""
+        query = (
+            select(StoredRecord.id)
+            .where(IS_CHECK, StoredRecord.erased_at.is_(None), StoredRecord.patient_id == patient_id, REVIEWED)
+            .order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            return session.scalar(query)

@@ -1,7 +1,8 @@
 """What is still open for a patient: doctors' reviews that are not read yet, and the worst answers without a review.
 
 Invariant: a newer record never hides an open one. A sign of disease stays open until a doctor has reviewed it, and a
-review until its patient has opened the check.
+review until its patient has opened the check. What a doctor said of a disease is never followed by a model's "nothing":
+it comes again where no sign and no unread review is open.
 
 One page looks at the newest `LOOKED` open records of a patient, or `LOOKED_AT_ONCE` of many patients, by the urgency
 that is kept in memory (gists.py), and opens only those that it shows. If the site may not open more records now, the
@@ -19,10 +20,11 @@ from webui.errors import SiteBusy, TooManyAttempts
 from webui.store.accounts import SignedInUser
 from webui.store.open_checks import OpenChecks
 from webui.store.worklist import Listed
-from webui.usecases.gists import Gists, Sealed
+from webui.usecases.gists import Gists, Sealed, urgency_of_shown
 from webui.usecases.patient_records import PatientRecords, Shown
-from webui.usecases.review_format import Review
+from webui.usecases.review_format import Decision, Review
 from webui.usecases.urgency import Urgency
+from webui.usecases.worklist import task_of
 
 LOOKED = 100
 """Open records of one patient."""
@@ -77,19 +79,26 @@ class OpenResults:
         signs = [row for row in waiting if known and known.get(row.row_id) is Urgency.HIGH]
         unsure = [row for row in waiting if known and known.get(row.row_id) is Urgency.UNSURE]
         first = [*unread[:MOST_SHOWN], *(signs[:MOST_SHOWN] or unsure[:1])]
-        wanted = dict.fromkeys([*(row.row_id for row in first), *([newest] if newest is not None else [])])
+        doctors = self._store.newest_reviewed(patient.id) if not unread and not signs else None
+        wanted = dict.fromkeys(row_id for row_id in (*(row.row_id for row in first), doctors, newest) if row_id)
         opened = {shown.row.id: shown for shown in self._records.glance(patient, list(wanted))}
         found = [(row, opened[row.row_id]) for row in first if row.row_id in opened]
-        results = tuple(self._result(patient, shown, reviewed=row.reviewed) for row, shown in found)
-        return Standing(results, opened.get(newest or 0), complete=known is not None and not more)
+        results = [self._result(patient, shown, reviewed=row.reviewed) for row, shown in found]
+        if doctors in opened and doctors != newest:
+            results = [*self._disease(patient, opened[doctors]), *results]
+        return Standing(tuple(results), opened.get(newest or 0), complete=known is not None and not more)
+
+    def _disease(self, patient: SignedInUser, shown: Shown) -> list[OpenResult]:
+        """Return a result as open if its newest review names a disease."""
+        result = self._result(patient, shown, reviewed=True)
+        return [result] if result.review is not None and names_disease(result.review, shown) else []
 
     def worst(self, doctor: SignedInUser, patient_ids: Collection[int]) -> tuple[Mapping[int, int], bool]:
         """Return the row of the most urgent check without a review of each patient; the newest of equals.
 
         Also return whether all of them were looked at. Only for patients in the doctor's care.
         """
-        rows, more = self._store.of(doctor.id, patient_ids, LOOKED_AT_ONCE)
-        waiting = [row for row in rows if not row.reviewed]
+        waiting, more = self._store.of(doctor.id, patient_ids, LOOKED_AT_ONCE, unread=False)
         known = self._known(doctor, waiting)
         if known is None:
             return {}, False
@@ -110,6 +119,15 @@ class OpenResults:
     def _result(self, patient: SignedInUser, shown: Shown, *, reviewed: bool) -> OpenResult:
         review = self._records.newest_review(patient, shown.row) if reviewed else None
         return OpenResult(shown, review, reviewed)
+
+
+def names_disease(review: Review, shown: Shown) -> bool:
+    """Return whether a doctor's review says that there is a disease."""
+    if review.decision is Decision.CONFIRMED:
+        return urgency_of_shown(shown) is Urgency.HIGH
+    task = task_of(shown)
+    diseases = {each.code for each in task.disease} if task is not None else set()
+    return review.decision is Decision.OTHER and not diseases.isdisjoint(review.labels)
 
 
 def _urgency(known: Mapping[int, Urgency], row: Listed) -> Urgency:

@@ -35,13 +35,18 @@ class Rates:
         now = self._clock()
         with self._turn:
             if len(self._counts) > MOST_COUNTED:
-                self._counts = {each: value for each, value in self._counts.items() if value[1] > now}
+                self._make_room(now)
             count, ends_at = self._counts.get(key, (0, 0))
             if ends_at <= now:
                 count, ends_at = 0, now + limit.window_s
             if count + cost > limit.count:
                 raise TooManyAttempts(ends_at - now)
             self._counts[key] = (count + cost, ends_at)
+
+    def _make_room(self, now: int) -> None:
+        """Forget what has ended, and the half that ends first if that is not enough."""
+        running = sorted((ends_at, key, count) for key, (count, ends_at) in self._counts.items() if ends_at > now)
+        self._counts = {key: (count, ends_at) for ends_at, key, count in running[-MOST_COUNTED // 2 :]}
 
     def full(self, key: str, limit: Limit) -> bool:
         """Return whether the limit is reached, without counting."""
