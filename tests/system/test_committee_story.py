@@ -70,7 +70,7 @@ class Clinic:
     def fill_in(self, trustee: Page, name: str) -> None:
         """Open the newest request that waits, and give the kit of `name` and its password."""
         trustee.goto("/requests/")
-        trustee.click("text=Dr Jonas Okafor, for alpha >> nth=0")
+        trustee.click("text=/Dr Jonas Okafor, for / >> nth=0")
         trustee.set_input_files("[data-kit]", self.home / "site" / "kits" / f"{name}.json")
         trustee.fill("[data-password]", self.password)
 

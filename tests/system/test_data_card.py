@@ -73,6 +73,6 @@ def test_the_audit_gives_the_exact_counts_of_all_hospitals(summed: Party, parts:
 
 def test_the_words_about_the_round_name_each_lane_and_what_it_reveals(summed: Party) -> None:
     story = summed.audit("--round", "1", "--explain").output
-    assert "for the purpose data-card: images: " in story
+    assert "It also gave everybody totals of all hospitals. " in story
     assert "From how many persons these images come" in story
     assert story.rstrip().endswith("Nothing wrong was found in this round: every step was checked.")

@@ -92,6 +92,7 @@ def test_a_digest_is_copied_whole_by_its_button(tmp_path: Path, chromium: Any) -
         sign_in(page, address, MAYA)
         page.goto(f"{address}/checks/1")
         page.get_by_text("Where this answer comes from").click()
+        page.get_by_text("Facts for experts").first.click()
         place = page.locator("[data-copy]").first
         place.get_by_role("button").click()
         assert page.evaluate("navigator.clipboard.readText()") == place.get_attribute("data-copy")
