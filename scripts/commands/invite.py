@@ -59,6 +59,20 @@ def invite(home: Home, name: str, *, role: str, out: Path, days: int, urls: tupl
         )
 
 
+@click.command()
+@chain_options
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@guarded
+def withdraw(home: Home, file: Path) -> None:
+    """Take back the invitation in FILE before it was used. Everybody who can write to the vault can do this."""
+    from scripts.wiring import joining
+    from scripts.wiring.invitation import read_invitation
+
+    invitation = read_invitation(file)
+    joining.withdraw(home, invitation)
+    click.echo(f"The invitation of {invitation.name} is withdrawn: `hemaledger join` refuses it from now on.")
+
+
 def _day(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 

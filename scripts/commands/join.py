@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fl.protocol.errors import EncodingError, UnavailableError
+from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Role, show, shown
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import home_option
@@ -43,6 +43,7 @@ def join(file: Path, home: Path, *, wait: bool) -> None:
     """
     from scripts.commands.doctor import examine
     from scripts.wiring.home import Home
+    from scripts.wiring.invitation import read_invitation
     from scripts.wiring.joining import Joining
 
     joining = Joining(Home(home), read_invitation(file))
@@ -59,17 +60,6 @@ def join(file: Path, home: Path, *, wait: bool) -> None:
     for line in NEXT[joining.invitation.role]:
         click.echo(f"  {line.format(name=joining.member.name)}")
     sys.exit(healthy)
-
-
-def read_invitation(file: Path) -> Invitation:
-    """Return the invitation in a file, or raise EncodingError."""
-    from scripts.wiring.invitation import INVITATION_CAP, Invitation
-
-    try:
-        with file.open("rb") as opened:
-            return Invitation.from_bytes(opened.read(INVITATION_CAP + 1))
-    except OSError as error:
-        raise EncodingError("invitation", error.strerror or "the disk refused it") from error
 
 
 def _show(invitation: Invitation) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -76,6 +77,11 @@ class Invitation:
         return grouped(sha256(self._text())[:FINGERPRINT_BYTES].hex())
 
     @property
+    def withdrawal(self) -> bytes:
+        """Return the file that the vault has if this invitation was withdrawn."""
+        return Writer("withdrawn invitation").raw(sha256(self._text()), DIGEST_BYTES).bytes()
+
+    @property
     def folder_name(self) -> str:
         """Return the name of the member's folder."""
         return "".join(each if each.isalnum() else "-" for each in self.name.lower()).strip("-") or "member"
@@ -127,6 +133,15 @@ class Invitation:
             "roster": show(self.roster),
             "urls": list(self.urls),
         }
+
+
+def read_invitation(file: Path) -> Invitation:
+    """Return the invitation in a file, or raise EncodingError."""
+    try:
+        with file.open("rb") as opened:
+            return Invitation.from_bytes(opened.read(INVITATION_CAP + 1))
+    except OSError as error:
+        raise EncodingError(WHAT, error.strerror or "the disk refused it") from error
 
 
 def grouped(digits: str) -> str:

@@ -15,12 +15,21 @@ from chain.rpc.node import NodeSettings
 from chain.transactions import keystore
 from chain.transactions.addresses import checksummed
 from fl.files import write_atomic
-from fl.protocol.errors import ChainUnavailable, InvitationRefused, SettingInvalid, WrongChain, WrongRole
+from fl.protocol.codec import sha256
+from fl.protocol.errors import (
+    ChainUnavailable,
+    InvitationRefused,
+    SettingInvalid,
+    VaultUnavailable,
+    WrongChain,
+    WrongRole,
+)
 from fl.protocol.federation import Federation
 from fl.protocol.keys.member_names import proper
 from fl.protocol.keys.members import Member
 from fl.protocol.names import Address, Role
 from fl.replay.ledger_view import LedgerView
+from fl.storage.vaults import open_vault
 from scripts.wiring.clock import now
 from scripts.wiring.home import Deployment, Home, MemberHome
 from scripts.wiring.invitation import DAY_S, Invitation, check_url, rosters
@@ -77,6 +86,20 @@ def own_version() -> str:
         return "unknown"
 
 
+def withdraw(home: Home, invitation: Invitation) -> None:
+    """Say in the vault that an invitation counts no more. It may be repeated.
+
+    Raises:
+        InvitationRefused: it is for another consortium, or was used.
+        VaultUnavailable, StorageFull, VaultForbidden: the vault did not take the file.
+    """
+    if invitation.deployment.anchor.consortium != home.deployment.anchor.consortium:
+        raise InvitationRefused("it is for another consortium")
+    if invitation.name in LedgerView(open_ledger(home)).refresh().book.names:
+        raise InvitationRefused(f"it was used, so end the membership of {invitation.name} instead")
+    home.vault.put(invitation.withdrawal)
+
+
 @dataclass(frozen=True)
 class Joining:
     """One member's way into a consortium, on its own machine."""
@@ -95,18 +118,23 @@ class Joining:
             InvitationRefused: it is too old, was used, or is not the operator's.
             SettingInvalid: the folder belongs to another consortium.
             ChainUnavailable, WrongChain: no node of the invitation answers, or it serves another chain.
+        SignatureInvalid: no account can have signed it.
         """
-        ledger = ledger_at(self._reached())
+        deployment = self._reached()
+        ledger = ledger_at(deployment)
         federation = LedgerView(ledger).refresh()
         if self._is_registered(federation):
             return
         operator, signer = federation.book.operator, self.invitation.signer
         if signer != operator:
             raise InvitationRefused(f"{checksummed(signer)} signed it, and the operator is {checksummed(operator)}")
-        if self.invitation.roster not in set(rosters(ledger.replay())):
+        entries = ledger.replay()
+        if self.invitation.roster not in set(rosters(entries)):
             raise InvitationRefused("the ledger never had the members that it names")
-        if now() >= self.invitation.expires_at:
+        if max(now(), entries[-1].timestamp) >= self.invitation.expires_at:
             raise InvitationRefused("it has expired")
+        if self._is_withdrawn(deployment):
+            raise InvitationRefused("the operator withdrew it")
         if self.invitation.name in federation.book.names:
             raise InvitationRefused(f"it was used, because a member is or was called {self.invitation.name}")
 
@@ -167,6 +195,14 @@ class Joining:
                 failure = failure or error
         assert failure is not None  # noqa: S101 there is at least one URL
         raise failure
+
+    def _is_withdrawn(self, deployment: Deployment) -> bool:
+        """Return whether the vault says so; a vault that is not there yet says nothing, and `doctor` finds that."""
+        vault = open_vault(deployment.vault, self.home.folder, deployment.anchor.consortium)
+        try:
+            return vault.has(sha256(self.invitation.withdrawal))
+        except VaultUnavailable:
+            return False
 
     def _is_registered(self, federation: Federation) -> bool:
         file = self.member.account_file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from fl.protocol.names import show
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.ledger_view import LedgerView
 from scripts.commands.consortium import ChainChoice, found_consortium
+from scripts.commands.join import NEXT
 from scripts.wiring import joining
 from scripts.wiring.home import Home
 from scripts.wiring.invitation import DAY_S, Invitation
-from scripts.wiring.roles import create_member, open_ledger
+from scripts.wiring.roles import create_member, load_account, open_ledger
 from tests.support.processes import PASSWORD, Process, free_port, invoke
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -156,6 +158,51 @@ def test_an_invitation_is_not_used_twice(operator: Home, tmp_path: Path) -> None
     assert refused.exit_code == 77
     assert "it was used" in refused.output
     assert join(file, tmp_path / "one").exit_code == 0
+
+
+def test_a_withdrawn_invitation_is_refused_and_a_new_one_works(operator: Home, tmp_path: Path) -> None:
+    file = invited(operator, tmp_path, "mu")
+    withdraw = ("consortium", "withdraw", str(file), "--home", str(operator.folder))
+    assert invoke(*withdraw).exit_code == 0
+    assert invoke(*withdraw).exit_code == 0
+    refused = join(file, tmp_path / "machine")
+    assert refused.exit_code == 77
+    assert "the operator withdrew it" in refused.output
+    assert not (tmp_path / "machine").exists()
+    again = invited(operator, tmp_path, "mu", "--days", "3")
+    assert join(again, tmp_path / "machine", "--no-wait").exit_code == 75
+    register(operator, tmp_path / "machine", "mu")
+    used = invoke("consortium", "withdraw", str(again), "--home", str(operator.folder))
+    assert used.exit_code == 77
+    assert "end the membership" in used.output
+
+
+def test_a_hospital_that_joined_runs(operator: Home, tmp_path: Path) -> None:
+    file, machine = invited(operator, tmp_path, "nu"), tmp_path / "machine"
+    assert join(file, machine, "--no-wait").exit_code == 75
+    register(operator, machine, "nu")
+    assert join(file, machine).exit_code == 0
+    agent = Process("hospital", "run", "--name", "nu", "--uploads-only", "--home", str(machine), env=PASSWORD)
+    agent.wait_for("nu: ready")
+    assert agent.stop() == 0
+
+
+def test_every_command_that_join_recommends_exists() -> None:
+    for line in (line for lines in NEXT.values() for line in lines):
+        words = line.format(name="xi").split()[1:]
+        told = invoke(*words[:2], "--help")
+        assert told.exit_code == 0
+        assert all(word in told.output for word in words if word.startswith("--")), line
+
+
+def test_the_ledgers_time_counts_if_this_clock_is_behind(operator: Home, tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    valid = Invitation.from_bytes(invited(operator, tmp_path, "xi").read_bytes())
+    old = replace(valid, made_at=valid.made_at - 3 * DAY_S, expires_at=valid.made_at - 2 * DAY_S)
+    file.write_bytes(old.signed(load_account(operator.member("operator"))).to_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joining, "now", lambda: valid.made_at - 3 * DAY_S)
+        assert "it has expired" in join(file, tmp_path / "machine").output
 
 
 @pytest.mark.parametrize("password", ["x", "password1234", "eta-hospital-1"])

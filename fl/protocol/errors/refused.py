@@ -199,7 +199,7 @@ class NothingToCount(RefusedError):
 
 @dataclass(eq=False)
 class InvitationRefused(RefusedError):
-    """An invitation is too old, was used, or is not the operator's."""
+    """An invitation is too old, was used or withdrawn, or is not the operator's."""
 
     why: str
-    sentence = "This invitation cannot be used: {why}. Ask the operator for a new one."
+    sentence = "This invitation cannot be used: {why}. A new one comes from the operator."
