@@ -31,7 +31,7 @@ from fl.protocol.names import Address, Role
 from fl.replay.ledger_view import LedgerView
 from fl.storage.vaults import open_vault
 from scripts.wiring.clock import now
-from scripts.wiring.home import Deployment, Home, MemberHome
+from scripts.wiring.home import PASSWORD_VARIABLE, Deployment, Home, MemberHome
 from scripts.wiring.invitation import DAY_S, Invitation, check_url, rosters
 from scripts.wiring.roles import (
     create_member,
@@ -142,7 +142,7 @@ class Joining:
         """Write consortium.json, and make the member's account and key; return the account. It may be repeated.
 
         Raises:
-            PasswordMalformed, PasswordWeak: new keys need a better password.
+            SettingInvalid: new keys need a better password.
             KeystoreUnreadable: there are keys with another password.
         """
         if not self.member.account_file.exists():
@@ -217,11 +217,18 @@ def ledger_at(deployment: Deployment) -> EthereumLedger:
 
 
 def check_password(password: str, *known: str) -> None:
-    """Check a password for new keys by the site's rule: many guesses, not a word that the member is known by.
+    """Check a password for new keys by the site's rule: many guesses, and no word that the member is known by.
 
     Raises:
-        PasswordMalformed, PasswordWeak: it is too short, or easy to guess.
+        SettingInvalid: it is too short, or easy to guess.
     """
-    from webui.store.passwords import check_guesses, prepare
+    from webui.errors import PasswordMalformed, PasswordWeak
+    from webui.store.passwords import MAX_CHARS, MIN_CHARS, check_guesses, prepare
 
-    check_guesses(prepare(password), known)
+    try:
+        check_guesses(prepare(password), known)
+    except PasswordMalformed as error:
+        why = f"use {MIN_CHARS} to {MAX_CHARS} characters that you can see, such as four unrelated words"
+        raise SettingInvalid(PASSWORD_VARIABLE, why) from error
+    except PasswordWeak as error:
+        raise SettingInvalid(PASSWORD_VARIABLE, "it is easy to guess; use four or more unrelated words") from error

@@ -24,6 +24,7 @@ from scripts.wiring.home import Home
 from scripts.wiring.invitation import DAY_S, Invitation
 from scripts.wiring.roles import create_member, load_account, open_ledger
 from tests.support.processes import PASSWORD, Process, free_port, invoke
+from tests.support.s3_server import address, s3_server
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -177,6 +178,32 @@ def test_a_withdrawn_invitation_is_refused_and_a_new_one_works(operator: Home, t
     assert "end the membership" in used.output
 
 
+def test_an_account_that_was_registered_for_another_role_does_not_join(operator: Home, tmp_path: Path) -> None:
+    file, machine = invited(operator, tmp_path, "omicron"), tmp_path / "machine"
+    join(file, machine, "--no-wait")
+    register(operator, machine, "omicron", role="auditor")
+    refused = join(file, machine)
+    assert refused.exit_code == 77
+    assert "does not allow this" in refused.output
+
+
+def test_machines_that_share_no_folder_join_over_a_store(
+    chain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server(monkeypatch) as endpoint:
+        home, machine = Home(tmp_path / "operator"), tmp_path / "machine"
+        home.member("operator").create_password()
+        found_consortium(home, ChainChoice(chain, vault=address(endpoint)), LEUKEMIA)
+        file = invited(home, tmp_path, "pi")
+        assert join(file, machine, "--no-wait").exit_code == 75
+        register(home, machine, "pi")
+        joined = join(file, machine)
+        assert joined.exit_code == 0, joined.output
+        other = invited(home, tmp_path, "rho")
+        assert invoke("consortium", "withdraw", str(other), "--home", str(home.folder)).exit_code == 0
+        assert join(other, tmp_path / "second").exit_code == 77
+
+
 def test_a_hospital_that_joined_runs(operator: Home, tmp_path: Path) -> None:
     file, machine = invited(operator, tmp_path, "nu"), tmp_path / "machine"
     assert join(file, machine, "--no-wait").exit_code == 75
@@ -208,7 +235,9 @@ def test_the_ledgers_time_counts_if_this_clock_is_behind(operator: Home, tmp_pat
 @pytest.mark.parametrize("password", ["x", "password1234", "eta-hospital-1"])
 def test_a_weak_password_makes_no_keys(operator: Home, tmp_path: Path, password: str) -> None:
     file = invited(operator, tmp_path, "eta")
-    assert join(file, tmp_path / "machine", "--no-wait", password=password).exit_code == 65
+    refused = join(file, tmp_path / "machine", "--no-wait", password=password)
+    assert refused.exit_code == 78
+    assert "unrelated words" in refused.output
     assert not list((tmp_path / "machine").glob("members/*/*"))
 
 
