@@ -7,6 +7,7 @@ Source: sysexits.h (exit codes).
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -41,6 +42,8 @@ from scripts.wiring.roles import load_account, open_ledger
 
 LEAST_FREE_BYTES = 2 * 1024**3
 """A round of a large network keeps a checkpoint, an update and two models."""
+STORE_KEY = "AWS_ACCESS_KEY_ID"
+"""The usual variable with the name of a member's key to the store; AWS_SECRET_ACCESS_KEY goes with it."""
 LEAST_PYTHON = (3, 11)
 TRAINING_ROLES = (Role.HOSPITAL, Role.AUDITOR, Role.COORDINATOR)
 GIB = 1024**3
@@ -140,7 +143,13 @@ def vault(machine: Machine) -> str:
     deployment = home.deployment
     consortium = deployment.anchor.consortium
     store = home.vault if home.vault_folder is not None else ObjectVault.at(deployment.vault, consortium)
-    store.check()
+    try:
+        store.check()
+    except VaultUnavailable as error:
+        if home.vault_folder is not None or STORE_KEY in os.environ:
+            raise
+        why = f"it is not set, and {home.vault_name} did not open ({error.why}); the store's owner gives you a key"
+        raise SettingInvalid(STORE_KEY, why) from error
     probe = Writer("doctor").raw(consortium, 32).text(machine.member.name.encode()).bytes()
     digest = store.put(probe)
     if sha256(store.get(digest, len(probe))) != digest:

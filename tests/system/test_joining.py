@@ -24,7 +24,7 @@ from scripts.wiring.home import Home
 from scripts.wiring.invitation import DAY_S, Invitation
 from scripts.wiring.roles import create_member, load_account, open_ledger
 from tests.support.processes import PASSWORD, Process, free_port, invoke
-from tests.support.s3_server import address, s3_server
+from tests.support.s3_server import KEYS, address, s3_server
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -199,6 +199,12 @@ def test_machines_that_share_no_folder_join_over_a_store(
         register(home, machine, "pi")
         joined = join(file, machine)
         assert joined.exit_code == 0, joined.output
+        with pytest.MonkeyPatch.context() as without:
+            for name in KEYS:
+                without.delenv(name)
+            sick = doctor(machine, "pi")
+        assert sick.exit_code == 78
+        assert "AWS_ACCESS_KEY_ID" in sick.output
         other = invited(home, tmp_path, "rho")
         assert invoke("consortium", "withdraw", str(other), "--home", str(home.folder)).exit_code == 0
         assert join(other, tmp_path / "second").exit_code == 77
