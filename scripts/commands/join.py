@@ -13,10 +13,11 @@ import click
 from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Role, show, shown
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import home_option
+from scripts.wiring.options import chain_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Address
+    from scripts.wiring.home import Home
     from scripts.wiring.invitation import Invitation
 
 NEXT = {
@@ -32,21 +33,20 @@ NEXT = {
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@home_option
+@chain_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the operator has registered you.")
 @guarded
-def join(file: Path, home: Path, *, wait: bool) -> None:
+def join(home: Home, file: Path, *, wait: bool) -> None:
     """Become a member with the invitation in FILE. Set the password of your keys in HEMALEDGER_PASSWORD.
 
     The command makes your keys, shows what to compare with the operator by telephone, waits until you are registered,
     puts your public key on the ledger, and checks this machine. If it was interrupted, run it again: it goes on.
     """
     from scripts.commands.doctor import examine
-    from scripts.wiring.home import Home
     from scripts.wiring.invitation import read_invitation
     from scripts.wiring.joining import Joining
 
-    joining = Joining(Home(home), read_invitation(file))
+    joining = Joining(home, read_invitation(file))
     joining.check()
     _show(joining.invitation)
     account = joining.make_keys()

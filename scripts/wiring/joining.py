@@ -121,7 +121,8 @@ class Joining:
         SignatureInvalid: no account can have signed it.
         """
         deployment = self._reached()
-        ledger = ledger_at(deployment)
+        chosen = self.home.chosen_confirmations or deployment.confirmations
+        ledger = ledger_at(replace(deployment, confirmations=chosen))
         federation = LedgerView(ledger).refresh()
         if self._is_registered(federation):
             return
