@@ -8,6 +8,7 @@ Sheet (idle time).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -183,6 +184,8 @@ class SiteConfig:
     """Whether everybody except patients must set up a second step of signing in. A demonstration never asks for it."""
     address: str = "http://localhost"
     """How mails name this site, without a slash at the end: `https://clinic.example`."""
+    hospitals: Mapping[str, str] = field(default_factory=dict)
+    """A hospital's name on the ledger -> its name for people. Without one, pages show the name on the ledger."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values.

@@ -34,6 +34,7 @@ from webui.store.mail import MailStore
 from webui.store.mail_choices import MailChoices
 from webui.store.networks import network_of
 from webui.store.one_time import OneTimeStore
+from webui.store.open_checks import OpenChecks
 from webui.store.openings import Openings
 from webui.store.passkeys import PasskeyStore
 from webui.store.passwords import Passwords
@@ -65,6 +66,7 @@ from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
+from webui.usecases.open_results import OpenResults
 from webui.usecases.own_tools import OwnTools
 from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_records import PatientRecords
@@ -143,6 +145,7 @@ class Site:
     work: WorklistStore
     worklist: Worklist
     gists: Gists
+    open_results: OpenResults
     request_notices: RequestNotices
     reasons: Reasons
     timelines: Timelines
@@ -227,6 +230,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         work=work,
         worklist=Worklist(work, records, opened, services.records, mail, gists),
         gists=gists,
+        open_results=OpenResults(OpenChecks(database), opened, gists),
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         reasons=reasons,
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),

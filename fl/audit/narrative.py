@@ -9,7 +9,7 @@ Source: PROTOCOL.md 5, 5S and 7.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
@@ -21,7 +21,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.steps import complaints_of
-from fl.training.aggregation.totals import total_lines
+from fl.training.aggregation.totals import total_words
 
 SEEN = {
     True: "Nobody, the coordinator included, could see one hospital's update: only the sum was visible.",
@@ -115,13 +115,24 @@ def concerns(note: str, number: int) -> bool:
     return note.startswith((f"Round {number}:", f"Round {number} ", _WITHOUT_KEY))
 
 
-def explain(federation: Federation, number: int, results: Results) -> Explained:
+def utc(timestamp: int) -> str:
+    """Return a moment such as `2026-11-27 20:18:11 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(timestamp))
+
+
+def explain(federation: Federation, number: int, results: Results, when: Callable[[int], str] = utc) -> Explained:
     """Return one round in words.
+
+    Args:
+        federation: The ledger.
+        number: Of the round.
+        results: Of its audit.
+        when: Says a moment, given in seconds since 1970, as its reader expects it.
 
     Raises:
         WrongRound: the ledger has no such round.
     """
-    return _Narrator(federation, federation.round(number), results).explain()
+    return _Narrator(federation, federation.round(number), results, when).explain()
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,7 @@ class _Narrator:
     federation: Federation
     round: Round
     results: Results
+    when: Callable[[int], str]
 
     def explain(self) -> Explained:
         steps = (
@@ -150,7 +162,7 @@ class _Narrator:
     def _opening(self) -> Passage:
         current = self.round
         happened = (
-            f"On {_when(current.opened.timestamp)}, {self._name(current.opener)} opened the round for"
+            f"On {self.when(current.opened.timestamp)}, {self._name(current.opener)} opened the round for"
             f" {self._names(current.roster)}. It starts from the model {_short(current.previous_model)}."
         )
         checked = (
@@ -235,8 +247,7 @@ class _Narrator:
         )
         masks = " and without the masks" if current.masked else ""
         if self.results.totals:
-            rows = " ".join(total_lines(self.results.totals))
-            happened += f" It also gave everybody totals for the purpose {self.results.totals['purpose']}: {rows}"
+            happened += f" It also gave everybody totals of all hospitals. {total_words(self.results.totals)}"
         checked = f"that the updates, summed again{masks}, give this model bit for bit."
         title = "Masks and sum" if current.masked else "Sum"
         digests = {"new model (weights)": current.proposal.model_digest}
@@ -272,7 +283,7 @@ class _Narrator:
                 f"The round was aborted: {without_names(current.reason)}. The model before it stays the current model."
             )
         if current.phase == Phase.FINAL and current.last is not None:
-            return f"The round became final on {_when(current.last.timestamp)}. Its model became the current model."
+            return f"The round became final on {self.when(current.last.timestamp)}. Its model became the current model."
         return "The round has not ended yet." if current.proposal else "No model was proposed yet."
 
     def _passage(
@@ -291,10 +302,6 @@ class _Narrator:
 
     def _names(self, accounts: Iterable[Address]) -> str:
         return ", ".join(sorted(self._name(account) for account in accounts)) or "nobody"
-
-
-def _when(timestamp: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(timestamp))
 
 
 def _short(digest: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -50,23 +49,17 @@ def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with
     """Run the chain until stopped. Its journal survives a crash: after a restart the newest block is the same."""
     from chain.embedded.chain import serve
     from scripts.wiring.home import Home
+    from scripts.wiring.parent import when_parent_ends
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     if with_parent:
-        threading.Thread(target=_end_with_input, args=(stop,), daemon=True).start()
+        when_parent_ends(stop.set)
     run_home = Home(home)
     port = usual_port(run_home) if port is None else port
     settings = replace(chain_settings(run_home, port, host), names=frozenset(map(str.lower, names)))
     serve(settings, lambda url: click.echo(f"{READY}{url}"), stop)
-
-
-def _end_with_input(stop: threading.Event) -> None:
-    """Set `stop` when standard input ends, because the parent process ended."""
-    while sys.stdin.buffer.read(1):
-        pass
-    stop.set()
 
 
 def usual_port(home: Home) -> int:

@@ -19,7 +19,7 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.options import chain_options, home_option, name_option
 
 if TYPE_CHECKING:
-    from scripts.wiring.home import Home
+    from scripts.wiring.home import Home, MemberHome
 
 HOLD_FILE = "hold.txt"
 REASON_CAP = 500
@@ -46,8 +46,7 @@ def held_by(folder: Path) -> Callable[[], str]:
 @guarded
 def hold(home: Path, name: str, reason: str) -> None:
     """Hold the next round back: the running coordinator opens none until `go-on`. A running round goes on."""
-    folder = _folder(home, name)
-    write_atomic(folder / HOLD_FILE, reason[:REASON_CAP].encode(), mode=0o600)
+    hold_back(_folder(home, name), reason)
     click.echo("No further round opens until `hemaledger coordinator go-on`.")
 
 
@@ -57,7 +56,7 @@ def hold(home: Path, name: str, reason: str) -> None:
 @guarded
 def go_on(home: Path, name: str) -> None:
     """Let the running coordinator open rounds again."""
-    (_folder(home, name) / HOLD_FILE).unlink(missing_ok=True)
+    release(_folder(home, name))
     click.echo("Rounds open again.")
 
 
@@ -68,16 +67,38 @@ def go_on(home: Path, name: str) -> None:
 @guarded
 def abort_round(home: Home, name: str, reason: str) -> None:
     """End the running round without a new model. Everybody can read the reason for ever."""
+    number = abort_running(home, home.member(name).as_a(Role.COORDINATOR), reason)
+    click.echo(f"Round {number} is aborted. The model before it stays in use.")
+
+
+def hold_back(folder: Path, reason: str) -> None:
+    """Let a running coordinator open no further round."""
+    write_atomic(folder / HOLD_FILE, reason[:REASON_CAP].encode(), mode=0o600)
+
+
+def release(folder: Path) -> None:
+    """Let a running coordinator open rounds again."""
+    (folder / HOLD_FILE).unlink(missing_ok=True)
+
+
+def abort_running(home: Home, member: MemberHome, reason: str, only: int | None = None) -> int:
+    """End the running round and return its number; `only`: end it only if it has this number.
+
+    Raises:
+        SettingInvalid: no such round is running.
+    """
     from fl.protocol.records import RoundAborted
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
 
-    ledger = open_ledger(home, home.member(name).as_a(Role.COORDINATOR))
+    ledger = open_ledger(home, member)
     current = LedgerView(ledger).refresh().active_round
     if current is None:
         raise SettingInvalid("round", "no round is running")
+    if only is not None and current.number != only:
+        raise SettingInvalid("round", f"round {only} is not running; round {current.number} is")
     ledger.append(RoundAborted(ledger.account, current.number, reason))
-    click.echo(f"Round {current.number} is aborted. The model before it stays in use.")
+    return current.number
 
 
 def _folder(home: Path, name: str) -> Path:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -39,15 +35,9 @@ def serve_queries(home: Home, name: str, *, host: str, port: int, places: int, w
     """
     from scripts.server.query_server import build_queries, run_queries
     from scripts.server.site import check_port
+    from scripts.wiring.parent import interrupt_with_parent
 
     check_port(host, port)
     if with_parent:
-        threading.Thread(target=_end_with_input, daemon=True).start()
+        interrupt_with_parent()
     run_queries(build_queries(home, name, places), host, port, lambda url: click.echo(f"{ANSWERS}{url}"))
-
-
-def _end_with_input() -> None:
-    """Interrupt this process when standard input ends, because the parent process ended."""
-    while sys.stdin.buffer.read(1):
-        pass
-    os.kill(os.getpid(), signal.SIGINT)

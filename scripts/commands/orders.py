@@ -1,22 +1,32 @@
-"""`hemaledger consortium carry-out`: carry out an order that was prepared on the site, with the operator's key."""
+"""`hemaledger consortium carry-out`: carry out an order that was prepared on the site.
+
+An order about rounds is carried out with the coordinator's key or in its folder; any other with the operator's key.
+
+Invariant: an order is carried out once. Before it is, its digest is left in the folder of the member who does it.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fl.protocol.errors import EncodingError, OrderOutdated, SettingInvalid, WrongConsortium
+from fl.protocol.errors import EncodingError, OrderOutdated, OrderUsed, SettingInvalid, WrongConsortium
 from fl.protocol.names import Role, shown, shown_lines
 from fl.protocol.records import CeremonyAborted, MemberRevoked
-from scripts.wiring.exit import guarded
+from scripts.wiring.exit import INTERRUPTED, guarded
 from scripts.wiring.options import KINDS, USES, chain_options
 
 if TYPE_CHECKING:
-    from scripts.wiring.home import Home
+    from collections.abc import Iterator
+
+    from scripts.wiring.home import Home, MemberHome
     from webui.ports.orders import Order
 
+DONE_FOLDER = "orders-done"
 MAX_DAYS = 3650
 MAX_THRESHOLD = 32
 
@@ -24,19 +34,70 @@ MAX_THRESHOLD = 32
 @click.command("carry-out")
 @chain_options
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--coordinator",
+    default="coordinator",
+    show_default=True,
+    help="Folder of the coordinator, for orders about rounds.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @guarded
-def carry_out(home: Home, path: Path, *, yes: bool) -> None:
+def carry_out(home: Home, path: Path, *, coordinator: str, yes: bool) -> None:
     """Carry out an order that was prepared on the site's pages. Read what it says before you agree.
 
-    The site has no key of yours: nothing of an order happens until you run this.
+    The site has no key of yours: nothing of an order happens until you run this. An order about rounds needs the
+    coordinator's folder, any other the operator's.
     """
     order = read_order(home, path)
+    member = _who(home, order, coordinator)
+    mark = mark_of(member, order)
+    if mark.exists():
+        raise OrderUsed
     click.echo(f"Prepared by {shown(order.made_by)} on the site.")
     click.echo(shown_lines(order.sentence))
     if not yes:
-        click.confirm("Put this on the ledger?", abort=True)
-    click.echo(perform(home, order))
+        click.confirm("Carry this out?", abort=True)
+    with used_once(mark):
+        click.echo(perform(home, member, order))
+
+
+def mark_of(member: MemberHome, order: Order) -> Path:
+    """Return the file that says that the member carried this order out."""
+    return member.folder / DONE_FOLDER / sha256(order.to_bytes()).hexdigest()
+
+
+@contextmanager
+def used_once(mark: Path) -> Iterator[None]:
+    """Mark an order as carried out; if it fails, take the mark away, so that the same order can be tried again.
+
+    A person who stops it keeps the mark: it had begun.
+
+    Raises:
+        OrderUsed: somebody carried it out at the same time.
+    """
+    mark.parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        mark.open("x").close()
+    except FileExistsError as error:
+        raise OrderUsed from error
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if not (isinstance(error, SystemExit) and error.code == INTERRUPTED):
+            mark.unlink()
+        raise
+
+
+def _who(home: Home, order: Order, coordinator: str) -> MemberHome:
+    """Return the folder of the member whose key an order needs."""
+    from scripts.wiring.roles import operator_of
+    from webui.ports.orders import OF_THE_COORDINATOR
+
+    if order.kind in OF_THE_COORDINATOR:
+        return home.member(coordinator).as_a(Role.COORDINATOR)
+    return operator_of(home)
 
 
 def read_order(home: Home, path: Path) -> Order:
@@ -60,8 +121,9 @@ def read_order(home: Home, path: Path) -> Order:
     return order
 
 
-def perform(home: Home, order: Order) -> str:
-    """Put an order on the ledger, signed by the operator; return what happened."""
+def perform(home: Home, member: MemberHome, order: Order) -> str:
+    """Carry out an order as `member`; return what happened."""
+    from scripts.commands.round_orders import abort, go_on, hold, open_rounds
     from webui.ports.orders import OrderKind
 
     return {
@@ -69,34 +131,38 @@ def perform(home: Home, order: Order) -> str:
         OrderKind.REVOKE: _revoke,
         OrderKind.CEREMONY: _ceremony,
         OrderKind.ABORT_CEREMONY: _abort,
-    }[order.kind](home, order)
+        OrderKind.OPEN_ROUNDS: open_rounds,
+        OrderKind.HOLD_ROUNDS: hold,
+        OrderKind.GO_ON: go_on,
+        OrderKind.ABORT_ROUND: abort,
+    }[order.kind](home, member, order)
 
 
-def _register(home: Home, order: Order) -> str:
+def _register(home: Home, member: MemberHome, order: Order) -> str:
     from chain.transactions.addresses import parse_address
-    from scripts.wiring.roles import open_ledger, operator_of, register_member
+    from scripts.wiring.roles import open_ledger, register_member
 
     facts = order.facts
     if facts["role"].upper() not in Role.__members__ or facts["role"].upper() == Role.OPERATOR.name:
         raise EncodingError("order", "its role is none that a member can have")
-    ledger = open_ledger(home, operator_of(home))
+    ledger = open_ledger(home, member)
     register_member(ledger, parse_address(facts["account"], "account"), Role[facts["role"].upper()], facts["name"])
     return f"{facts['name']} is registered as {facts['role']}."
 
 
-def _revoke(home: Home, order: Order) -> str:
+def _revoke(home: Home, member: MemberHome, order: Order) -> str:
     from chain.transactions.addresses import parse_address
-    from scripts.wiring.roles import open_ledger, operator_of
+    from scripts.wiring.roles import open_ledger
 
-    ledger = open_ledger(home, operator_of(home))
+    ledger = open_ledger(home, member)
     account = parse_address(order.facts["account"], "account")
     ledger.append(MemberRevoked(ledger.account, account, order.facts["reason"]))
     return f"{order.facts['name']} is revoked."
 
 
-def _ceremony(home: Home, order: Order) -> str:
+def _ceremony(home: Home, member: MemberHome, order: Order) -> str:
     from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
-    from scripts.wiring.roles import open_ledger, operator_of
+    from scripts.wiring.roles import open_ledger
 
     facts = order.facts
     if facts["use"] not in USES or facts["kind"] not in KINDS or facts["kind"] == "dealer":
@@ -105,15 +171,15 @@ def _ceremony(home: Home, order: Order) -> str:
     threshold = _number(facts["threshold"], 2, MAX_THRESHOLD) if facts["threshold"] else None
     days = _number(facts["days"], 1, MAX_DAYS)
     plan = CeremonyPlan(USES[facts["use"]], KINDS[facts["kind"]], trustees, threshold, days=days)
-    number = start_ceremony(open_ledger(home, operator_of(home)), plan)
+    number = start_ceremony(open_ledger(home, member), plan)
     return f"Ceremony {number} of the key for {facts['use']} has started."
 
 
-def _abort(home: Home, order: Order) -> str:
+def _abort(home: Home, member: MemberHome, order: Order) -> str:
     from fl.replay.ledger_view import LedgerView
-    from scripts.wiring.roles import open_ledger, operator_of
+    from scripts.wiring.roles import open_ledger
 
-    use, ledger = order.facts["use"], open_ledger(home, operator_of(home))
+    use, ledger = order.facts["use"], open_ledger(home, member)
     current = LedgerView(ledger).refresh().threshold.ceremony(USES[use]) if use in USES else None
     if current is None or current.ended:
         raise SettingInvalid("use", f"no ceremony of the key for {use} is running")

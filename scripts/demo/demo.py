@@ -58,14 +58,17 @@ from scripts.wiring.plans import (
 )
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
+from scripts.wiring.site_mail import site_address
 from scripts.wiring.task import Meaning, counts, given_task, given_training, map_labels, task_that_explains
 from scripts.wiring.training import evaluator, save_labelled, trainer
 from scripts.wiring.training_options import PrivacyOptions
 
 if TYPE_CHECKING:
     from scripts.demo.command import DemoOptions
+    from webui.config import SiteConfig
 
 TIMEOUT_S = 3600
+HOST = "127.0.0.1"
 
 
 @dataclass
@@ -92,7 +95,7 @@ def run_demo(home: Path | None, options: DemoOptions, images: DataOptions) -> No
         PortInUse: another process listens on the site's port.
     """
     if options.serve:
-        check_port("127.0.0.1", options.port)
+        check_port(HOST, options.port)
     if options.resume and home is None:
         raise SettingInvalid("resume", "give --home, too, the folder of the demo")
     folder = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
@@ -267,12 +270,18 @@ def _train_table(run: Demo, url: str) -> TableOptions:
 
 def _serve(run: Demo, port: int, frame: Frame | None, tables: TableOptions, stack: ExitStack) -> None:
     home, console = run.home, run.console
-    config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
-    config = replace(config, picture_frame=frame, patient_risks=True)
+    config = demo_config(home, port, frame)
     servers = start_servers(home, run.hospitals, stack)
     running = build_site(home, run.hospitals[0], config, Extras(tables, servers))
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
     console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (the password is below)")
-    console.accounts(f"http://127.0.0.1:{port}", accounts)
-    run_site(running, "127.0.0.1", port)
+    console.accounts(config.address, accounts)
+    run_site(running, HOST, port)
+
+
+def demo_config(home: Home, port: int, frame: Frame | None) -> SiteConfig:
+    """Return the settings of the demo's site; its mails name the port that it listens on."""
+    config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
+    address = site_address(HOST, port, (), tls=False)
+    return replace(config, picture_frame=frame, patient_risks=True, address=address)

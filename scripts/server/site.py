@@ -104,7 +104,8 @@ def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extra
     calculator = start_tables(extras.tables)
     offered = open_tables(extras.tables, name, calculator) if calculator else NoTables()
     services = open_services(home, name, models.open, listed, extras.backups)
-    app = create_app(config, replace(services, tables=offered))
+    called = {**(listed.called if listed else {}), name: config.hospital_name}
+    app = create_app(replace(config, hospitals=called), replace(services, tables=offered))
     return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator)
 
 

@@ -3,17 +3,20 @@
     {
       "regions": ["EU"],
       "servers": [
-        {"name": "Clinic North", "region": "EU", "latitude": 52, "longitude": 5},
-        {"name": "Clinic South", "region": "EU", "url": "https://south.example:8100", "latitude": 48, "longitude": 12}
+        {"name": "north", "region": "EU", "latitude": 52, "longitude": 5},
+        {"name": "south", "called": "Clinic South", "region": "EU", "url": "https://south.example:8100", "latitude": 48,
+         "longitude": 12}
       ]
     }
 
-The site's own hospital has no `url`. A picture goes only into the regions of the list.
+`name` is the name on the ledger, and `called` the one for people. The site's own hospital has no `url`, and people
+call it as the site's `--hospital-name` does. A picture goes only into the regions of the list.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +28,8 @@ from fl.roles.serving.routing import Place, Server
 CAP = 256 * 1024
 MOST = 200
 """Servers of one file."""
+MOST_CHARS = 80
+"""Of a name for people."""
 _WHAT = "file of servers"
 
 
@@ -34,6 +39,8 @@ class ServerList:
 
     servers: tuple[Server, ...]
     regions: frozenset[str]
+    called: Mapping[str, str] = field(default_factory=dict)
+    """A hospital's name on the ledger -> its name for people, where the file gives one."""
 
 
 def read_servers(path: Path, home: str) -> ServerList:
@@ -59,11 +66,28 @@ def _parse(value: strict_json.JsonValue, home: str) -> ServerList:
     names = [server.name for server in servers]
     if len(set(names)) != len(names) or home not in names:
         raise EncodingError(_WHAT, f"each server is named once, and {home} is one of them")
-    return ServerList(servers, frozenset(str(region) for region in regions))
+    return ServerList(servers, frozenset(str(region) for region in regions), _called(rows, names))
+
+
+def _called(rows: list[strict_json.JsonValue], names: list[str]) -> dict[str, str]:
+    """Return the hospitals' names for people; no two are the same, and none is another hospital's on the ledger."""
+    called = {
+        name: Fields(row, _WHAT).text("called")
+        for name, row in zip(names, rows, strict=True)
+        if isinstance(row, dict) and "called" in row
+    }
+    for name, text in called.items():
+        if not text.strip() or len(text) > MOST_CHARS or not text.isprintable():
+            raise EncodingError(_WHAT, f"what people call {name} is one line of at most {MOST_CHARS} characters")
+    everybody = [called.get(name, name) for name in names]
+    taken = {text for name, text in called.items() if text != name and text in names}
+    if len(set(everybody)) != len(everybody) or taken:
+        raise EncodingError(_WHAT, "two hospitals have the same name for people, or one has another's on the ledger")
+    return called
 
 
 def _server(row: strict_json.JsonValue, home: str) -> Server:
-    fields = _fields(row, "name", "region", "url", "latitude", "longitude")
+    fields = _fields(row, "name", "called", "region", "url", "latitude", "longitude")
     name, url = fields.text("name"), str(fields.value.get("url", "")).rstrip("/")
     parts = urlsplit(url)
     if (name == home) != (not url) or (url and (parts.scheme not in {"http", "https"} or not parts.hostname)):

@@ -6,6 +6,7 @@ Invariant: the password of the mail server comes from the environment, so that n
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 
 from fl.protocol.errors import SettingInvalid
 from scripts.wiring.home import Home
@@ -34,7 +35,19 @@ def mail_settings(home: Home, smtp: str | None, security: str, user: str, sender
 
 
 def site_address(host: str, port: int, names: tuple[str, ...], *, tls: bool) -> str:
-    """Return how visitors reach the site: behind a TLS proxy by its first name, else at its own port."""
-    if tls:
-        return f"https://{names[0] if names else host}"
-    return f"http://{names[0] if names else host}:{port}"
+    """Return how visitors reach the site: behind a TLS proxy by its first name, else at its own port.
+
+    Without a name, an address that stands for all addresses of this machine (`0.0.0.0`, `::`) becomes `localhost`.
+    """
+    own = names[0] if names else _reachable(host)
+    return f"https://{own}" if tls else f"http://{own}:{port}"
+
+
+def _reachable(host: str) -> str:
+    try:
+        address = ip_address(host)
+    except ValueError:  # a name
+        return host
+    if address.is_unspecified:
+        return "localhost"
+    return f"[{address}]" if address.version == 6 else host  # noqa: PLR2004

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,41 @@ def test_a_doctor_who_does_not_agree_comes_before_the_models_advice(town: Town, 
     assert READ not in town.visitor(INES).text(f"/checks/{row}"), "the doctor has said it"
 
 
+SIGNS = (
+    "Please show this result to a doctor soon",
+    "This is a reason to see a doctor soon",
+    "Show this result to a doc",
+)
+
+
+def test_a_result_leads_with_the_doctors_answer_and_keeps_no_advice_of_the_model(town: Town) -> None:
+    town.federation.probability = 0.93
+    row = town.add_check(MAYA)
+    visitor = town.visitor(MAYA)
+    assert any(advice in visitor.text(f"/checks/{row}") for advice in SIGNS)
+    review(town, row, decision="other", answer="healthy", reason="These are healthy cells.")
+    page = visitor.get(f"/checks/{row}").text
+    title = re.search(r'<h1 id="verdict">([^<]+)</h1>', page)
+    assert title is not None
+    assert title[1].startswith("The doctor gives another answer")
+    assert title[1] in page.split("</title>")[0]
+    text = visitor.text(f"/checks/{row}")
+    for advice in SIGNS:
+        assert advice not in text
+    assert "before the doctor looked: The model sees signs of leukemia" in text
+    assert text.index("The doctor gives another answer") < text.index("before the doctor looked")
+    assert "before the doctor looked" in visitor.text("/checks/")
+
+
+def test_a_doctor_who_agrees_is_named_with_the_models_answer(town: Town) -> None:
+    town.federation.probability = 0.93
+    row = town.add_check(MAYA)
+    review(town, row, decision="confirmed")
+    text = town.visitor(MAYA).text(f"/checks/{row}")
+    assert "A doctor agrees. The model sees signs of leukemia in this cell" in text
+    assert "Show this result to a doctor soon" in text
+
+
 def test_the_newest_review_counts(town: Town) -> None:
     row = town.add_check(MAYA)
     review(town, row, **OTHER)
@@ -66,10 +102,13 @@ def test_the_newest_review_counts(town: Town) -> None:
 
 
 def test_a_review_of_an_earlier_check_says_nothing_about_the_last_one(town: Town) -> None:
-    review(town, town.add_check(MAYA), **OTHER)
-    last = town.add_check(MAYA)
-    assert READ not in town.visitor(MAYA).text(f"/checks/{last}")
-    assert READ not in town.visitor(MAYA).text("/")
+    first = town.add_check(MAYA)
+    review(town, first, **OTHER)
+    last, maya = town.add_check(MAYA), town.visitor(MAYA)
+    assert READ not in maya.text(f"/checks/{last}")
+    assert READ in maya.text("/"), "the patient has not read it yet"
+    maya.get(f"/checks/{first}")
+    assert READ not in maya.text("/")
 
 
 def test_nobody_reads_the_newest_review_of_another_patient(town: Town) -> None:

@@ -110,8 +110,11 @@ def test_a_token_never_has_a_right_that_its_owners_role_has_not(town: Town) -> N
     assert Program(town, MAYA, *Scope).get("/me").json["scopes"] == [
         "appointments:read",
         "appointments:write",
+        "checks:erase",
         "checks:read",
         "checks:write",
+        "consent:read",
+        "consent:write",
         "risks:read",
         "risks:write",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,12 @@ def test_a_round_that_no_audit_covers_says_so(masked: RealTown) -> None:
     assert page.count("Not checked:") == len(AuditStep)
     masked.world.report.unlink()
     assert "No audit has run yet" in masked.visitor(NOOR).text(PAGE)
+
+
+def test_the_times_of_a_round_have_the_form_of_all_times_of_the_site(masked: RealTown) -> None:
+    page = masked.visitor(NOOR).text(PAGE)
+    assert re.search(r"On \d+ \w{3} \d{4}, \d\d:\d\d UTC, \S+ opened the round", page)
+    assert not re.search(r"\d{4}-\d\d-\d\d", page)
 
 
 def test_a_masked_round_is_replayed_with_the_hospitals_own_key(masked: RealTown) -> None:

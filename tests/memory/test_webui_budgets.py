@@ -27,6 +27,7 @@ from webui.ports.records import SealedRecord
 from webui.store.models import StoredRecord
 from webui.store.records import PAGE_ROWS, RecordStore
 from webui.usecases.gists import KEPT_S
+from webui.usecases.open_results import MOST_SHOWN
 from webui.usecases.patient_records import FILES_AT_ONCE
 
 
@@ -50,7 +51,7 @@ def upload(data: bytes) -> FileStorage:
 def ask(town: Town, *files: bytes, page: int | None = None) -> int:
     with town.app.test_request_context():
         reading = PictureReading(page)
-        return check_images(town.site, town.members[MAYA].id, [upload(each) for each in files], reading)
+        return check_images(town.site, town.members[MAYA].id, [upload(each) for each in files], reading)[0]
 
 
 @pytest.mark.parametrize("form", ["TIFF", "WEBP", "PNG"])
@@ -134,12 +135,16 @@ def test_a_history_by_answer_opens_few_records_at_once_and_knows_them_afterwards
     assert opened.at_once == FILES_AT_ONCE
 
 
-def test_the_home_page_opens_one_record_and_loads_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_page_opens_each_open_record_once_and_then_only_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.usecases.open_results.LOOKED", 10)
     town = Town(tmp_path)
     checks(town, 12)
-    opened = Opened(town, monkeypatch)
-    assert opened.by(town.visitor(MAYA), "/") <= 1
-    assert opened.at_once <= 1
+    maya, opened = town.visitor(MAYA), Opened(town, monkeypatch)
+    assert opened.by(maya, "/") <= 10 + MOST_SHOWN + 1
+    assert opened.by(maya, "/") <= MOST_SHOWN + 1
+    assert opened.at_once <= FILES_AT_ONCE
 
 
 def test_an_agenda_opens_a_bounded_number_of_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +154,9 @@ def test_an_agenda_opens_a_bounded_number_of_records(tmp_path: Path, monkeypatch
         town.book(patient, INES)
         town.add_check(patient)
     ines, opened = town.visitor(INES), Opened(town, monkeypatch)
+    assert opened.by(ines, "/doctor/") == 2 + 1, "each once for the order, and the first one to show it"
     assert opened.by(ines, "/doctor/") == 1
-    assert "has checks, open to see them" in ines.text("/doctor/")
+    assert "has results, open to see them" in ines.text("/doctor/")
 
 
 def test_no_list_of_a_patient_loads_a_file_before_it_is_opened(town: Town) -> None:
@@ -216,7 +222,7 @@ def test_the_lists_of_one_person_open_a_bounded_number_of_records_a_minute(
     assert opened.records == 6
     page = town.visitor(MAYA)
     assert opened.by(page, "/checks/", 429) == 0
-    assert opened.by(page, "/") == 1, "one more fits"
+    opened.by(page, "/", 429)
     assert opened.by(town.visitor(INES), f"/doctor/patients/{town.members[MAYA].id}") == 3, "each person has a budget"
     town.federation.clock.now += 61
     assert maya.get("/checks").status_code == 200

@@ -96,10 +96,21 @@ def test_an_empty_week_names_the_next_free_day_and_links_to_it(town: Town) -> No
     for start in [at for at in town.free() if at < town.federation.clock.now + DAY_S]:
         schedules.block(ines, Slot(start, start + 1))
     patient = town.visitor(MAYA)
-    page = patient.get(week(town)).text
+    assert 'class="time"' in patient.get(week(town)).text, "it opens on the week of the next free time"
+    page = patient.get(week(town, f"?day={today(town)}")).text
     assert "The next free time is on Monday, 30 November 2026." in page
     link = unescape(re.findall(r'href="([^"]+)">Go to that week', page)[0])
     assert 'class="time"' in patient.get(link).text
+
+
+def test_to_move_an_appointment_the_page_opens_on_its_week(town: Town) -> None:
+    starts_at = next(at for at in town.free() if at > town.federation.clock.now + 15 * DAY_S)
+    booking = town.site.appointments.book(town.members[MAYA].id, town.members[INES].id, starts_at)
+    patient = town.visitor(MAYA)
+    page = main_part(patient, f"/appointments/{booking}/move")
+    times = [int(at) for at in re.findall(rf'href="/appointments/{booking}/move/(\d+)"', page)]
+    assert times
+    assert all(abs(at - starts_at) < 7 * DAY_S for at in times)
 
 
 @pytest.mark.parametrize("day", ["", "x", "2026-02-30", "0001-01-01", "9999-12-31", "2026-11-24T00:00"])

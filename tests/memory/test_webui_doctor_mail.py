@@ -104,5 +104,5 @@ def test_the_mail_is_in_the_doctors_language_whoever_clicks(town: Town) -> None:
     maya, slot = town.visitor(MAYA), town.free()[0]
     path = f"/appointments/doctors/{town.members[INES].id}/{slot}"
     assert maya.post(path, page=path).status_code == 302
-    assert "Montag, 23 November" in rows(town, INES)[0].text
+    assert "Ein Patient hat einen Termin bei Ihnen gebucht: Montag, 23. November" in rows(town, INES)[0].text
     assert "Monday, 23 November" in rows(town, MAYA)[0].text

@@ -282,12 +282,12 @@ def test_pages_of_a_time_line_leave_no_gap_and_repeat_nothing(town: Town) -> Non
     assert "".join(pages).count("Appointment with you") == 1
 
 
-def test_the_agenda_says_how_old_and_how_urgent_the_newest_check_is(town: Town) -> None:
+def test_the_agenda_says_how_old_and_how_urgent_an_open_check_is(town: Town) -> None:
     town.book(MAYA, INES)
     check(town, MAYA, 0.9)
     town.federation.clock.now += 2 * HOUR_S
     page = town.visitor(INES).text("/doctor/")
-    for fact in ("Signs of disease", "newest check: 2 hours ago", "unread"):
+    for fact in ("Signs of disease", "most urgent without a review", "2 hours ago · unread"):
         assert fact in page
 
 

@@ -24,6 +24,7 @@ FAMILY_STATUS = {
     errors.MisconfiguredError: {500},
 }
 SAMPLES = {
+    "tuple[ImageUnreadable, ...]": (),
     "bool": True,
     "int": 7,
     "float": 1.5,
@@ -128,6 +129,18 @@ def test_http_errors_have_pages_too(town: Town, path: str, status: int) -> None:
     answer = town.visitor(MAYA).get(path)
     assert answer.status_code == status
     assert "Home page" in answer.text
+
+
+@pytest.mark.parametrize(("path", "above"), [("/requests/ask", "/requests/"), ("/account/passkeys", "/account")])
+def test_an_address_that_only_takes_forms_says_so_and_leads_to_the_page_above(
+    town: Town, path: str, above: str
+) -> None:
+    answer = town.visitor(MAYA).get(path)
+    assert answer.status_code == 405
+    said = words(answer)
+    assert "This address is no page" in said
+    assert "Page not found" not in said
+    assert f'href="{above}"' in answer.text
 
 
 def test_a_bug_shows_no_traceback(town: Town, caplog: pytest.LogCaptureFixture) -> None:

@@ -161,6 +161,16 @@ def test_who_has_a_second_step_takes_it_once_more_before_an_order(town: Town, to
     assert tove.get(NEW).location == asked.location
 
 
+def test_who_has_no_second_step_says_the_password_again_after_ten_minutes(town: Town, tove: Visitor) -> None:
+    assert tove.get(NEW).status_code == 200
+    town.federation.clock.now += 11 * 60
+    asked = tove.get(NEW)
+    assert asked.location == "/account/confirm?next=/hospital/keys/new"
+    assert tove.get("/account/step-up?next=/hospital/keys/new").location == asked.location
+    assert tove.post(asked.location, password=PASSWORD).location == NEW
+    assert tove.get(NEW).status_code == 200
+
+
 def test_a_passkey_does_for_the_second_step_too(tove: Visitor) -> None:
     device = Authenticator()
     add_passkey(tove, device)

@@ -22,6 +22,7 @@ from webui.ports.orders import Order, OrderKind
 from webui.store.mail_tables import MailRow
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
+from webui.usecases.round_orders import terms_of
 
 OLGA = "olga@clinic.example"
 CODE = re.compile(r"[A-Z2-9]{5}(?:-[A-Z2-9]{5}){3}")
@@ -54,6 +55,14 @@ def test_the_operators_pages_are_for_the_operator_alone(town: Town) -> None:
         other = town.visitor(NOOR)
         answer = other.post_bare(f"/operator/staff/{number}/{path}", csrf_token=other.token("/"))
         assert answer.status_code == 403
+
+
+def test_the_list_of_accounts_names_the_role_of_each(town: Town) -> None:
+    operator = town.visitor(OLGA)
+    page = operator.get("/operator/staff").text
+    for role in ("auditor", "doctor", "operator", "hospital"):
+        assert f">{role}</td>" in page, role
+    assert "doctor" in words(operator.get(f"/operator/staff/{town.members[INES].id}"))
 
 
 def test_a_new_account_gets_a_one_time_code_and_no_password(town: Town) -> None:
@@ -160,6 +169,10 @@ def test_an_order_is_a_sentence_and_a_file_and_changes_nothing(town: Town) -> No
         ("ceremony?use=records&kind=generate&days=0", "number of days"),
         ("ceremony?use=records&kind=generate&days=9&trustees=nobody", "that of a trustee"),
         ("ceremony?use=records&kind=generate&days=9&threshold=1", "from 2 to 32"),
+        ("hold-rounds?reason=", "Say why"),
+        ("abort-round?reason=late", "No round is running now"),
+        ("open-rounds?protection=masked&rounds=0", "Give a number in its range"),
+        ("open-rounds?protection=masked&hold_back=yes", "Too few hospitals have a key"),
         ("abort-ceremony?use=records&reason=late", "No ceremony of this key is running"),
     ],
 )
@@ -170,6 +183,41 @@ def test_a_wrong_order_is_explained_beside_its_field_and_is_no_file(town: Town, 
     assert text in words(answer)
     assert "Error:" in answer.text
     assert operator.get(f"/operator/orders/{kind}.json?{arguments}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "text"),
+    [
+        ("hold-rounds", "reason=new+images+at+alpha", "Open no further round"),
+        ("go-on", "", "Open rounds again."),
+        (
+            "open-rounds",
+            "protection=sealed&hospitals=2&rounds=4&hold_back=yes",
+            "until 4 are final. Protection: sealed.",
+        ),
+    ],
+)
+def test_an_order_about_rounds_is_for_the_coordinators_machine(
+    tmp_path: Path, kind: str, query: str, text: str
+) -> None:
+    operator = with_operator(RealTown(tmp_path, Protection.MASKED)).visitor(OLGA)
+    page = operator.text(f"/operator/orders/{kind}?check=yes&{query}")
+    assert text in page
+    assert "On the machine with the coordinator's key, run: hemaledger consortium carry-out order-" in page
+    order = Order.from_bytes(operator.get(f"/operator/orders/{kind}.json?{query}").data)
+    assert order.kind == kind
+    assert text in order.sentence
+
+
+def test_the_terms_of_the_page_are_those_of_the_order(tmp_path: Path) -> None:
+    operator = with_operator(RealTown(tmp_path, Protection.MASKED)).visitor(OLGA)
+    page = operator.get("/operator/round?protection=sealed&hospitals=2&commit_minutes=45&epsilon=2.5").text
+    link = re.search(r'href="(/operator/orders/open-rounds[^"]+)"', page)
+    assert link
+    address = link[1].replace("&amp;", "&").replace("open-rounds?", "open-rounds.json?")
+    order = Order.from_bytes(operator.get(address).data)
+    assert (order.facts["commit_minutes"], order.facts["epsilon"], order.facts["hospitals"]) == ("45", "2.5", "2")
+    assert "--commit-timeout 2700" in terms_of(order).command
 
 
 def test_an_order_with_other_facts_is_refused() -> None:
@@ -277,5 +325,5 @@ def test_two_models_are_compared_back_to_their_common_ancestor(tmp_path: Path) -
 
 def test_what_differs_between_two_rounds_is_listed(town: Town) -> None:
     page = town.visitor(NOOR).text("/auditor/audit/compare?a=4&b=5")
-    assert "Training epochs 2 3" in page
+    assert "Training Passes over the pictures 2 3" in page
     assert "Members Harbour Hospital update no update" in page

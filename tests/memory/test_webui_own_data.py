@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from PIL import Image
 
 from tests.support.site_town import INES, MAYA, NOOR, OMAR, Town, Visitor, cell
 from webui.config import Limit, Limits
+from webui.store.calendar_tables import Part
+from webui.store.waiting import Wish
 
 
 @pytest.fixture
@@ -93,7 +96,28 @@ def test_what_doctors_say_about_an_answer_is_in_it_as_far_as_the_patient_may_rea
 def test_the_file_says_what_it_does_not_have(town: Town) -> None:
     text = exported(town.visitor(MAYA)).read("README.txt").decode()
     assert "everything" not in text
-    assert all(missing in text for missing in ("access tokens", "wishes for an earlier appointment"))
+    assert all(missing in text for missing in ("access tokens", "signed-in devices", "reminders"))
+
+
+def test_the_waiting_lists_and_the_accounts_own_log_are_in_it_in_words(town: Town) -> None:
+    first = date(2026, 11, 28)
+    maya, omar, ines = (town.members[each].id for each in (MAYA, OMAR, INES))
+    town.site.book.waiting.join(maya, ines, Wish(first, first, Part.MORNING))
+    town.site.book.waiting.join(omar, ines, Wish(first, first, Part.ANY))
+    booked, visitor = town.book(), town.visitor(MAYA)
+    town.visitor(OMAR)
+    assert visitor.post(f"/appointments/{booked}/cancel").status_code == 302
+    found = exported(visitor)
+    waiting = read(found, "waiting-lists.json")
+    assert isinstance(waiting, list)
+    assert [(each["doctor"], each["first_day"], each["part_of_day"]) for each in waiting] == [
+        ("Dr Inês Carvalho", "2026-11-28", "morning")
+    ]
+    log = read(found, "account-log.json")
+    assert isinstance(log, list)
+    said = [(each["what"], each["page"], each.get("about")) for each in log]
+    assert ("Sent or changed", "Cancelling an appointment", f"appointment {booked}") in said
+    assert len([each for each in said if each[0] == "Signed in"]) == 1
 
 
 def test_what_cannot_be_opened_is_listed(town: Town) -> None:

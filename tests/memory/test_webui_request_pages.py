@@ -408,6 +408,20 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     assert "You have already answered this request" in again.json["message"]
 
 
+def test_the_hospital_that_asks_has_its_name_for_people_and_the_ledgers_name_below_it(tmp_path: Path) -> None:
+    town = Town(tmp_path, hospitals={"alpha": "Test Clinic"})
+    town.federation.records.hold_key()
+    town.add_check(MAYA)
+    ask(town, town.visitor(JONAS))
+    _link(town)
+    page = town.visitor(INES).text("/requests/")
+    assert "Dr Jonas Okafor, for Test Clinic" in page
+    mine = town.visitor(MAYA).text("/requests/about-me")
+    assert "Asked by Test Clinic on " in mine
+    assert "The hospital that asked: alpha" in mine
+    assert "alpha" not in mine.replace("The hospital that asked: alpha", "")
+
+
 def test_a_trustee_who_may_not_answer_reads_why(town: Town) -> None:
     town.add_check(MAYA)
     for purpose in (Purpose.TREATMENT, Purpose.SECOND_OPINION):
@@ -500,7 +514,8 @@ def test_what_a_quorum_opened_is_an_opening_that_the_patient_sees(town: Town) ->
     approve(town)
     doctor.post("/requests/1/open", page="/requests/1")
     page = town.visitor(MAYA).text("/requests/who-sees")
-    assert "Dr Jonas Okafor opened, with the approval of a quorum, your check of" in page
+    assert "Dr Jonas Okafor , your check of" in page
+    assert "opened it, with the approval of a quorum" in page
 
 
 def test_patients_read_the_names_of_people_not_of_accounts(town: Town) -> None:

@@ -27,6 +27,22 @@ def test_a_patient_chooses_the_hospital_and_the_result_says_which_one_answered(t
     assert "South: you chose this hospital. It is about 667 km away." in visitor.text(path)
 
 
+def test_people_read_the_hospitals_own_name_and_the_ledgers_name_below_it(tmp_path: Path) -> None:
+    town = Town(tmp_path, hospitals={"South": "Douro Hospital", "North": "Test Clinic"})
+    town.federation.routes = (HERE, SOUTH)
+    visitor = town.visitor(MAYA)
+    assert '<option value="South">Douro Hospital</option>' in visitor.get("/checks/new").text
+    page = visitor.text(visitor.check(cell(), server="South").location)
+    assert "Douro Hospital: you chose this hospital. It is about 667 km away. Its name on the ledger South" in page
+
+
+def test_the_sentence_about_a_model_names_who_attested_it_as_people_call_it(tmp_path: Path) -> None:
+    town = Town(tmp_path, hospitals={"National Audit Laboratory": "Isar Hospital"})
+    page = town.visitor().text("/model")
+    assert "Isar Hospital replayed the round and got the same model" in page
+    assert "Attested by National Audit Laboratory" in page, "the facts below it have the name on the ledger"
+
+
 def test_without_a_choice_the_site_chooses(town: Town) -> None:
     visitor = town.visitor(MAYA)
     path = visitor.check(cell()).location

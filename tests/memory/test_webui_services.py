@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.audit.narrative import CheckOutcome, Results
+from fl.audit.narrative import CheckOutcome, Results, utc
 from fl.protocol.codec import sha256
 from fl.protocol.errors import NoAnswer, TamperedError, UnavailableError, WrongRound
 from fl.protocol.names import DIGEST_BYTES, Digest
@@ -180,9 +180,9 @@ def test_a_recorded_file_is_found_and_one_changed_bit_is_not(world: ServiceWorld
 def test_a_round_is_told_with_what_was_checked_of_it(world: ServiceWorld) -> None:
     audits = world.services.audits
     number = audits.rounds()[0].number
-    unchecked = audits.explain(number, Results())
+    unchecked = audits.explain(number, Results(), utc)
     assert unchecked.open_steps == len(unchecked.passages) > 1
-    checked = audits.explain(number, audits.replay(number))
+    checked = audits.explain(number, audits.replay(number), utc)
     assert checked.open_steps < unchecked.open_steps
     assert checked.passages[0].outcome == CheckOutcome.RIGHT
     for call in (audits.replay, audits.obstacle):

@@ -10,7 +10,7 @@ Not here: a network; the "model" weighs how purple a cell is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from fl.audit.narrative import Explained, Passage, Results
 from fl.protocol.audit import AuditStep, Finding
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
@@ -81,6 +82,8 @@ class FakeFederation:
     vault_up: bool = True
     protection: str = "sealed"
     recorded_file: bytes = b"the sealed global model of round 7"
+    recorded_model: Digest | None = None
+    """A model digest that the ledger names, besides."""
     served_file: bytes = b"the sealed global model of round 7"
     findings_of_last_audit: tuple[Finding, ...] = ()
     audited: bool = True
@@ -233,7 +236,7 @@ class FakeAudits:
     def look_up(self, digest: Digest) -> FileFinding:
         federation = self._federation
         federation.ask_ledger()
-        if digest != sha(federation.recorded_file):
+        if digest not in {sha(federation.recorded_file), federation.recorded_model}:
             return FileFinding(digest, ())
         place = DigestPlace(
             what="global model (sealed)",
@@ -253,13 +256,14 @@ class FakeAudits:
         results = {number: self._results(number) for number in range(1, federation.final_round)}
         return AuditSummary(1318, federation.findings_of_last_audit, federation.clock.now - 3600, results)
 
-    def training_of(self, number: int) -> Mapping[str, str]:
-        return {"epochs": "3" if number > 4 else "2", "preparation": "plain"}
+    def training_of(self, number: int) -> Mapping[str, JsonValue]:
+        return {"local, epochs": 3 if number > 4 else 2, "model, preparation": "plain/1"}
 
-    def explain(self, number: int, results: Results) -> Explained:
+    def explain(self, number: int, results: Results, when: Callable[[int], str]) -> Explained:
         self._check(number)
+        at = when(self._federation.clock.now)
         told = tuple(
-            Passage(step, title, f"{title} happened.", f"all of {title.lower()}.", results.outcome(step), (), digests)
+            Passage(step, title, f"{title}, {at}.", f"all of {title.lower()}.", results.outcome(step), (), digests)
             for step, title, digests in (
                 (AuditStep.OPENING, "Opening", {}),
                 (AuditStep.SUM, "Sum", {"new model (weights)": sha(b"weights of round %d" % number)}),

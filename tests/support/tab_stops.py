@@ -51,3 +51,43 @@ def rings(page: Any, path: str) -> list[dict[str, Any]]:
             break
         found.append(ring)
     return found
+
+
+MOST_STOPS = 150
+
+
+def reach(page: Any, selector: str) -> None:
+    """Press the tab key until what has the focus fits the selector; it must be seen, with a ring around it."""
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if page.evaluate("(wanted) => document.activeElement?.matches(wanted) ?? false", selector):
+            ring = page.evaluate(RING)
+            assert (ring["style"], ring["width"] >= 2) == ("solid", True), ring
+            assert page.evaluate("document.activeElement.checkVisibility()"), selector
+            return
+    raise AssertionError(f"the tab key never reached {selector} on {page.url}")
+
+
+def press(page: Any, selector: str, key: str = "Enter") -> None:
+    """Reach a control and press it; the page after it is loaded."""
+    reach(page, selector)
+    with page.expect_navigation():
+        page.keyboard.press(key)
+
+
+def sign_in_by_keys(page: Any, address: str, email: str) -> None:
+    page.goto(f"{address}/sign-in")
+    for field, text in (("#email", email), ("#password", PASSWORD)):
+        reach(page, field)
+        page.keyboard.type(text)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def choose_in_menu(page: Any, path: str) -> None:
+    """Go to a page of the menu; on a narrow screen the menu opens first."""
+    if page.is_visible(".navbar-toggler"):
+        reach(page, ".navbar-toggler")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#menu.show:not(.collapsing)")
+    press(page, f".nav-link[href='{path}']")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fl.protocol.audit import AuditStep, Finding
+from fl.training.model.tensor_file import write_tensors
+from fl.training.model.weights import Manifest, model_digest
 from tests.support.approval_site import served
 from tests.support.site_town import NOOR, PASSWORD, Town
 from webui.store.models import SiteRole
@@ -69,6 +72,20 @@ def test_a_dropped_or_chosen_file_is_looked_up_and_never_sent(town: Town, chromi
         page.wait_for_selector("text=The ledger does not record this file")
         page.close()
     assert set(sent) == {"GET"}
+
+
+def test_a_model_is_recognised_by_its_values_in_the_browser(town: Town, chromium: Any) -> None:
+    manifest, vector = Manifest(("layer.weight",), ((2, 3),)), np.arange(6, dtype=np.float32)
+    town.federation.recorded_model = model_digest(manifest.digest, vector)
+    with served(town.app) as address:
+        page = chromium.new_page()
+        sign_in(page, address, NOOR)
+        page.goto(f"{address}/auditor/file")
+        data = write_tensors(manifest, vector, {"format": "pt"})
+        page.set_input_files("#file", {"name": "model.safetensors", "mimeType": "", "buffer": data})
+        page.click("form[data-look-up] [type=submit]")
+        page.wait_for_selector("text=The ledger records this model")
+        page.close()
 
 
 def test_without_scripts_the_file_is_uploaded(town: Town, chromium: Any) -> None:

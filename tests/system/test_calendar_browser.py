@@ -62,7 +62,7 @@ def test_a_phone_without_scripts_shows_one_day_and_books_and_moves(tmp_path: Pat
         page.goto(f"{address}/appointments/doctors")
         page.click("text=Dr Inês Carvalho")
         page.click("text=Week after")
-        page.click(".day-tabs >> text=Tue 1 Dec")
+        page.click(".day-tabs a:has-text('Tue 1 Dec')")
         assert [page.locator(".week-day").nth(day).is_visible() for day in range(7)] == [False, True] + [False] * 5
         page.click(".week-day.is-chosen .time >> nth=1")
         page.click("main button[type=submit]")

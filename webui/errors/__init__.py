@@ -28,6 +28,7 @@ from webui.errors.records import (
     AnswerMismatch,
     ChoiceChanged,
     KitRefused,
+    NoneReadable,
     NoTrustee,
     NotSealedToQuorum,
     OwnRequest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.errors import MalformedError, RefusedError, TamperedError
+from fl.protocol.errors import ImageUnreadable, MalformedError, RefusedError, TamperedError
 
 
 @dataclass(eq=False)
@@ -71,6 +71,14 @@ class TrusteeTaken(RefusedError):
 
     http_status = 409
     sentence = "Another doctor's account is already linked to this trustee. Remove that link first."
+
+
+@dataclass(eq=False)
+class NoneReadable(MalformedError):
+    """No file of a sample is an acceptable image; `files` says of each which one it is and why."""
+
+    files: tuple[ImageUnreadable, ...]
+    sentence = "None of these pictures could be read. Please choose other files."
 
 
 @dataclass(eq=False)

@@ -71,15 +71,15 @@ class FederationAudits:
     def findings(self) -> AuditSummary | None:
         return read_summary(self.report)
 
-    def training_of(self, number: int) -> Mapping[str, str]:
+    def training_of(self, number: int) -> Mapping[str, JsonValue]:
         with suppress(HemaledgerError):
             config = read_config(self.federation().round(number), self.bench.vault)
             bounds = {"clip": config.clip, "l2 bound": config.l2_bound, "largest weight": config.w_max}
             return _flat({**bounds, "word bits": config.word_bits, **config.training})
         return {}
 
-    def explain(self, number: int, results: Results) -> Explained:
-        return explain(self.federation(), number, results)
+    def explain(self, number: int, results: Results, when: Callable[[int], str]) -> Explained:
+        return explain(self.federation(), number, results, when)
 
     def obstacle(self, number: int) -> str:
         return obstacle(self.federation(), number, self.bench)
@@ -160,10 +160,10 @@ def _place(book: KeyBook, mention: Mention) -> DigestPlace:
     )
 
 
-def _flat(value: Mapping[str, JsonValue], before: str = "") -> dict[str, str]:
-    """Return the leaves of a document by their path."""
-    leaves = dict[str, str]()
+def _flat(value: Mapping[str, JsonValue], before: str = "") -> dict[str, JsonValue]:
+    """Return the leaves of a document by their path, such as `local, epochs`."""
+    leaves = dict[str, JsonValue]()
     for name, each in value.items():
         path = f"{before}{name.replace('_', ' ')}"
-        leaves |= _flat(each, f"{path}, ") if isinstance(each, dict) else {path: str(each)}
+        leaves |= _flat(each, f"{path}, ") if isinstance(each, dict) else {path: each}
     return leaves

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -47,16 +46,17 @@ from webui.errors import (
     StillHandled,
     TooManyAttempts,
 )
+from webui.http.back_links import above, back
 from webui.http.error_words import sentence_of, waiting
 from webui.http.machines import code_of, error_for_program, is_machine
 from webui.http.plain_pages import plain_page
-from webui.http.sessions import safe_next
 
 TOO_LARGE = 413
 ALARM = "ALARM %s: %s"
 RETRY_AFTER_S = 30
 UNAVAILABLE = 503
 UNKNOWN_CALLER = 401
+NO_PAGE = 405
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,11 @@ HTTP_WORDS: Mapping[int, tuple[Any, Any, Any]] = {
         _l("There is no such page."),
         _l("Check the address, or start again from the home page."),
     ),
-    405: (_l("Page not found"), _l("This address does not work in this way."), _l("Start again from the home page.")),
+    405: (
+        _l("This address is no page"),
+        _l("It is what a button on another page sends, so it does not open by itself. Nothing has changed."),
+        _l("Go back to the page with the button."),
+    ),
     408: (_l("That took too long"), _l("Your request did not arrive in time."), _l("Go back and try again.")),
     413: (_l("That file is too large"), _l("The file is larger than this page accepts."), _l("Choose a smaller file.")),
     429: (_l("Too many attempts"), _l("You have tried this too often."), _l("Please wait a moment and try again.")),
@@ -248,16 +252,6 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     return _answer(ErrorPage(status, title, sentence, advice, retry_s=retry_s))
 
 
-def _back() -> str:
-    """Return the path of the page with the form, or of the page before."""
-    origin = urlsplit(request.referrer or "")
-    if origin.netloc == request.host and safe_next(origin.path) and origin.path != request.path:
-        return origin.path
-    if request.method != "POST":
-        return ""
-    return request.path if current_app.url_map.bind("").test(request.path, "GET") else ""
-
-
 def _size(size: int) -> str:
     """Return `8 MB`, or the number of bytes if it is not a whole number of MB."""
     if size >= MEBIBYTE and size % MEBIBYTE == 0:
@@ -278,7 +272,7 @@ def _answer(page: ErrorPage) -> ResponseReturnValue:
     elif request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         body = jsonify(error=page.title, message=page.sentence)  # a script of ours asked
     else:
-        body = _page(replace(page, back=_back()))
+        body = _page(replace(page, back=back() or (above() if page.status == NO_PAGE else "")))
     response = make_response(body, page.status)
     if page.status == UNKNOWN_CALLER and is_machine(request.path):
         response.headers["WWW-Authenticate"] = 'Bearer realm="hemaledger"'

@@ -1,6 +1,7 @@
 """The sentences of errors in the language of the page.
 
-Invariant: in English a sentence is exactly `str(error)`, and so it is for programs and in logs.
+Invariant: in English a sentence is exactly `str(error)`, and so it is for programs and in logs; only a distance that
+says nothing to a person is in other words on a page.
 
 Source: fl/protocol/errors/families.py (fields in sentences); scripts.site_texts.py (which sentences are translated).
 """
@@ -30,10 +31,12 @@ ROLES = (
     lazy_gettext("hospital"),
 )
 """The values of `SiteRole`, so that they are translated."""
+FOREIGN = "foreign"
+"""fl/training/calibration/answer.py: a picture that is unlike all that the model learned from."""
 NO_ANSWERS = {
     "scale": lazy_gettext("the size of the cell in it is unknown; choose the picture as the laboratory made it"),
     "too small": lazy_gettext("the cell in it has too few pixels"),
-    "foreign": lazy_gettext("its distance from them is too large"),
+    FOREIGN: lazy_gettext("it is too different from them"),
 }
 """Why a picture gets no answer, where the English text has numbers in it; by `NoAnswer.reason`."""
 
@@ -55,7 +58,12 @@ def translated(text: str) -> str:
 
 
 def why_no_answer(reason: str, why: str) -> str:
-    """Return why a picture gets no answer; in other languages without the numbers of the English text."""
+    """Return why a picture gets no answer.
+
+    A distance says nothing to a person, so nobody reads one; other numbers are only in the English text.
+    """
+    if reason == FOREIGN:
+        return str(NO_ANSWERS[FOREIGN])
     told = translated(why)
     if told != why or str(get_locale() or "en") == "en":
         return told

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from enum import StrEnum
 
-from flask import g
+from flask import g, has_app_context
 
 from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
@@ -57,6 +57,11 @@ def _dealt_keys() -> frozenset[bytes] | None:
             g.dealt_keys = site().services.records.dealt_keys()
     dealt: frozenset[bytes] | None = g.dealt_keys
     return dealt
+
+
+def hospital_called(ledger_name: str) -> str:
+    """Return the name of a hospital for people; the ledger's name if the site knows no other, or outside a site."""
+    return site().config.hospitals.get(ledger_name, ledger_name) if has_app_context() else ledger_name
 
 
 def trustee_name(account: bytes, ledger_name: str) -> str:

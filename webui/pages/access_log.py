@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from webui.http.headers import MAX_PAGE
 from webui.http.languages import zone
 from webui.http.sessions import only
+from webui.presentation.log_wording import log_about, log_page
 from webui.site import site
 from webui.store.access_log import PAGE_ROWS, LogEvent, ShownLine, Sought
 from webui.store.models import SiteRole
@@ -48,7 +49,7 @@ def file() -> ResponseReturnValue:
     """Return the newest lines that fit the filters as a table for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["number", "time_utc", "account", "role", "event", "page", "about", "network", "root"])
+    writer.writerow(["number", "time_utc", "account", "role", "event", "page", "about", "network", "root", "words"])
     writer.writerows(_row(shown) for shown in site().access_log.lines(_sought(), 0, FILE_ROWS))
     response = Response(text.getvalue(), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="access-log.csv"'
@@ -69,7 +70,8 @@ def _row(shown: ShownLine) -> list[object]:
     moment = datetime.fromtimestamp(entry.at, UTC).isoformat()
     who = "" if entry.account_id is None else entry.account_id
     root = "" if shown.batch is None else shown.batch
-    return [entry.id, moment, who, entry.role, entry.event, entry.what, entry.about, entry.network, root]
+    words = ", ".join(filter(None, (log_page(entry), log_about(entry))))
+    return [entry.id, moment, who, entry.role, entry.event, entry.what, entry.about, entry.network, root, words]
 
 
 def _sought() -> Sought:

@@ -157,10 +157,11 @@ def undo(appointment_id: int) -> ResponseReturnValue:
 def _week(doctor_id: int, free: list[Slot], moved: Appointment | None = None) -> ResponseReturnValue:
     book, local, now = site().appointments, zone(), site().services.clock()
     mine = [each for each in book.of_patient(member().id) if each.doctor_id == doctor_id and _is_ahead(each, now)]
+    wanted = _asked_day() or (local_day(moved.starts_at, local) if moved is not None else None)
     return render_template(
         "appointments/slots.html",
         doctor=book.doctor(doctor_id),
-        week=week_view(free, _asked_day(), local_day(now, local), local),
+        week=week_view(free, wanted, local_day(now, local), local),
         whole_day=_asked("all") == "1",
         booked_days=[on_day(each.starts_at, local) for each in reversed(mine)],
         moved=moved,

@@ -11,13 +11,15 @@ from fl.protocol.errors import TooLarge
 from webui.errors import NotFound
 from webui.http.error_pages import ALARM, status_of
 from webui.http.error_words import sentence_of
+from webui.http.languages import zone
 from webui.http.sessions import member, only
-from webui.pages.check_image import digest_capped
-from webui.ports.federation import FileFinding, RoundView
+from webui.ports.federation import RoundView
 from webui.presentation.forms import LedgerDigestForm, LedgerFileForm, PressForm
+from webui.presentation.numbers_and_dates import when
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
+from webui.usecases.file_look_up import Answer, fingerprints, look_up
 
 NEWEST = 25
 """How many rounds the list shows; the table of rounds has all of them."""
@@ -46,7 +48,7 @@ def one_round(number: int) -> ResponseReturnValue:
     return render_template(
         "auditor/round.html",
         round=view,
-        explained=audits.explain(number, shown),
+        explained=audits.explain(number, shown, lambda seconds: when(seconds, zone())),
         audited=results,
         checked_at=summary.checked_at if summary is not None else None,
         replayed=replayed,
@@ -79,20 +81,21 @@ def replay(number: int) -> ResponseReturnValue:
 def file() -> ResponseReturnValue:
     """Look up an uploaded file or a digest on the ledger; the file is not stored."""
     form, named, audits = LedgerFileForm(), LedgerDigestForm(request.args), site().services.audits
-    finding: FileFinding | None = None
+    found: Answer | None = None
     status = 200
     if form.validate_on_submit():
         try:
             with site().doors.audits.enter():
-                finding = audits.look_up(digest_capped(form.file.data, site().config.file_cap))
+                prints = fingerprints(form.file.data.stream, site().config.file_cap)
+                found = look_up(prints, audits.look_up)
         except TooLarge as error:
             form.file.errors, status = [sentence_of(error)], status_of(error)
     elif form.is_submitted():
         status = 400
     elif "digest" in request.args:
-        finding = audits.look_up(named.value) if named.validate() else None
-        status = 200 if finding else 400
-    return render_template("auditor/file.html", form=form, named=named, finding=finding), status
+        found = look_up(named.value, audits.look_up) if named.validate() else None
+        status = 200 if found else 400
+    return render_template("auditor/file.html", form=form, named=named, found=found), status
 
 
 def _round(number: int) -> RoundView:

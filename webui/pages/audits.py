@@ -9,7 +9,7 @@ from flask_babel import gettext
 from webui.errors import NotFound
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
-from webui.presentation import audit_wording
+from webui.presentation import audit_wording, compare_wording
 from webui.presentation.audit_pdf import audit_pdf
 from webui.presentation.forms import PressForm
 from webui.site import site
@@ -115,4 +115,4 @@ def compare() -> ResponseReturnValue:
     if not asked and (request.args.get("a") or request.args.get("b")):
         raise NotFound
     both = lineage.compare(audits, one, other) if asked else None
-    return render_template("audits/compare.html", numbers=numbers, a=one, b=other, both=both)
+    return render_template("audits/compare.html", numbers=numbers, a=one, b=other, both=both, words=compare_wording)

@@ -7,31 +7,29 @@ Source: OWASP File Upload Cheat Sheet (image rewriting).
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from functools import partial
 
 from werkzeug.datastructures import FileStorage
 
-from fl.protocol.errors import TooLarge
-from fl.protocol.names import Digest
+from fl.protocol.errors import ImageUnreadable, TooLarge, Why
 from fl.training.pictures.decode import PictureReading
 from webui.errors import TooManyPictures
 from webui.http.metrics import counted
 from webui.site import Site
 from webui.store.throttle import Meter
 from webui.usecases.record_pictures import MAX_PICTURES
-from webui.usecases.sampling import check_pictures, pictures_in
-
-PART_BYTES = 2**20
+from webui.usecases.sampling import File, check_pictures, name_of, pictures_in
 
 
 @counted
 def check_images(
     site: Site, patient_id: int, uploads: Sequence[FileStorage], reading: PictureReading, server: str = ""
-) -> int:
-    """Predict, seal and store the pictures of one sample; return the row of the check.
+) -> tuple[int, Sequence[ImageUnreadable]]:
+    """Predict, seal and store the pictures of one sample.
+
+    Return the row of the check, and for who sent the files which of them could not be read: their names are not stored.
 
     Args:
         site: The site.
@@ -44,7 +42,7 @@ def check_images(
         TooManyAttempts: the patient has checked too many images; each page of a file counts as one.
         TooManyPictures: one check may have fewer pictures.
         SiteBusy: the site is checking too many pictures at this moment.
-        ImageUnreadable, TooLarge: an upload is not an acceptable image.
+        ImageUnreadable, TooLarge, NoneReadable: no upload is an acceptable image (sampling.check_pictures).
         NoAnswer: the images are not ones that the model may judge.
         UnavailableError, TamperedError: there is no prediction (ports/federation.py).
         NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
@@ -53,14 +51,26 @@ def check_images(
         raise TooManyPictures(len(uploads), MAX_PICTURES)
     charge = partial(Meter, "check", str(patient_id), site.config.limits.checks)
     site.throttle.take(charge(len(uploads)))
-    files = [read_capped(upload, site.config.image_cap) for upload in uploads]
+    names = [upload.filename or "" for upload in uploads]
+    files = [_read(upload, site.config.image_cap, place, names) for place, upload in enumerate(uploads)]
     more = pictures_in(files, reading) - len(files)
     if more:
         site.throttle.take(charge(more))
     with site.doors.checks.enter():
         ask = partial(site.services.predictions.predict, server=server)
-        checked = check_pictures(files, reading, site.config.picture_frame, ask)
-        return site.patient_records.add(patient_id, checked)
+        checked = check_pictures(files, reading, site.config.picture_frame, ask, names)
+        return site.patient_records.add(patient_id, checked), checked.unreadable
+
+
+def _read(upload: FileStorage, cap: int, place: int, names: Sequence[str]) -> File:
+    """Return the bytes of a file; among several files one that is too large does not refuse the others."""
+    try:
+        return read_capped(upload, cap)
+    except TooLarge as error:
+        if len(names) == 1:
+            raise
+        why = Why("it has {size} bytes; at most {cap} are accepted", size=error.size, cap=cap)
+        return ImageUnreadable(name_of(place, names), why)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:
@@ -72,20 +82,6 @@ def read_capped(upload: FileStorage, cap: int) -> bytes:
     data = upload.stream.read(cap + 1)
     _check_size(upload, len(data), cap)
     return data
-
-
-def digest_capped(upload: FileStorage, cap: int) -> Digest:
-    """Return the SHA-256 of the file, without another copy in memory.
-
-    Raises:
-        TooLarge: more than `cap` bytes.
-    """
-    state, size = hashlib.sha256(), 0
-    while part := upload.stream.read(PART_BYTES):
-        size += len(part)
-        _check_size(upload, size, cap)
-        state.update(part)
-    return Digest(state.digest())
 
 
 def _check_size(upload: FileStorage, read: int, cap: int) -> None:

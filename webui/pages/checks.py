@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -9,7 +11,7 @@ from flask_babel import gettext
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError, NoAnswer
 from fl.training.pictures.decode import PictureReading
-from webui.errors import NotFound
+from webui.errors import NoneReadable, NotFound
 from webui.http.error_pages import status_of
 from webui.http.error_words import sentence_of
 from webui.http.headers import page_number
@@ -20,6 +22,7 @@ from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.presentation.history_forms import HistoryForm
 from webui.presentation.review_wording import step_of_review
+from webui.presentation.texts import ngettext
 from webui.presentation.wording import Saying
 from webui.site import site
 from webui.store.models import SiteRole
@@ -31,6 +34,8 @@ from webui.usecases.sealing import sealed_of
 
 SCANNED_ROWS = 40
 """With a filter by answer, a page looks at so many records: only the sealed record knows its answer."""
+MOST_NAMED = 5
+"""Files with a problem that a message names; the page of the check has the reason of each."""
 
 blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 
@@ -74,19 +79,37 @@ def new() -> ResponseReturnValue:
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
-            check_id = check_images(site(), member().id, form.image.data, reading, form.chosen_server)
+            check_id, unreadable = check_images(site(), member().id, form.image.data, reading, form.chosen_server)
         except NoAnswer as error:
             refused, status = error, status_of(error)
+            if isinstance(error.__cause__, NoneReadable):
+                form.image.errors = _sentences(error.__cause__.files)
+        except NoneReadable as error:
+            form.image.errors, status = _sentences(error.files), status_of(error)
         except MalformedError as error:
             form.image.errors, status = [sentence_of(error)], status_of(error)
             asked = error if isinstance(error, ImageUnreadable) else None
         else:
+            for sentence in _sentences(unreadable):
+                flash(sentence, "wait")
             return redirect(url_for("checks.result", check_id=check_id))
     elif form.is_submitted():
         status = 400
     profile = site().record_store.patient(member().id)
     shown = {"form": form, "profile": profile, "model": model, "asked": asked, "refused": refused}
     return render_template("checks/new.html", **shown), status
+
+
+def _sentences(errors: Sequence[ImageUnreadable]) -> list[str]:
+    """Return what is wrong with each file; a cookie has no room for the words of many."""
+    said = [sentence_of(error) for error in errors]
+    if len(said) <= MOST_NAMED:
+        return said
+    more = len(said) - MOST_NAMED
+    return [
+        *said[:MOST_NAMED],
+        ngettext("%(num)d more file has a problem.", "%(num)d more files have a problem.", more),
+    ]
 
 
 def _hospitals() -> list[str]:
@@ -170,8 +193,7 @@ def _page(check_id: int, form: NoteForm) -> str:
     running = site()
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row)
-    if member().role is SiteRole.DOCTOR:
-        running.work.mark(member().id, row.id, read=True)
+    running.work.mark(member().id, row.id, read=True)
     about = running.patient_records.show_all(member(), running.record_store.notes_on(row.id))
     return render_template(
         "checks/result.html" if shown.risk is None else "risk/result.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -13,19 +14,20 @@ from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.presentation.numbers_and_dates import on_day
 from webui.site import Site, site
-from webui.store.models import SiteRole
+from webui.store.models import Appointment, SiteRole
+from webui.usecases.agenda import Results
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 PAST_S = 7 * 24 * 3600
 """How long a past appointment stays in the list; the calendar has them all."""
 OPENED_CHECKS = 40
-"""Of so many patients, from the top of the list, the newest check is opened."""
+"""So many results are opened, from the top of the list."""
 
 
 @blueprint.get("/")
 @only(SiteRole.DOCTOR)
 def agenda() -> ResponseReturnValue:
-    """List today's and later appointments by day, then the last days, with each patient's newest check."""
+    """List today's and later appointments by day, then the last days, with the results that matter."""
     running, local = site(), zone()
     today = _midnight(running)
     care = running.care.patients_of(member().id)
@@ -35,23 +37,33 @@ def agenda() -> ResponseReturnValue:
     days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, local))]
     past = sum(rows[-1].starts_at < today for _, rows in days)
     days = [*days[past:], *reversed(days[:past])]
-    listed = dict.fromkeys(booking.patient_id for _, rows in days for booking in rows)
-    rows = running.record_store.latest_of(listed)
-    first = [rows[patient_id].id for patient_id in listed if patient_id in rows][:OPENED_CHECKS]
-    shown = running.patient_records.glance(member(), first)
-    latest = {each.row.patient_id: each for each in shown}
+    bookings = [booking for _, rows in days for booking in rows]
+    listed = dict.fromkeys(booking.patient_id for booking in bookings)
+    results, complete = _results(running, bookings)
+    shown = running.patient_records.glance(member(), results.first(bookings, OPENED_CHECKS))
+    opened = {each.row.id: each for each in shown}
     others = [(person, until) for person, until in care if person.account_id not in listed]
-    states = running.work.states(member().id, [each.row.id for each in shown])
     return render_template(
         "doctor/agenda.html",
         days=days,
-        latest=latest,
-        unopened=rows.keys() - latest.keys(),
+        results=results,
+        complete=complete,
+        opened=opened,
         others=others,
         past=past,
-        states=states,
+        states=running.work.states(member().id, list(opened)),
         now=running.services.clock(),
     )
+
+
+def _results(running: Site, bookings: Sequence[Appointment]) -> tuple[Results, bool]:
+    """Return the results beside these appointments, and whether all open ones were looked at."""
+    patients = {booking.patient_id for booking in bookings}
+    details = running.appointments.details(bookings)
+    named = {booking_id: each.check_id for booking_id, each in details.items() if each.check_id is not None}
+    worst, complete = running.open_results.worst(member(), patients)
+    newest = {patient_id: row.id for patient_id, row in running.record_store.latest_of(patients).items()}
+    return Results(named, worst, newest), complete
 
 
 @blueprint.get("/patients/<int:patient_id>")

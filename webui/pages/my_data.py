@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from webui.errors import NotFound
 from webui.http.sessions import member, only
 from webui.presentation.forms import PressForm
+from webui.presentation.log_wording import log_line
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
@@ -43,6 +44,9 @@ def export() -> ResponseReturnValue:
         appointments=running.appointments,
         openings=running.openings,
         receipts=running.receipts,
+        waiting=running.book.waiting,
+        log=running.access_log,
+        said=log_line,
     )
     parts = own.export(who, running.config.hospital_name)
     today = datetime.fromtimestamp(running.services.clock(), UTC).date()

@@ -22,15 +22,16 @@ from webui.http.error_words import sentence_of
 from webui.http.readiness import readiness
 from webui.http.sessions import member, only
 from webui.ports.orders import FACTS, OrderKind
-from webui.presentation import operator_wording, table_wording
+from webui.presentation import operator_wording, order_wording, table_wording
 from webui.presentation.forms import PressForm
 from webui.presentation.operator_forms import DisableForm, StaffForm
-from webui.presentation.round_form import NUMBERS, asked_terms
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.new_accounts import DoctorFacts, NewAccount
 from webui.usecases.committee_tables import ceremony_missing, ceremony_progress
 from webui.usecases.orders import ADMITTED, CEREMONIES, USES, Orders, invitation
+from webui.usecases.round_form import NUMBERS, asked_terms
+from webui.usecases.round_orders import facts_of
 from webui.usecases.round_terms import meaning_of
 
 blueprint = Blueprint("operator", __name__, url_prefix="/operator")
@@ -197,6 +198,7 @@ def order(kind: str) -> ResponseReturnValue:
         members=[each for each in book.members.values() if not each.revoked and each.role != Role.OPERATOR],
         trustees=[each.name for each in book.having(Role.TRUSTEE)],
         words=operator_wording,
+        say=order_wording,
     )
     return page, 400 if problems else 200
 
@@ -226,6 +228,7 @@ def next_round() -> ResponseReturnValue:
         terms=terms,
         problems=problems,
         meaning=meaning_of(terms, history),
+        facts=facts_of(terms),
         numbers=NUMBERS,
         round=history.federation.active_round,
         words=operator_wording,

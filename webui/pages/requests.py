@@ -13,16 +13,22 @@ from flask_babel import gettext
 from fl.protocol.names import Purpose
 from webui.errors import NotFound
 from webui.http.headers import page_number
+from webui.http.languages import zone
+from webui.http.page_lookups import hospital_called
 from webui.http.sessions import member, only
 from webui.ports.decryption_requests import RequestFacts, RequestState
 from webui.presentation.doctor_forms import AskReasonForm
 from webui.presentation.forms import AskForm, FindForm, PressForm
 from webui.site import site
 from webui.store.models import RequestRow, SiteRole, StoredRecord
-from webui.store.openings import PAGE_ROWS
+from webui.store.slots import local_day
 from webui.store.throttle import Meter
+from webui.usecases.opening_days import by_day
 from webui.usecases.patient_records import Shown
 from webui.usecases.reasons import Why
+
+GROUPED_ROWS = 300
+"""Openings of one page, before those of one reader, record and day are one line."""
 
 blueprint = Blueprint("requests", __name__, url_prefix="/requests")
 
@@ -45,10 +51,12 @@ def about_me() -> ResponseReturnValue:
 def who_sees() -> ResponseReturnValue:
     """List who can see the patient's records, until when, and every opening."""
     running, page = site(), page_number()
-    openings = running.openings.of_patient(member().id, page)
-    older = page + 1 if len(openings) == PAGE_ROWS else None
+    openings = running.openings.of_patient(member().id, page, GROUPED_ROWS)
+    older = page + 1 if len(openings) == GROUPED_ROWS else None
+    reviews = running.openings.reviews_among({each.record_row for each in openings})
+    lines = by_day(openings, reviews, lambda moment: local_day(moment, zone()))
     doctors = running.care.doctors_of(member().id)
-    return render_template("requests/who_sees.html", doctors=doctors, openings=openings, page=page, older=older)
+    return render_template("requests/who_sees.html", doctors=doctors, lines=lines, page=page, older=older)
 
 
 @blueprint.get("/")
@@ -130,8 +138,10 @@ def who_asks(facts: RequestFacts, made_here: Mapping[int, RequestRow]) -> str:
     """Return the hospital that asks, and the person if the request was made on this site."""
     row = made_here.get(facts.number) if facts.own else None
     if row is None:
-        return facts.requester
-    return str(gettext("%(person)s, for %(hospital)s", person=row.asker.name, hospital=facts.requester))
+        return hospital_called(facts.requester)
+    return str(
+        gettext("%(person)s, for %(hospital)s", person=row.asker.name, hospital=hospital_called(facts.requester))
+    )
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint, flash, jsonify, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from fl.protocol.errors import VaultMissing
+from fl.protocol.errors import UnavailableError, VaultMissing
 from webui.errors import KitRefused, NotFound
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
@@ -31,7 +33,10 @@ def start() -> ResponseReturnValue:
     if form.is_submitted():
         raise KitRefused
     registration, trustee = kits.store.of(doctor_id), site().request_store.trustee_of(doctor_id)
-    joining = site().shares.joining(registration.account) if registration is not None and trustee is None else None
+    joining = None
+    if registration is not None and trustee is None:
+        with suppress(UnavailableError):  # the page is also there while the chain is silent
+            joining = site().shares.joining(registration.account)
     page = render_template(
         "work/trustee_kit.html",
         form=form,

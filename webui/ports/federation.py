@@ -14,6 +14,7 @@ from typing import Protocol
 
 from fl.audit.narrative import Explained, Results
 from fl.protocol.audit import Finding
+from fl.protocol.codec import JsonValue
 from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Verification
@@ -240,11 +241,11 @@ class AuditService(Protocol):
     def findings(self) -> AuditSummary | None:
         """Return the last audit's result, or None if none has run."""
 
-    def training_of(self, number: int) -> Mapping[str, str]:
-        """Return the settings of a round's training by name; empty if its configuration cannot be read."""
+    def training_of(self, number: int) -> Mapping[str, JsonValue]:
+        """Return the settings of a round's training by path, such as `local, epochs`; empty if they cannot be read."""
 
-    def explain(self, number: int, results: Results) -> Explained:
-        """Return a round in plain words, with the results of its checks.
+    def explain(self, number: int, results: Results, when: Callable[[int], str]) -> Explained:
+        """Return a round in plain words, with the results of its checks; `when` says a moment in seconds since 1970.
 
         Raises:
             WrongRound: there is no such round.

@@ -31,6 +31,19 @@ class OrderKind(StrEnum):
     REVOKE = "revoke"
     CEREMONY = "ceremony"
     ABORT_CEREMONY = "abort-ceremony"
+    OPEN_ROUNDS = "open-rounds"
+    HOLD_ROUNDS = "hold-rounds"
+    GO_ON = "go-on"
+    ABORT_ROUND = "abort-round"
+
+
+OF_THE_COORDINATOR = frozenset({OrderKind.OPEN_ROUNDS, OrderKind.HOLD_ROUNDS, OrderKind.GO_ON, OrderKind.ABORT_ROUND})
+"""Orders that are carried out where the coordinator's key is; the others need the operator's key."""
+TERMS = (
+    *("protection", "hospitals", "min_commitments", "attestations", "commit_minutes", "close_minutes"),
+    *("step_minutes", "epsilon", "rounds", "hold_back"),
+)
+"""The facts of an order to open rounds: see webui/usecases/round_form.py."""
 
 
 FACTS: Mapping[OrderKind, tuple[str, ...]] = {
@@ -38,6 +51,10 @@ FACTS: Mapping[OrderKind, tuple[str, ...]] = {
     OrderKind.REVOKE: ("account", "name", "reason"),
     OrderKind.CEREMONY: ("use", "kind", "trustees", "threshold", "days"),
     OrderKind.ABORT_CEREMONY: ("use", "reason"),
+    OrderKind.OPEN_ROUNDS: TERMS,
+    OrderKind.HOLD_ROUNDS: ("reason",),
+    OrderKind.GO_ON: (),
+    OrderKind.ABORT_ROUND: ("round", "reason"),
 }
 """Each kind's facts, all of them texts; lists are separated by commas."""
 
@@ -108,4 +125,22 @@ class Order:
             "must approve: {threshold}. The shares are valid for {days} days.",
             OrderKind.ABORT_CEREMONY: "End the running ceremony of the key for {use}. The reason, which everybody can "
             "read for ever: {reason}",
-        }[self.kind].format(**{**facts, "trustees": trustees, "threshold": threshold})
+            OrderKind.OPEN_ROUNDS: "Start the coordinator and open rounds until {rounds} are final. Protection: "
+            "{protection}. Hospitals to wait for: {hospitals}. Fewest updates: {fewest}. Auditors: {attestations}. "
+            "Minutes to train: {commit_minutes}, then until anybody may abort: {close_minutes}, for each masked step: "
+            "{step_minutes}. Privacy budget: {budget}. Trustees must release the new model: {held}.",
+            OrderKind.HOLD_ROUNDS: "Open no further round until an order to go on. A running round goes on. "
+            "The reason: {reason}",
+            OrderKind.GO_ON: "Open rounds again.",
+            OrderKind.ABORT_ROUND: "End round {round} without a new model. The reason, which everybody can read for "
+            "ever: {reason}",
+        }[self.kind].format(**{**facts, "trustees": trustees, "threshold": threshold, **self._told})
+
+    @property
+    def _told(self) -> Mapping[str, str]:
+        """Return words for facts that may be empty."""
+        return {
+            "fewest": self.facts.get("min_commitments") or "as usual",
+            "budget": self.facts.get("epsilon") or "none, so no noise",
+            "held": "yes" if self.facts.get("hold_back") == "yes" else "no",
+        }

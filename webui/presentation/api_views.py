@@ -246,6 +246,7 @@ SCHEMAS: dict[str, Json] = {
     ),
     "Appointments": page_of("appointments", "Appointment"),
     "NewAppointment": object_of(doctor=NUMBER, starts_at=TIME),
+    "NewTime": object_of(starts_at=TIME),
     "Round": object_of(
         number=NUMBER,
         phase=TEXT,

@@ -18,7 +18,7 @@ from flask_babel import gettext
 from fl.protocol.audit import Finding
 from webui.config import SiteConfig
 from webui.ports.federation import AuditSummary
-from webui.presentation.audit_wording import check_kind, evidence_name, finding_title, in_order
+from webui.presentation.audit_wording import check_kind, evidence_name, finding_title, in_order, verdict_of
 from webui.presentation.numbers_and_dates import when, whole
 
 MOST_FINDINGS = 500
@@ -50,7 +50,7 @@ def _lines(summary: AuditSummary, config: SiteConfig, title: str) -> list[tuple[
         hospital=config.hospital_name,
         when=when(summary.checked_at, config.tz),
     )
-    lines = [("title", title), ("text", str(made)), ("strong", summary.verdict), ("text", "")]
+    lines = [("title", title), ("text", str(made)), ("strong", verdict_of(summary)), ("text", "")]
     lines.append(("head", str(gettext("What was checked"))))
     lines += [("text", f"{whole(count)}  {check_kind(kind)}") for kind, count in sorted(summary.kinds.items())]
     found = (*summary.findings, *summary.alarms)

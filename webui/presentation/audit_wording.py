@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _l
 
 from fl.audit import plain_words
 from webui.http.error_words import translated
+from webui.ports.federation import AuditSummary
 from webui.presentation.wording import Saying
 from webui.usecases.full_audits import AuditRun, AuditState
 
@@ -97,3 +98,24 @@ def _progress(run: AuditRun) -> str:
     if not run.of:
         return str(gettext("It reads the ledger and the first files."))
     return str(gettext("%(done)s of %(of)s rounds and models are checked.", done=run.done, of=run.of))
+
+
+def verdict_of(summary: AuditSummary) -> str:
+    """Return the result of an audit in one or two sentences, in the language of the page."""
+    alarm = ""
+    if summary.alarms:
+        rounds = ", ".join(str(each.round) for each in summary.alarms)
+        alarm = " " + gettext("ALARM: the models of round %(rounds)s are far worse than chance.", rounds=rounds)
+    if summary.findings:
+        said = ngettext(
+            "%(num)d finding: do not trust the models named below.",
+            "%(num)d findings: do not trust the models named below.",
+            len(summary.findings),
+        )
+    elif summary.alarms:
+        said = gettext("Every record, file and model that was checked is what the ledger says.")
+    elif summary.notes:
+        said = gettext("Nothing was found in what was checked; the notes say what was not.")
+    else:
+        said = gettext("Nothing was found: every record, file and model is what the ledger says.")
+    return f"{said}{alarm}"

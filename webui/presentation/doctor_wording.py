@@ -15,6 +15,9 @@ from webui.presentation.texts import gettext, ngettext
 from webui.presentation.verdict_wording import class_name
 from webui.presentation.wording import Saying, listing
 from webui.store.worklist import ORDERED_CHECKS
+from webui.usecases.agenda import Why
+from webui.usecases.gists import urgency_of_shown
+from webui.usecases.patient_records import Shown
 from webui.usecases.record_format import Check
 from webui.usecases.review_format import Decision, Review
 from webui.usecases.urgency import Urgency, urgency_of
@@ -42,6 +45,22 @@ def urgency(value: Urgency) -> Saying:
 def urgency_of_check(check: Check) -> Urgency:
     """Return how urgent a check is."""
     return urgency_of(check)
+
+
+def urgency_of_record(shown: Shown) -> Urgency:
+    """Return how urgent a check or a risk is."""
+    return urgency_of_shown(shown)
+
+
+def beside_words(why: Why) -> str:
+    """Return why a result is beside an appointment."""
+    match why:
+        case Why.NAMED:
+            return gettext("for this appointment")
+        case Why.OPEN:
+            return gettext("most urgent without a review")
+        case Why.NEWEST:
+            return gettext("newest result")
 
 
 def age(then: int, now: int) -> str:

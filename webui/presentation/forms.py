@@ -36,10 +36,12 @@ from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
 from webui.errors import PasswordMalformed, WishNeeded
 from webui.http.error_words import sentence_of
 from webui.http.once import FormToken
+from webui.http.page_lookups import hospital_called
 from webui.ports.consent import RECORD_PURPOSES, Choice
 from webui.presentation.request_wording import PURPOSES
 from webui.store.base import EMAIL_CHARS
 from webui.store.passwords import prepare
+from webui.usecases.file_look_up import Fingerprints, parse
 from webui.usecases.record_format import MAX_NOTE_CHARS
 
 CODE_TYPED = 64
@@ -129,7 +131,7 @@ class ImageForm(Form):
     def offer(self, hospitals: Sequence[str]) -> None:
         """Let the patient choose among the servers of these hospitals."""
         nearest = SelectChoice("", gettext("Let the site choose"))
-        self.server.choices = [nearest, *(SelectChoice(name, name) for name in hospitals)]
+        self.server.choices = [nearest, *(SelectChoice(name, hospital_called(name)) for name in hospitals)]
 
     @property
     def chosen_server(self) -> str:
@@ -154,6 +156,8 @@ class LedgerDigestForm(Form):
         csrf = False
 
     digest = StringField("SHA-256", [InputRequired(lazy_gettext("Please enter a SHA-256."))])
+    weights = StringField()
+    """What a browser computed of a file of weights (usecases/file_look_up.py); nobody types it."""
 
     def validate_digest(self, field: StringField) -> None:
         """Refuse a text that is not a SHA-256; `0x` and blanks around it are allowed."""
@@ -164,9 +168,17 @@ class LedgerDigestForm(Form):
                 lazy_gettext("This is not a SHA-256. It has 64 digits: 0 to 9 and a to f.")
             ) from error
 
+    def validate_weights(self, field: StringField) -> None:
+        try:
+            parse(Digest(bytes(DIGEST_BYTES)), field.data or "")
+        except EncodingError as error:
+            raise ValidationError(
+                lazy_gettext("This is not a SHA-256. It has 64 digits: 0 to 9 and a to f.")
+            ) from error
+
     @property
-    def value(self) -> Digest:
-        return Digest(parse_hex(self.digest.data.strip(), DIGEST_BYTES, "SHA-256"))
+    def value(self) -> Fingerprints:
+        return parse(Digest(parse_hex(self.digest.data.strip(), DIGEST_BYTES, "SHA-256")), self.weights.data or "")
 
 
 class NoteForm(Form):

@@ -11,10 +11,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from webui.presentation.forms import Form
+from webui.store.records import EVER
 from webui.usecases.urgency import Urgency
 
-EVER = 2**40
-"""A moment after all records, in seconds since 1970."""
 ANSWERS = {
     "bad": lazy_gettext("Signs of the disease"),
     "wait": lazy_gettext("Not sure"),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from fl.roles.serving.model_facts import Fact, State, Verification
 from webui.http.error_words import translated
+from webui.http.page_lookups import hospital_called
 from webui.ports.federation import ServedModel
 from webui.presentation.numbers_and_dates import when, whole
 from webui.presentation.texts import gettext
@@ -55,15 +56,17 @@ def _all_agree(model: ServedModel, zone: ZoneInfo) -> str:
     names = {"coordinator": model.coordinator_name, "number": model.round, "when": when(model.final_at, zone)}
     if not model.attested_by:
         return gettext(
-            "The ledger, the file in the vault and the model in memory agree. %(coordinator)s recorded this model in "
-            "round %(number)s; no auditor has attested it. The round became final on %(when)s.",
+            "This is exactly the model that the hospitals made together. %(coordinator)s wrote its fingerprint to the "
+            "ledger, the public list of all steps, in round %(number)s. Nobody has computed it again to check it. It "
+            "counts since %(when)s.",
             **names,
         )
     return gettext(
-        "The ledger, the file in the vault and the model in memory agree. %(coordinator)s recorded this model in round "
-        "%(number)s; %(names)s replayed the round and got the same model. The round became final on %(when)s.",
+        "This is exactly the model that the hospitals made together. %(coordinator)s wrote its fingerprint to the "
+        "ledger, the public list of all steps, in round %(number)s. To check it, the same was computed again by: "
+        "%(names)s. They got the same model. It counts since %(when)s.",
         **names,
-        names=listing(model.attested_by),
+        names=listing([hospital_called(name) for name in model.attested_by]),
     )
 
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from babel import Locale
+from babel.dates import format_date
 from babel.numbers import get_decimal_symbol, get_group_symbol
 from flask_babel import get_locale
 
@@ -81,6 +82,11 @@ def birthday(day: date) -> str:
 def short_day(day: date) -> str:
     """Return `Mon 30 Nov`."""
     return day_words(day, "MMMEd", _locale())
+
+
+def weekday_letters(day: date) -> str:
+    """Return `Mon`."""
+    return format_date(day, "ccc", locale=_locale())
 
 
 def long_day(day: date) -> str:

@@ -27,6 +27,8 @@ PROBLEMS: Mapping[str, Any] = {
     "no trustee": _l("Each name must be that of a trustee who takes part now, with commas between."),
     "no threshold": _l("Give a number from 2 to 32, or nothing for two thirds."),
     "no days": _l("Give a number of days from 1 to 3650."),
+    "no number": _l("Give a number in its range."),
+    "no round": _l("No round is running now."),
 }
 OBSTACLES: Mapping[str, Any] = {
     "too few hospitals": _l("Too few hospitals have a key on the ledger: the round would not begin."),
@@ -41,7 +43,7 @@ OBSTACLES: Mapping[str, Any] = {
 
 def problem(code: str) -> str:
     """Return what is wrong with a field; a sentence of the rules of names stays as it is."""
-    return str(PROBLEMS.get(code) or gettext("The name cannot be used: %(why)s.", why=code))
+    return str(PROBLEMS.get(code) or OBSTACLES.get(code) or gettext("The name cannot be used: %(why)s.", why=code))
 
 
 def obstacle_text(code: str) -> str:

@@ -17,9 +17,10 @@ from webui.ports.hospital import RoundFigures
 from webui.presentation.numbers_and_dates import short
 from webui.presentation.wording import SHARES, metric_name, metric_value
 
-WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 76, 16, 16, 36
-MOST_LABELS = 8
+WIDTH, HEIGHT = 360, 240
+"""About as many units as the picture has pixels on a phone, so that its text is as large as the page's."""
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 36
+MOST_LABELS = 7
 """Numbers of rounds under a plot."""
 TICKS = 4
 TRAINED = ("accuracy", "loss", "samples")

@@ -13,7 +13,7 @@ from flask_babel import gettext
 from webui.presentation.numbers_and_dates import percent, when, whole
 from webui.presentation.request_wording import record_number
 from webui.presentation.result_wording import answer_of, counts_of, means_not, next_step
-from webui.presentation.review_wording import review_lines, step_of_review
+from webui.presentation.review_wording import lead_of, model_line, review_lines, step_of_review
 from webui.presentation.verdict_wording import class_name, reported_of
 from webui.presentation.wording import Saying, hexed
 from webui.usecases.receipt_checks import Compared, Comparison
@@ -81,6 +81,8 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
     """Return the texts of a receipt's sheet."""
     model, said, zone, review = check.model, answer_of(check), printed.zone, printed.review
     advice = step_of_review([review]) if review is not None else None
+    model_lines = [*([model_line(said)] if advice is not None else []), *counts_of(check)]
+    not_said = means_not(check) if advice is None else [gettext("The model's answer is not a diagnosis.")]
     facts = [
         (gettext("Patient"), check.patient.name),
         (gettext("Born"), check.patient.born),
@@ -101,11 +103,11 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
     return Sheet(
         site=printed.site_name,
         heading=gettext("Receipt of a check by Hemaledger"),
-        title=said.title,
+        title=lead_of([review], model.task, said).title if review is not None else said.title,
         lead=f"{advice.title}. {advice.text}" if advice is not None else next_step(check),
-        lines=[*counts_of(check), *(review_lines(review, model.task, zone) if review is not None else [])],
+        lines=[*(review_lines(review, model.task, zone) if review is not None else []), *model_lines],
         facts=facts,
-        not_said=[*means_not(check), gettext("Research software, not a medical device.")],
+        not_said=[*not_said, gettext("Research software, not a medical device.")],
         compare=gettext(
             "Anybody can compare this receipt with the ledger: scan the code, or open the address and choose the JSON "
             "file of the same receipt. The fingerprints must be equal."

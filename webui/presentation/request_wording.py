@@ -19,6 +19,7 @@ from webui.presentation.texts import gettext, ngettext
 from webui.presentation.wording import Saying, listing
 from webui.store.models import StoredRecord
 from webui.store.openings import How
+from webui.usecases.opening_days import Kind
 
 PURPOSES: Mapping[Purpose, tuple[Any, Any]] = {
     Purpose.TREATMENT: (_l("Treatment"), _l("A doctor treats you, here or elsewhere, and needs this record.")),
@@ -84,12 +85,6 @@ STATES: Mapping[RequestState, tuple[str, Any, Any]] = {
     ),
 }
 ERASED = ("plain", _l("Erased"), _l("The record was erased. Nobody can open it any more, even if trustees approve."))
-OPENINGS: Mapping[How, Any] = {
-    How.LIST: _l("saw, in a list, the result"),
-    How.CHECK: _l("opened"),
-    How.PROOF: _l("downloaded the proof of"),
-    How.REQUEST: _l("opened, with the approval of a quorum,"),
-}
 NEVER = (
     "plain",
     _l("Not recorded"),
@@ -120,9 +115,41 @@ def closed(state: str) -> Saying:
     return _said(*CLOSED[state])
 
 
-def opening(how: str) -> str:
-    """Return an opening of a record as a verb."""
-    return str(OPENINGS[How(how)])
+def openings(times: Mapping[How, int]) -> str:
+    """Return in which ways a record was opened on one day, and how often."""
+    return "; ".join(_opening(how, times[how]) for how in How if times.get(how))
+
+
+def _opening(how: How, num: int) -> str:
+    match how:
+        case How.LIST:
+            return ngettext("saw it in a list", "saw it in a list %(num)d times", num)
+        case How.CHECK:
+            return ngettext("opened it", "opened it %(num)d times", num)
+        case How.PROOF:
+            return ngettext("downloaded its proof", "downloaded its proof %(num)d times", num)
+        case How.REQUEST:
+            return ngettext(
+                "opened it, with the approval of a quorum",
+                "opened it %(num)d times, with the approval of a quorum",
+                num,
+            )
+
+
+def opened_record(kind: Kind, about: StoredRecord, made: str) -> str:
+    """Return which of the patient's records was opened; `made` is when it was made."""
+    number = record_number(about.number)
+    if not about.number:
+        return {
+            Kind.CHECK: gettext("your check of %(when)s, now erased", when=made),
+            Kind.NOTE: gettext("the note of %(when)s on your check, now erased", when=made),
+            Kind.REVIEW: gettext("the review of %(when)s of your check, now erased", when=made),
+        }[kind]
+    return {
+        Kind.CHECK: gettext("your check of %(when)s, record %(number)s", when=made, number=number),
+        Kind.NOTE: gettext("the note of %(when)s on your check, record %(number)s", when=made, number=number),
+        Kind.REVIEW: gettext("the review of %(when)s of your check, record %(number)s", when=made, number=number),
+    }[kind]
 
 
 def request_state(facts: RequestFacts | None, record: StoredRecord | None = None) -> Saying:

@@ -21,6 +21,7 @@ from webui.presentation.verdict_wording import in_this, one_of, reported_of, thi
 from webui.presentation.wording import Saying
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured
+from webui.usecases.sampling import UNREADABLE
 
 GOOD, WAIT, BAD, PLAIN = "good", "wait", "bad", "plain"
 NONE = "none"
@@ -41,6 +42,8 @@ class Tally:
     """With the name of a class, where no class is a disease."""
     unknown: int
     """Without an answer."""
+    unreadable: int
+    """Files that could not be read."""
     mean: float | None
     """Of the probability of the disease, over the pictures with an answer; None where no class is a disease."""
     highest: float | None
@@ -50,6 +53,7 @@ def tally_of(check: Check) -> Tally:
     """Count the answers of all pictures of a check."""
     pictures = check.pictures
     tones = Counter(tone_of(check.model.task, each) for each in pictures)
+    unreadable = sum(each.refused is not None and each.refused.reason == UNREADABLE for each in pictures)
     known = [each.probability for each in pictures if each.probability is not None]
     mean, highest = (sum(known) / len(known), max(known)) if known else (None, None)
     return Tally(
@@ -58,7 +62,8 @@ def tally_of(check: Check) -> Tally:
         clear=tones[GOOD],
         unsure=tones[WAIT],
         named=tones[PLAIN],
-        unknown=tones[NONE],
+        unknown=tones[NONE] - unreadable,
+        unreadable=unreadable,
         mean=mean,
         highest=highest,
     )
@@ -72,6 +77,8 @@ def tone_of(task: Task, picture: Pictured) -> str:
 def said_of(task: Task, picture: Pictured) -> Saying:
     """Return what the model says about one picture of a sample."""
     no = picture.refused
+    if no is not None and no.reason == UNREADABLE:
+        return Saying(NONE, gettext("This file could not be read"), gettext("%(why)s.", why=translated(no.why)))
     if no is not None:
         title = gettext("This shows no cell that the model knows")
         return Saying(
@@ -117,7 +124,7 @@ def answer_of(check: Check) -> Saying:
     else:
         title = gettext(
             "The model has answers for %(count)d of %(total)d pictures",
-            count=tally.total - tally.unknown,
+            count=tally.total - tally.unknown - tally.unreadable,
             total=tally.total,
         )
     return Saying(said.tone, title, said.text)
@@ -166,6 +173,14 @@ def counts_of(check: Check) -> list[str]:
                     "%(num)d picture that shows no cell that the model knows",
                     "%(num)d pictures that show no cell that the model knows",
                     tally.unknown,
+                ),
+            ),
+            (
+                tally.unreadable,
+                ngettext(
+                    "%(num)d file that could not be read",
+                    "%(num)d files that could not be read",
+                    tally.unreadable,
                 ),
             ),
         )
@@ -245,7 +260,11 @@ def step_after(check: Check | None, *, booked: bool) -> Saying:
     tone = answer_of(check).tone
     if tone == BAD and booked:
         title = gettext("Show your last result at your appointment")
-        return Saying(GOOD, title, gettext("The doctor whom you booked can open it."))
+        text = gettext(
+            "The model saw signs of %(disease)s. The doctor whom you booked can open it.",
+            disease=reported_of(check.model.task),
+        )
+        return Saying(BAD, title, text)
     if tone == BAD:
         title = gettext("Show your last result to a doctor soon")
         return Saying(BAD, title, gettext("The model saw signs of %(disease)s.", disease=reported_of(check.model.task)))
@@ -274,4 +293,8 @@ def route_reason(route: Route) -> str:
         Why.FALLBACK: gettext("another computer did not answer in time."),
     }
     reason = reasons.get(Why(route.why), "") if route.why in set(Why) else ""
-    return reason if route.km is None else f"{reason} {gettext('It is about %(km)d km away.', km=round(route.km))}"
+    return (
+        reason
+        if route.km is None or round(route.km) == 0
+        else f"{reason} {gettext('It is about %(km)d km away.', km=round(route.km))}"
+    )

@@ -40,3 +40,17 @@ def step_of_review(reviews: Sequence[Review]) -> Saying | None:
     if reviews[-1].decision is Decision.OTHER:
         return Saying("wait", title, gettext("A doctor gives another answer than the model."))
     return Saying("wait", title, gettext("A doctor looked at it and cannot tell from it."))
+
+
+def lead_of(reviews: Sequence[Review], task: Task | None, model: Saying) -> Saying:
+    """Return the headline of a patient's result: what the newest review says; without one, the model's answer."""
+    if not reviews:
+        return model
+    if reviews[-1].decision is Decision.CONFIRMED:
+        return Saying(model.tone, gettext("A doctor agrees. %(answer)s", answer=model.title), model.text)
+    return decision(reviews[-1], task)
+
+
+def model_line(model: Saying) -> str:
+    """Return the model's answer, named as the model's, for a result that leads with a doctor's answer."""
+    return gettext("The model's answer before the doctor looked: %(answer)s.", answer=model.title)

@@ -89,9 +89,8 @@ def step_after_risk(record: RiskRecord, *, booked: bool) -> Saying:
     if saying.tone == "good":
         return Saying("good", _("Nothing because of your last risk"), translated(record.answer.warning))
     if booked:
-        return Saying(
-            "good", _("Show your last risk at your appointment"), _("The doctor whom you booked can open it.")
-        )
+        text = _("%(answer)s. The doctor whom you booked can open it.", answer=saying.title)
+        return Saying("bad", _("Show your last risk at your appointment"), text)
     title = _("Show your last risk to a doctor: %(answer)s", answer=saying.title)
     return Saying("bad", title, step.text if step is not None else translated(record.answer.warning))
 

@@ -66,7 +66,10 @@ PIMA = {
     "BloodPressure": Words(_("Lower blood pressure"), _("The lower one of the two numbers.")),
     "SkinThickness": Words(_("Skin fold at the back of the upper arm")),
     "BMI": Words(help=_("Weight in kilograms, divided by the square of the height in metres.")),
-    "DiabetesPedigreeFunction": Words(help=_("A score that a doctor computes from relatives with diabetes.")),
+    "DiabetesPedigreeFunction": Words(
+        _("Diabetes in the family, as a number"),
+        _("A doctor can compute this number from the relatives who have diabetes. Most people do not know it."),
+    ),
 }
 WORDS: Mapping[str, Mapping[str, Words]] = {"heart-disease": HEART, "pima-diabetes": PIMA}
 """By schema and column."""

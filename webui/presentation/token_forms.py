@@ -15,10 +15,15 @@ from webui.store.tokens import Scope, scopes_of
 
 DAYS = ("7", "30", "90", "365")
 WORDS = {
-    Scope.CHECKS_READ: lazy_gettext("Read checks: results, pictures and proofs"),
+    Scope.CHECKS_READ: lazy_gettext("Read checks: results, pictures, receipts and proofs"),
     Scope.CHECKS_WRITE: lazy_gettext("Send pictures to be checked"),
+    Scope.CHECKS_ERASE: lazy_gettext("Erase checks for good"),
+    Scope.CONSENT_READ: lazy_gettext("Read who can open my records"),
+    Scope.CONSENT_WRITE: lazy_gettext("Choose who can open my records"),
+    Scope.REVIEWS_READ: lazy_gettext("Read the work list"),
+    Scope.REVIEWS_WRITE: lazy_gettext("Send reviews of checks, in my name"),
     Scope.APPOINTMENTS_READ: lazy_gettext("Read appointments, doctors and free times"),
-    Scope.APPOINTMENTS_WRITE: lazy_gettext("Book and cancel appointments"),
+    Scope.APPOINTMENTS_WRITE: lazy_gettext("Book, move and cancel appointments"),
     Scope.RISKS_READ: lazy_gettext("Read risks, and which tables there are"),
     Scope.RISKS_WRITE: lazy_gettext("Have risks computed from values, and save them"),
     Scope.LEDGER_READ: lazy_gettext("Read rounds and look up files on the ledger"),

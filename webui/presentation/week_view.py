@@ -64,7 +64,7 @@ def week_view(free: Sequence[Slot], wanted: date | None, today: date, zone: Zone
 
     Args:
         free: The free times of the doctor, in order.
-        wanted: None is the first free day of this week, or else today.
+        wanted: None is the first free day, or today if there is none.
         today: The day in `zone`.
         zone: The hospital's.
     """
@@ -72,7 +72,7 @@ def week_view(free: Sequence[Slot], wanted: date | None, today: date, zone: Zone
     for slot in free:
         by_day.setdefault(local_day(slot.starts_at, zone), []).append(slot)
     last = today + timedelta(days=HORIZON_DAYS - 1)
-    chosen = min(max(wanted, today), last) if wanted is not None else _first_day(by_day, today)
+    chosen = min(max(wanted, today), last) if wanted is not None else min(by_day, default=today)
     monday = monday_of(chosen)
     days = tuple(_day(monday + timedelta(days=n), by_day, today, chosen) for n in range(WEEK_DAYS))
     after = monday + timedelta(days=WEEK_DAYS)
@@ -83,11 +83,6 @@ def week_view(free: Sequence[Slot], wanted: date | None, today: date, zone: Zone
         following=after if after <= last else None,
         free_day=min(ahead) if ahead and not any(each.slots for each in days) else None,
     )
-
-
-def _first_day(by_day: dict[date, list[Slot]], today: date) -> date:
-    sunday = monday_of(today) + timedelta(days=WEEK_DAYS - 1)
-    return min((day for day in by_day if day <= sunday), default=today)
 
 
 def _day(day: date, by_day: dict[date, list[Slot]], today: date, chosen: date) -> DayView:

@@ -40,7 +40,8 @@ class ConsentChanges:
             outdated = _outdated(patient_id, readers, consent, key_id)
             total = session.scalar(select(func.count(StoredRecord.id)).where(*outdated)) or 0
             change = session.get(ConsentChange, patient_id) or ConsentChange(patient_id=patient_id)
-            change.readers, change.consent, change.asked_at = readers, consent, now
+            asked_at = max(now, (change.asked_at or 0) + 1)  # two changes within a second are two
+            change.readers, change.consent, change.asked_at = readers, consent, asked_at
             change.after_row, change.total, change.changed, change.unopened = 0, total, 0, 0
             change.done = total == 0
             session.add(change)
@@ -66,6 +67,12 @@ class ConsentChanges:
         with self._database.reading() as session:
             row_id = session.scalar(first)  # only the id: sorting whole rows would load every file into memory
             return session.get(StoredRecord, row_id, options=[undefer(StoredRecord.file)]) if row_id else None
+
+    def still(self, change: ConsentChange) -> ConsentChange | None:
+        """Return the change if it is the newest and goes on where this one is; else None."""
+        with self._database.reading() as session:
+            now = session.get(ConsentChange, change.patient_id)
+        return now if now is not None and not now.done and _mark(now) == _mark(change) else None
 
     def progress(self, change: ConsentChange, row_id: int | None, *, sealed: bool = False) -> ConsentChange | None:
         """Note that one record is done, or that none is left (None); return None after a newer change."""

@@ -19,7 +19,10 @@ PROOF_BYTES = 128
 
 
 class CheckRead(Base):
-    """A doctor has opened a check since it was made; without this row the check is unread for this doctor."""
+    """A doctor has opened a check since it was made; without this row the check is unread for this doctor.
+
+    A row with the check's own patient means that the patient has opened it since the newest review.
+    """
 
     __tablename__ = "check_read"
 

@@ -8,7 +8,7 @@ Source: EHDS (EU) 2025/327, Art. 9 (who, when, which data).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, select
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webui.store.base import Base, Id, Seconds
 from webui.store.database import Database
+from webui.store.doctor_tables import ReviewMark
 from webui.store.models import Account, StoredRecord
 
 ONE_OPENING_S = 60
@@ -78,9 +79,15 @@ class Openings:
 
         self._database.write(work)
 
-    def of_patient(self, patient_id: int, page: int) -> Sequence[RecordOpening]:
-        """Return one page of the openings of a patient's records, the newest first."""
+    def of_patient(self, patient_id: int, page: int, rows: int = PAGE_ROWS) -> Sequence[RecordOpening]:
+        """Return one page of `rows` of the openings of a patient's records, the newest first."""
         query = select(RecordOpening).where(RecordOpening.record.has(StoredRecord.patient_id == patient_id))
         newest = query.order_by(RecordOpening.opened_at.desc(), RecordOpening.id.desc())
         with self._database.reading() as session:
-            return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).unique().all()
+            return session.scalars(newest.offset(page * rows).limit(rows)).unique().all()
+
+    def reviews_among(self, row_ids: Collection[int]) -> set[int]:
+        """Return which of these records are doctors' reviews."""
+        query = select(ReviewMark.record_row).where(ReviewMark.record_row.in_(row_ids))
+        with self._database.reading() as session:
+            return set(session.scalars(query))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, undefer
 
-from fl.crypto.capsule import Readers
+from fl.crypto.capsule import Readers, RecordPolicy
 from fl.protocol.names import Digest
 from webui.errors import ChoiceChanged, NotFound
 from webui.ports.consent import mask_of
@@ -25,18 +25,14 @@ from webui.store.care import Care
 from webui.store.consent_changes import ConsentChanges
 from webui.store.database import Database
 from webui.store.handled import mark_made
-from webui.store.models import (
-    Leaf,
-    PatientProfile,
-    RecordLabel,
-    SiteRole,
-    StoredRecord,
-)
+from webui.store.models import Leaf, PatientProfile, RecordLabel, SiteRole, StoredRecord
 from webui.store.reasons import forget_sentences
 from webui.store.receipts import NewReceipt, erase_receipt, insert_receipt
 
 PAGE_ROWS = 20
 NUMBER_BYTES = 6
+EVER = 2**40
+"""A moment after all records, in seconds since 1970."""
 WITH_FILE = undefer(StoredRecord.file)
 IS_CHECK = StoredRecord.about_id.is_(None)
 OPENABLE = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
@@ -115,8 +111,7 @@ class RecordStore:
 
     def of_patient(self, patient_id: int, page: int = 0) -> Sequence[StoredRecord]:
         """Return one page of a patient's checks without their files, the newest first."""
-        with self._database.reading() as session:
-            return _of(session, patient_id, page)
+        return self.between(patient_id, 0, EVER, page, PAGE_ROWS)
 
     def between(self, patient_id: int, since: int, until: int, page: int, rows: int) -> Sequence[StoredRecord]:
         """Return one page of `rows` of a patient's checks of a time, as `of_patient`; seconds since 1970."""
@@ -189,11 +184,14 @@ class RecordStore:
         return [rows[row_id] for row_id in row_ids if row_id in rows]
 
     def replace(self, row_id: int, old_salt: bytes, sealed: SealedRecord) -> bool:
-        """Replace the file with the salt `old_salt` by a newly sealed one; return False if it was replaced before."""
+        """Replace the file with the salt `old_salt` by a newly sealed one.
+
+        Return False if it was replaced before, or if the patient's choice is not the one of the new file any more.
+        """
 
         def work(session: Session) -> bool:
             row = session.get(StoredRecord, row_id)
-            if row is None or row.salt != old_salt:
+            if row is None or row.salt != old_salt or not _as_chosen(session, row.patient_id, sealed.policy):
                 return False
             row.leaf = Leaf(digest=sealed.leaf)
             _fill(row, sealed)
@@ -243,15 +241,14 @@ class RecordStore:
 def insert_record(session: Session, new: NewRecord) -> int:
     """Add one record within a write, and return its row.
 
-    The patient's choice is read in the same transaction: writes are serialisable, so a change of consent that begins at
-    the same moment either finds this row and seals it again, or makes this write fail or run again.
+    The patient's choice is read in the same transaction. Writes are serialisable, so a change of consent that begins at
+    the same moment finds this row, or makes this write fail or run again.
 
     Raises:
         NotFound: the check of a note has been erased.
         ChoiceChanged: it was sealed by an earlier choice of the patient.
     """
-    policy, profile = new.sealed.policy, session.get_one(PatientProfile, new.patient_id)
-    if (profile.readers, profile.consent) != (int(policy.readers), mask_of(policy.consent)):
+    if not _as_chosen(session, new.patient_id, new.sealed.policy):
         raise ChoiceChanged
     if new.about_id is not None:
         check = session.get(StoredRecord, new.about_id)
@@ -267,6 +264,12 @@ def insert_record(session: Session, new: NewRecord) -> int:
         insert_receipt(session, row.id, new.receipt)
     mark_made(session)
     return row.id
+
+
+def _as_chosen(session: Session, patient_id: int, policy: RecordPolicy) -> bool:
+    """Return whether a policy is the patient's choice now."""
+    profile = session.get_one(PatientProfile, patient_id)
+    return (profile.readers, profile.consent) == (int(policy.readers), mask_of(policy.consent))
 
 
 def number_of(record_id: bytes) -> str:
@@ -291,9 +294,3 @@ def _empty(row: StoredRecord, now: int) -> None:
     row.number = row.record_id = row.readers = row.consent = None
     row.file = row.salt = row.key_id = row.key_epoch = None
     row.erased_at = row.erased_at or now
-
-
-def _of(session: Session, patient_id: int, page: int) -> Sequence[StoredRecord]:
-    query = select(StoredRecord).where(StoredRecord.patient_id == patient_id, IS_CHECK)
-    newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
-    return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).all()

@@ -41,6 +41,11 @@ class Scope(StrEnum):
 
     CHECKS_READ = "checks:read"
     CHECKS_WRITE = "checks:write"
+    CHECKS_ERASE = "checks:erase"
+    CONSENT_READ = "consent:read"
+    CONSENT_WRITE = "consent:write"
+    REVIEWS_READ = "reviews:read"
+    REVIEWS_WRITE = "reviews:write"
     APPOINTMENTS_READ = "appointments:read"
     APPOINTMENTS_WRITE = "appointments:write"
     RISKS_READ = "risks:read"
@@ -53,12 +58,22 @@ SCOPES: Mapping[SiteRole, tuple[Scope, ...]] = {
     SiteRole.PATIENT: (
         Scope.CHECKS_READ,
         Scope.CHECKS_WRITE,
+        Scope.CHECKS_ERASE,
+        Scope.CONSENT_READ,
+        Scope.CONSENT_WRITE,
         Scope.APPOINTMENTS_READ,
         Scope.APPOINTMENTS_WRITE,
         Scope.RISKS_READ,
         Scope.RISKS_WRITE,
     ),
-    SiteRole.DOCTOR: (Scope.CHECKS_READ, Scope.APPOINTMENTS_READ, Scope.RISKS_READ, Scope.RISKS_WRITE),
+    SiteRole.DOCTOR: (
+        Scope.CHECKS_READ,
+        Scope.REVIEWS_READ,
+        Scope.REVIEWS_WRITE,
+        Scope.APPOINTMENTS_READ,
+        Scope.RISKS_READ,
+        Scope.RISKS_WRITE,
+    ),
     SiteRole.AUDITOR: (Scope.LEDGER_READ,),
     SiteRole.OPERATOR: (Scope.LEDGER_READ, Scope.METRICS_READ),
 }

@@ -27,6 +27,7 @@ from webui.store.calendar_tables import Part, PassedOffer, TakenTime, Taking, Wa
 from webui.store.database import Database
 from webui.store.doctor_plans import SEES_PATIENTS, Doctor, doctor_of, free_slots, taken_times
 from webui.store.models import Account, Appointment, BookingState, SiteRole
+from webui.store.seen_times import booked_or_closed, clear_over, forget_gone, remember_seen
 from webui.store.slots import DAY_MINUTES, HORIZON_DAYS, MINUTE_S, Slot, local_day, moment_of
 
 OFFER_S = 60 * 60
@@ -69,7 +70,7 @@ class WaitingStore:
         self._tell_offer = tell_offer
 
     def join(self, patient_id: int, doctor_id: int, wish: Wish) -> None:
-        """Put a patient at the end of a doctor's waiting list.
+        """Put a patient at the end of a doctor's waiting list; times that are free now are not offered.
 
         Raises:
             NotFound: no such doctor.
@@ -81,13 +82,17 @@ class WaitingStore:
             raise DaysNotOffered(HORIZON_DAYS)
 
         def work(session: Session) -> None:
-            doctor_of(session, doctor_id)
+            doctor = doctor_of(session, doctor_id)
             mine = (WaitingWish.patient_id == patient_id, WaitingWish.active == 1)
             if (session.scalar(select(func.count(WaitingWish.id)).where(*mine)) or 0) >= WISHES:
                 raise TooManyWishes(WISHES)
             days = {"first_day": wish.first_day, "last_day": wish.last_day}
             row = {"patient_id": patient_id, "doctor_id": doctor_id, "part": wish.part.value, **days}
-            session.add(WaitingWish(created_at=rules.now, active=1, **row))
+            new = WaitingWish(created_at=rules.now, active=1, **row)
+            session.add(new)
+            session.flush()
+            free = _bookable(session, rules, doctor)
+            remember_seen(session, new.id, {slot.starts_at for slot in free if fits(new, slot, rules.zone)})
 
         try:
             self._database.write(work)
@@ -170,6 +175,7 @@ class WaitingStore:
             for wish in session.scalars(over).unique().all():
                 wish.active = None
             session.flush()
+            clear_over(session)
             return sum(self._offer_doctor(session, rules, list(wishes)) for wishes in _waiting(session))
 
         return self._database.write(work)
@@ -184,6 +190,7 @@ class WaitingStore:
     def _offer_doctor(self, session: Session, rules: Rules, wishes: Sequence[WaitingWish]) -> int:
         """Offer a doctor's free times, the first in the line first."""
         doctor, made = doctor_of(session, wishes[0].doctor_id), 0
+        forget_gone(session, doctor, {slot.starts_at for slot in _bookable(session, rules, doctor)}, rules.now)
         taken = taken_times(session, [doctor], rules.now)[doctor.account_id] + _just_freed(session, doctor, rules.now)
         ahead = free_slots(doctor, taken, rules.zone, rules.now)
         free = [slot for slot in ahead if slot.starts_at > rules.now + LEAD_S]
@@ -254,6 +261,12 @@ def _just_freed(session: Session, doctor: Doctor, now: int) -> list[Slot]:
         Appointment.cancelled_at > now - UNDO_S,
     )
     return [Slot(row.starts_at, row.ends_at) for row in session.scalars(query).unique()]
+
+
+def _bookable(session: Session, rules: Rules, doctor: Doctor) -> Iterator[Slot]:
+    """Yield the doctor's times that nobody has booked and that the doctor has not closed; an offer does not count."""
+    taken = booked_or_closed(session, doctor, rules.now) + _just_freed(session, doctor, rules.now)
+    return free_slots(doctor, taken, rules.zone, rules.now)
 
 
 def _best(session: Session, rules: Rules, doctor: Doctor, wish: WaitingWish, free: Sequence[Slot]) -> Slot | None:

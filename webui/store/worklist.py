@@ -76,7 +76,7 @@ class WorklistStore:
 
         Those without a review come first, and then the oldest.
         """
-        read, leaf = _read(doctor_id), Leaf.digest
+        read, leaf = read_by(doctor_id), Leaf.digest
         query = (
             select(
                 StoredRecord.id, StoredRecord.patient_id, Account.name, StoredRecord.created_at, read, REVIEWED, leaf
@@ -95,7 +95,7 @@ class WorklistStore:
     def counts(self, doctor_id: int) -> Counts:
         """Return what waits for a doctor: two queries, because every page of a doctor asks."""
         counted = func.count(StoredRecord.id)
-        unread, unreviewed = func.sum(case((_read(doctor_id), 0), else_=1)), func.sum(case((REVIEWED, 0), else_=1))
+        unread, unreviewed = func.sum(case((read_by(doctor_id), 0), else_=1)), func.sum(case((REVIEWED, 0), else_=1))
         checks = select(counted, unread, unreviewed).where(self._in_care(doctor_id))
         waiting = select(func.count()).where(TrusteeNotice.doctor_id == doctor_id, TrusteeNotice.waiting.is_(True))
         with self._database.reading() as session:
@@ -103,7 +103,7 @@ class WorklistStore:
             return Counts(int(new or 0), int(open_ones or 0), session.scalar(waiting) or 0)
 
     def mark(self, doctor_id: int, row_id: int, *, read: bool) -> None:
-        """Mark a check as read or unread for one doctor, who may see it."""
+        """Mark a check as read or unread for one doctor, or for its patient, who may see it."""
         now = self._clock()
 
         def work(session: Session) -> None:
@@ -116,12 +116,14 @@ class WorklistStore:
 
     def states(self, doctor_id: int, row_ids: Sequence[int]) -> Mapping[int, tuple[bool, bool]]:
         """Return for each check whether this doctor has read it and whether a doctor has reviewed it."""
-        query = select(StoredRecord.id, _read(doctor_id), REVIEWED).where(StoredRecord.id.in_(row_ids))
+        query = select(StoredRecord.id, read_by(doctor_id), REVIEWED).where(StoredRecord.id.in_(row_ids))
         with self._database.reading() as session:
             return {row_id: (bool(read), bool(reviewed)) for row_id, read, reviewed in session.execute(query)}
 
     def add_review(self, doctor_id: int, check: StoredRecord, sealed: SealedRecord, after: After) -> int:
         """Store a sealed review and its mark, and do `after` in the same transaction; return the review's row.
+
+        The check is unread for its patient from then on.
 
         Raises:
             NotFound: the check has been erased.
@@ -132,6 +134,7 @@ class WorklistStore:
             row_id = insert_record(session, NewRecord(check.patient_id, sealed, now, check.id))
             session.add(ReviewMark(record_row=row_id, check_row=check.id, doctor_id=doctor_id, made_at=now))
             _mark(session, doctor_id, check.id, now, read=True)
+            _mark(session, check.patient_id, check.id, now, read=False)
             after(session)
             return row_id
 
@@ -144,7 +147,7 @@ class WorklistStore:
         if wanted.unreviewed:
             query = query.where(~REVIEWED)
         if wanted.unread:
-            query = query.where(~_read(doctor_id))
+            query = query.where(~read_by(doctor_id))
         if wanted.name:
             query = query.where(StoredRecord.patient_id.in_(self._named(session, doctor_id, wanted.name)))
         return query
@@ -168,8 +171,9 @@ def plain_letters(text: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).strip()
 
 
-def _read(doctor_id: int) -> ColumnElement[bool]:
-    mine = (CheckRead.check_row == StoredRecord.id, CheckRead.doctor_id == doctor_id)
+def read_by(account_id: int) -> ColumnElement[bool]:
+    """Return the condition that somebody has read a check since it was made; a patient, since its newest review."""
+    mine = (CheckRead.check_row == StoredRecord.id, CheckRead.doctor_id == account_id)
     return select(CheckRead.check_row).where(*mine).exists()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import WrongRound
 from fl.protocol.names import Digest
 from fl.protocol.rounds.round import Phase, Round
@@ -31,8 +32,9 @@ class Difference:
     what: str
     """`members`, `terms`, `task`, `training` or `metrics`."""
     name: str
-    one: str
-    other: str
+    one: JsonValue
+    """None: the round does not have this fact."""
+    other: JsonValue
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def compare(audits: AuditService, one: int, other: int) -> Comparison:
         name: (_part(name, one, history, audits, views), _part(name, other, history, audits, views)) for name in PARTS
     }
     differences = tuple(
-        Difference(what, name, first.get(name, ""), second.get(name, ""))
+        Difference(what, name, first.get(name), second.get(name))
         for what, (first, second) in parts.items()
         for name in sorted({*first, *second})
         if first.get(name) != second.get(name)
@@ -107,14 +109,14 @@ def chain_of(history: History, number: int) -> tuple[Ancestor, ...]:
 
 def _part(
     what: str, number: int, history: History, audits: AuditService, views: Mapping[int, RoundView]
-) -> Mapping[str, str]:
+) -> Mapping[str, JsonValue]:
     view = views[number]
     if what == "members":
-        return {each.name: "update" if each.committed else "no update" for each in view.hospitals}
+        return {each.name: each.committed for each in view.hospitals}
     if what == "metrics":
-        return {name: f"{value:.4f}" for name, value in (view.report.metrics or {}).items()}
+        return {name: round(value, 4) for name, value in (view.report.metrics or {}).items()}
     if what == "task":
-        return {} if view.task is None else {"task": view.task.name, "classes": ", ".join(view.task.codes)}
+        return {} if view.task is None else {"task": view.task.name, "classes": [*view.task.codes]}
     if what == "training":
         return audits.training_of(number)
     current = next((each for each in history.federation.rounds if each.number == number), None)
@@ -123,10 +125,10 @@ def _part(
     terms = current.terms
     return {
         "protection": terms.protection.name.lower(),
-        "fewest hospitals": str(terms.min_commitments),
-        "attestations needed": str(terms.attestations),
-        "threshold": str(terms.threshold),
-        "numbers in an update": str(terms.parameters),
-        "seconds for training": str(terms.commit_deadline - current.opened.timestamp),
-        "seconds per step": str(terms.step_timeout),
+        "fewest hospitals": terms.min_commitments,
+        "attestations needed": terms.attestations,
+        "threshold": terms.threshold,
+        "numbers in an update": terms.parameters,
+        "seconds for training": terms.commit_deadline - current.opened.timestamp,
+        "seconds per step": terms.step_timeout,
     }

@@ -15,6 +15,7 @@ from fl.protocol.names import ADDRESS_BYTES, Address, KeyUse, Role, parse_hex
 from webui.ports.federation import AuditService
 from webui.ports.ledger import History
 from webui.ports.orders import FACTS, MAX_TEXT, Order, OrderKind
+from webui.usecases.round_orders import ROUND_CHECKS
 
 ADMITTED = (Role.HOSPITAL, Role.AUDITOR, Role.TRUSTEE, Role.COORDINATOR)
 USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
@@ -107,6 +108,7 @@ CHECKS: Mapping[OrderKind, Callable[[dict[str, str], History], Problems]] = {
     OrderKind.REVOKE: _revoke,
     OrderKind.CEREMONY: _ceremony,
     OrderKind.ABORT_CEREMONY: _abort,
+    **ROUND_CHECKS,
 }
 
 

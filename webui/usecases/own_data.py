@@ -23,13 +23,16 @@ from webui.errors import RecordMisplaced
 from webui.ports.consent import purposes_in
 from webui.ports.decryption_requests import RequestFacts, TrusteeAnswer
 from webui.ports.federation import ServedModel
+from webui.store.access_log import AccessLog
 from webui.store.accounts import SignedInUser
 from webui.store.appointments import AppointmentStore
 from webui.store.consent_log import choices_of
 from webui.store.database import Database
-from webui.store.models import Appointment, PatientProfile, StoredRecord
+from webui.store.models import PatientProfile, StoredRecord
 from webui.store.openings import Openings
 from webui.store.records import PAGE_ROWS, RecordStore
+from webui.store.waiting import WaitingStore
+from webui.usecases.own_account import Say, booking_data, happened, waiting_data
 from webui.usecases.own_reviews import written
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.receipts import Receipts
@@ -46,11 +49,13 @@ MOST_OPENINGS = 200
 README = lazy_gettext(
     """Your data from {site}
 
-This file has what this site stores about your health, who opened it, and your appointments. It does not have the
-settings of your account: access tokens, signed-in devices, wishes for an earlier appointment, reminders, and mails.
+This file has what this site stores about your health, who opened it, your appointments, and what happened in your
+account. It does not have the settings of your account: access tokens, signed-in devices, reminders, and mails.
 
   account.json        name, e-mail address, date of birth, and your choice of who may open your records
+  account-log.json    sign-ins, opened pages, downloads and changes in your account, the newest first
   appointments.json   all appointments, also cancelled ones
+  waiting-lists.json  the waiting lists of doctors on which you are, and the times that they offer you now
   consent.json        each choice of consent that you made, the newest first
   who-opened.json     which doctor opened which record, and when
   who-asked.json      who asked the trustees for a record, for what purpose, and what they answered
@@ -81,6 +86,10 @@ class OwnData:
     appointments: AppointmentStore
     openings: Openings
     receipts: Receipts
+    waiting: WaitingStore
+    log: AccessLog
+    said: Say
+    """Says a line of the access log in words, as the page of the account does."""
 
     def export(self, who: SignedInUser, site_name: str) -> Iterator[bytes]:
         """Yield the ZIP file of a patient, part by part."""
@@ -89,12 +98,16 @@ class OwnData:
             profile = self.store.patient(who.id)
             _json(archive, "account.json", _account(profile))
             bookings = self.appointments.of_patient(who.id)
-            _json(archive, "appointments.json", [_booking(each) for each in bookings])
+            _json(archive, "appointments.json", [booking_data(each) for each in bookings])
+            waiting = [waiting_data(each) for each in self.waiting.of_patient(who.id)]
+            _json(archive, "waiting-lists.json", waiting)
             choices = choices_of(self.database, who.id)
             _json(archive, "consent.json", [_choice(each.readers, each.consent, each.chosen_at) for each in choices])
             yield sink.taken()
             _json(archive, "who-opened.json", list(self._opened(who.id)))
             _json(archive, "who-asked.json", self._asked(who.id))
+            yield sink.taken()
+            _json(archive, "account-log.json", list(happened(self.log, who.id, self.said)))
             yield sink.taken()
             count = 0
             for row in self._rows(who.id):
@@ -201,19 +214,6 @@ def _choice(readers: int, consent: int, at: int | None) -> dict[str, object]:
     who = {1: "the hospital, and a quorum of trustees", 2: "a quorum of trustees alone"}.get(readers, str(readers))
     purposes = sorted(purpose.name.lower() for purpose in purposes_in(consent))
     return {"can_open": who, "a_quorum_may_open_for": purposes, **({} if at is None else {"chosen_at": _time(at)})}
-
-
-def _booking(each: Appointment) -> dict[str, object]:
-    return {
-        "doctor": each.doctor.account.name,
-        "room": each.doctor.room,
-        "starts_at": _time(each.starts_at),
-        "ends_at": _time(each.ends_at),
-        "state": each.state,
-        "booked_at": _time(each.created_at),
-        "cancelled_at": _time(each.cancelled_at),
-        "cancelled_by": each.cancelled_by,
-    }
 
 
 def _check(check: Check) -> dict[str, object]:

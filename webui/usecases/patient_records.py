@@ -236,6 +236,7 @@ class PatientRecords:
                 return now
             sealed = self._seal_again(row, choice) if row is not None else False
             if sealed is None:
+                now = self._changes.still(now)
                 continue
             now = self._changes.progress(now, row.id if row is not None else None, sealed=sealed)
         return now
@@ -247,10 +248,13 @@ class PatientRecords:
             return 0
         row_ids = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
         rows = (self._store.whole(row_id) for row_id in row_ids)
-        return sum(self._seal_again(row, choice_of(row)) or False for row in rows if row is not None)
+        return sum(self._seal_again(row, choice_of(row.patient)) or False for row in rows if row is not None)
 
     def _seal_again(self, row: StoredRecord, choice: Choice) -> bool | None:
-        """Return whether the record could be opened and sealed again; None if somebody else sealed it meanwhile."""
+        """Return whether the record could be opened and sealed again.
+
+        None means that it was sealed by somebody else meanwhile, or that the patient chose otherwise meanwhile.
+        """
         try:
             sealed = sealed_of(row)
             body = self._service.open(sealed, Digest(row.leaf.digest))

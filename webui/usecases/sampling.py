@@ -1,7 +1,8 @@
 """Checks the pictures of one sample, one after another, and makes one check of them.
 
-Invariant: every picture that was sent is in the check, with its own answer or with the reason why it has none. One
-picture is decoded at a time.
+Invariant: every picture that was sent is in the check, with its own answer or with the reason why it has none; a file
+that cannot be read hides no answer of the others. One picture is decoded at a time. The name of a file is in no record,
+because it may be a patient's name; it is only in the errors that are said once, to who sent it.
 
 The rule of a sample: its answer is the worst answer among its pictures. *Signs of the disease* is worse than *not
 sure*, which is worse than *no signs*; among equals the higher probability counts. Where a picture may have several
@@ -20,13 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from fl.protocol.errors import ImageUnreadable, NoAnswer, Why
+from fl.protocol.errors import ImageUnreadable, MalformedError, NoAnswer, Why
 from fl.protocol.task import Task
 from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels, decode_image, encode_png, shrunk
 from fl.training.pictures.pages import count_pages
-from webui.errors import TooManyPictures
+from webui.errors import NoneReadable, TooManyPictures
 from webui.ports.federation import Prediction
 from webui.usecases.record_pictures import MAX_PICTURES, Pictured, Refused, Sample, Views
 from webui.usecases.urgency import Urgency, urgency_of_answer
@@ -40,7 +41,15 @@ Ask = Callable[[Pixels, Frame | None], Prediction]
 LEVELS = {Urgency.HIGH: 3, Urgency.UNSURE: 2, Urgency.OTHER: 1, Urgency.LOW: 0}
 """How bad a verdict is; a finding that is not a disease is more than no finding."""
 NEUTRAL_NAME = "you uploaded"
-"""Never the name of the file: it may be a patient's name."""
+"""For a file alone; among several, its number and its own name say which one it is."""
+NAME_CHARS = 60
+UNREADABLE = "unreadable"
+"""The reason of a picture whose file could not be read; the others are of `fl.training.pictures.gate.Reason`."""
+NO_PICTURE = np.full((16, 16, 3), 128, np.uint8)
+"""In the record at the place of a picture that could not be read: every picture of a record has pixels."""
+File = bytes | ImageUnreadable
+"""What was sent, or why it was not read to its end."""
+Found = Pixels | ImageUnreadable
 
 
 @dataclass(frozen=True)
@@ -52,9 +61,13 @@ class Checked:
     image_png: bytes
     views: Views
     sample: Sample
+    unreadable: tuple[ImageUnreadable, ...] = ()
+    """For who sent the files, not for the record: which of them could not be read."""
 
 
-def check_pictures(files: Sequence[bytes], reading: PictureReading, frame: Frame | None, ask: Ask) -> Checked:
+def check_pictures(
+    files: Sequence[File], reading: PictureReading, frame: Frame | None, ask: Ask, names: Sequence[str] = ()
+) -> Checked:
     """Answer for each picture in the files; without a page in `reading`, each page of a file is a picture.
 
     Args:
@@ -62,30 +75,34 @@ def check_pictures(files: Sequence[bytes], reading: PictureReading, frame: Frame
         reading: What the patient knows about them.
         frame: The hospital's setting for its pictures.
         ask: Judges one picture; raises NoAnswer if the model may not.
+        names: Of the files, for the errors about them.
 
     Raises:
         TooManyPictures: there are more than `MAX_PICTURES`.
-        ImageUnreadable: a file is not an acceptable image.
-        NoAnswer: none of the pictures gets an answer.
+        ImageUnreadable: the only file is not an acceptable image, or one file lacks what the user can say.
+        NoneReadable: there are several files, and none of them is an acceptable image.
+        NoAnswer: none of the pictures gets an answer; its cause is NoneReadable if some could not be read.
         UnavailableError, TamperedError: there is no prediction (ports/federation.py).
     """
     side = ALONE_PX if len(files) == 1 else AMONG_PX
-    found = [_answer(pixels, side, frame, ask) for pixels in _decoded(files, reading)]
+    found = [_answer(each, side, frame, ask) for each in _decoded(files, reading, names)]
     answered = [(place, png, said) for place, (png, said) in enumerate(found) if isinstance(said, Prediction)]
+    unreadable = tuple(said for _, said in found if isinstance(said, ImageUnreadable))
     if not answered:
-        raise _no_answer([said for _, said in found if isinstance(said, NoAnswer)])
+        raise _none(unreadable, [said for _, said in found if isinstance(said, NoAnswer)])
     place, picture, lead = max(answered, key=lambda each: _badness(each[2]))
     others = tuple(_other(each) for number, each in enumerate(found) if number != place)
-    return Checked(lead, picture, views_of(picture, lead), Sample(others, place))
+    return Checked(lead, picture, views_of(picture, lead), Sample(others, place), unreadable)
 
 
-def pictures_in(files: Sequence[bytes], reading: PictureReading) -> int:
+def pictures_in(files: Sequence[File], reading: PictureReading) -> int:
     """Return how many pictures `check_pictures` will judge, by the headers of the files alone.
 
     Raises:
         TooManyPictures: there are more than `MAX_PICTURES`.
     """
-    count = len(files) if reading.page is not None else sum(count_pages(data) for data in files)
+    pages = (1 if isinstance(data, ImageUnreadable) else count_pages(data) for data in files)
+    count = len(files) if reading.page is not None else sum(pages)
     _check_count(count)
     return count
 
@@ -106,20 +123,43 @@ def thumb_of(image_png: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _decoded(files: Sequence[bytes], reading: PictureReading) -> Iterator[Pixels]:
-    """Yield every picture of the files, one at a time."""
+def _decoded(files: Sequence[File], reading: PictureReading, names: Sequence[str]) -> Iterator[Found]:
+    """Yield every picture of the files, one at a time, or why it cannot be read."""
     count = len(files)
     _check_count(count)
-    for data in files:
-        try:
-            yield decode_image(data, NEUTRAL_NAME, reading)
-        except ImageUnreadable as error:
-            if error.pages < 2 or reading.page is not None:  # noqa: PLR2004
-                raise
-            count += error.pages - 1
-            _check_count(count)
-            for page in range(1, error.pages + 1):
-                yield decode_image(data, NEUTRAL_NAME, PictureReading(page, reading.bits))
+    for place, data in enumerate(files):
+        if isinstance(data, ImageUnreadable):
+            yield data
+            continue
+        name = name_of(place, names) if len(files) > 1 else NEUTRAL_NAME
+        found = _decode(data, name, reading)
+        if not isinstance(found, ImageUnreadable) or found.pages < 2 or reading.page is not None:  # noqa: PLR2004
+            yield found
+            continue
+        count += found.pages - 1
+        _check_count(count)
+        for page in range(1, found.pages + 1):
+            yield _decode(data, name if len(files) > 1 else str(page), PictureReading(page, reading.bits))
+
+
+def _decode(data: bytes, name: str, reading: PictureReading) -> Pixels | ImageUnreadable:
+    """Return the picture, or why it cannot be read.
+
+    Raises:
+        ImageUnreadable: it can be read once the user says how many bits its values have.
+    """
+    try:
+        return decode_image(data, name, reading)
+    except ImageUnreadable as error:
+        if error.bits:
+            raise
+        return error
+
+
+def name_of(place: int, names: Sequence[str]) -> str:
+    """Return the number and the name of a file: `4 (cell.png)`."""
+    name = names[place].rpartition("/")[2].rpartition("\\")[2] if place < len(names) else ""
+    return f"{place + 1} ({name[:NAME_CHARS]})" if name else str(place + 1)
 
 
 def _check_count(count: int) -> None:
@@ -127,20 +167,31 @@ def _check_count(count: int) -> None:
         raise TooManyPictures(count, MAX_PICTURES)
 
 
-def _answer(pixels: Pixels, side: int, frame: Frame | None, ask: Ask) -> tuple[bytes, Prediction | NoAnswer]:
+def _answer(
+    found: Found, side: int, frame: Frame | None, ask: Ask
+) -> tuple[bytes, Prediction | NoAnswer | ImageUnreadable]:
+    if isinstance(found, ImageUnreadable):
+        return encode_png(NO_PICTURE), found
     try:
-        answer: Prediction | NoAnswer = ask(pixels, frame)
+        answer: Prediction | NoAnswer = ask(found, frame)
     except NoAnswer as error:
         answer = error
-    return encode_png(shrunk(pixels, side)), answer
+    return encode_png(shrunk(found, side)), answer
 
 
-def _other(each: tuple[bytes, Prediction | NoAnswer]) -> Pictured:
+def _other(each: tuple[bytes, Prediction | NoAnswer | ImageUnreadable]) -> Pictured:
     picture, answer = each
-    if isinstance(answer, NoAnswer):
-        refused = Refused(answer.reason, answer.verdict, answer.why)
-        return Pictured(picture, views_of(picture, None), refused=refused)
-    return Pictured(picture, views_of(picture, answer), answer.label, answer.probability, answer.shares, answer.kept)
+    if isinstance(answer, Prediction):
+        views = views_of(picture, answer)
+        return Pictured(picture, views, answer.label, answer.probability, answer.shares, answer.kept)
+    return Pictured(picture, views_of(picture, None), refused=_refused(answer))
+
+
+def _refused(error: NoAnswer | ImageUnreadable) -> Refused:
+    """Return why a picture has no answer, without the name of its file."""
+    if isinstance(error, NoAnswer):
+        return Refused(error.reason, error.verdict, error.why)
+    return Refused(UNREADABLE, "This file could not be read", error.why)
 
 
 def _badness(answer: Prediction) -> tuple[int, float]:
@@ -153,6 +204,15 @@ def _badness(answer: Prediction) -> tuple[int, float]:
 def _most(task: Task, answer: Prediction) -> float:
     """Return how far the clearest disease is above its threshold, in -1..1; 0 if no class is a disease."""
     return max((answer.shares.get(one.code, 0.0) - one.threshold for one in task.disease), default=0.0)
+
+
+def _none(unreadable: Sequence[ImageUnreadable], errors: Sequence[NoAnswer]) -> MalformedError:
+    """Return why there is no answer at all."""
+    if errors:
+        error = _no_answer(errors)
+        error.__cause__ = NoneReadable(tuple(unreadable)) if unreadable else None
+        return error
+    return unreadable[0] if len(unreadable) == 1 else NoneReadable(tuple(unreadable))
 
 
 def _no_answer(errors: Sequence[NoAnswer]) -> NoAnswer:

@@ -72,6 +72,7 @@ from fl.protocol.errors.refused import (
     NoiseMissing,
     NothingToCount,
     OrderOutdated,
+    OrderUsed,
     PolicyNotApproved,
     RoleRunning,
     RosterUntrusted,

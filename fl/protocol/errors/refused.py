@@ -180,6 +180,13 @@ class OrderOutdated(RefusedError):
 
 
 @dataclass(eq=False)
+class OrderUsed(RefusedError):
+    """An order of the site was carried out before."""
+
+    sentence = "This order was carried out before. Nothing was done. Prepare a new one on the site."
+
+
+@dataclass(eq=False)
 class WrongConsortium(RefusedError):
     """An order of the site is for another consortium."""
 

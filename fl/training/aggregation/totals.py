@@ -24,6 +24,8 @@ EXACT = 2**53
 _TOTALS = "totals in a report"
 MAX_LINE = 16
 """Numbers in one line for people."""
+COUNTED = 2**32
+"""Lanes whose numbers can be larger hold fractions as large whole numbers, which say nothing to people."""
 
 
 def totals_document(plan: LanePlan, totals: Mapping[str, Entries], hospitals: int) -> dict[str, JsonValue]:
@@ -86,6 +88,21 @@ def total_lines(document: Mapping[str, JsonValue]) -> list[str]:
     lanes = document["lanes"]
     each = [lane for lane in lanes if isinstance(lane, dict)] if isinstance(lanes, list) else []
     return [f"{lane['name']}: {_numbers(lane)}. {lane['reveals']}" for lane in each]
+
+
+def total_words(document: Mapping[str, JsonValue]) -> str:
+    """Return what the totals of a round tell everybody, in sentences; only a few counts are named."""
+    lanes = document["lanes"]
+    each = [lane for lane in lanes if isinstance(lane, dict)] if isinstance(lanes, list) else []
+    return " ".join(f"{lane['reveals']} {_counts(lane)}" for lane in each)
+
+
+def _counts(lane: Mapping[str, JsonValue]) -> str:
+    numbers, high = lane.get("sum"), lane.get("high")
+    if isinstance(numbers, list) and len(numbers) <= MAX_LINE and isinstance(high, int) and high <= COUNTED:
+        return f"In this round: {', '.join(map(str, numbers))}."
+    length = lane["length"]
+    return "(One number.)" if length == 1 else f"({length} numbers.)"
 
 
 def _numbers(lane: Mapping[str, JsonValue]) -> str:

@@ -73,18 +73,43 @@ def read_tensors(data: bytes) -> TensorFile:
         raise UploadUnusable("its metadata is not a list of texts")
     tensors: dict[str, Vector] = {}
     shapes: dict[str, tuple[int, ...]] = {}
-    end = 0
+    for name, shape, start, stop in _rows(header, len(values)):
+        shapes[name] = shape
+        tensors[name] = np.frombuffer(values[start:stop], "<f4").astype(np.float32, copy=False)
+    return TensorFile(tensors, shapes, {key: str(value) for key, value in metadata.items()})
+
+
+def read_manifest(beginning: bytes, size: int) -> tuple[Manifest, int]:
+    """Return the tensors of a file in the order of their bytes, and where the first of these bytes is.
+
+    Args:
+        beginning: The first bytes of the file, up to the end of its header or longer.
+        size: Bytes of the whole file.
+
+    Raises:
+        UploadUnusable: as `read_tensors`.
+    """
+    header, behind = _divided(beginning)
+    header.pop(_METADATA, None)
+    start = len(beginning) - len(behind)
+    rows = _rows(header, size - start)
+    return Manifest(tuple(row[0] for row in rows), tuple(row[1] for row in rows)), start
+
+
+def _rows(header: Mapping[str, JsonValue], size: int) -> list[tuple[str, tuple[int, ...], int, int]]:
+    """Return name, shape, first byte and the byte behind the last one of each tensor, in the order of their bytes."""
+    rows, end = [], 0
     for name, row in sorted(header.items(), key=_place):
-        shapes[name], start, stop = _row(name, row)
+        shape, start, stop = _row(name, row)
         if start != end:
             raise UploadUnusable(f"the bytes of {_short(name)} do not begin where those of the tensor before it end")
         end = stop
-        if end > len(values):
+        if end > size:
             raise UploadUnusable(f"it ends in the middle of {_short(name)}; send it again")
-        tensors[name] = np.frombuffer(values[start:stop], "<f4").astype(np.float32, copy=False)
-    if end != len(values):
-        raise UploadUnusable(f"it has {len(values) - end} bytes that belong to no tensor")
-    return TensorFile(tensors, shapes, {key: str(value) for key, value in metadata.items()})
+        rows.append((name, shape, start, stop))
+    if end != size:
+        raise UploadUnusable(f"it has {size - end} bytes that belong to no tensor")
+    return rows
 
 
 def _divided(data: bytes) -> tuple[dict[str, JsonValue], memoryview]:

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from webui.pages.api import appointments, checks, ledger, risks  # noqa: F401 their operations
+from webui.pages.api import appointments, checks, choices, ledger, reviews, risks  # noqa: F401 their operations
 from webui.pages.api.operations import blueprint as blueprint

@@ -1,4 +1,4 @@
-"""The API of appointments: doctors, free slots, book, cancel."""
+"""The API of appointments: doctors, free slots, book, move, cancel."""
 
 from __future__ import annotations
 
@@ -103,6 +103,25 @@ def one_appointment(appointment_id: int) -> ResponseReturnValue:
 )
 def cancel(appointment_id: int) -> ResponseReturnValue:
     site().appointments.cancel(caller().id, appointment_id)
+    return answer(appointment_json(one_of(appointment_id)))
+
+
+@serves(
+    Operation(
+        "POST",
+        "/appointments/<int:appointment_id>/move",
+        "move",
+        "Move an appointment to another free slot of the same doctor. If it is taken, the appointment stays.",
+        "Appointment",
+        PATIENT,
+        WRITE,
+        body={"application/json": ref("NewTime")},
+    )
+)
+def move(appointment_id: int) -> ResponseReturnValue:
+    site().appointments.cancellable(caller().id, appointment_id)
+    starts_at = seconds(body("starts_at").text("starts_at"), "starts_at")
+    site().appointments.move(caller().id, appointment_id, starts_at)
     return answer(appointment_json(one_of(appointment_id)))
 
 

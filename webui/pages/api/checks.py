@@ -83,7 +83,7 @@ def check() -> ResponseReturnValue:
         raise FieldRefused("image", "send the picture as a file of a multipart form")
     if running.services.predictions.model().task.drawn and request.form.get("drawn") != "true":
         raise DrawnUnconfirmed
-    check_id = check_images(running, caller().id, [image], _reading())
+    check_id, _ = check_images(running, caller().id, [image], _reading())
     return answer(_shown(check_id), 201)
 
 

@@ -20,6 +20,7 @@ from webui.http.bearer import by_token
 from webui.http.idempotency import HEADER, LONGEST, once_by_key
 from webui.presentation.api_views import DIGEST, NUMBER, TIME, ref
 from webui.presentation.api_views import SCHEMAS as SITE_SCHEMAS
+from webui.presentation.care_views import CARE_SCHEMAS
 from webui.presentation.risk_views import RISK_SCHEMAS
 from webui.store.models import SiteRole
 from webui.store.tokens import Scope
@@ -27,7 +28,7 @@ from webui.store.tokens import Scope
 View = Callable[..., ResponseReturnValue]
 PREFIX = "/api/v1"
 EVERYBODY = tuple(SiteRole)
-SCHEMAS = {**SITE_SCHEMAS, **RISK_SCHEMAS}
+SCHEMAS = {**SITE_SCHEMAS, **RISK_SCHEMAS, **CARE_SCHEMAS}
 PAGE = "page"
 PARAMETERS: dict[str, dict[str, Any]] = {
     PAGE: {"schema": {**NUMBER, "maximum": 10**6}, "description": "Which page of the list, from 0."},
@@ -103,7 +104,7 @@ def openapi() -> dict[str, Any]:
         paths.setdefault(template_of(operation.path), {})[operation.method.lower()] = _described(operation)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Hemaledger", "version": "1", "description": "What the pages do, for programs."},
+        "info": {"title": "Hemaledger", "version": "1", "description": "A part of what the pages do, for programs."},
         "servers": [{"url": PREFIX}],
         "security": [{"token": []}],
         "paths": paths,

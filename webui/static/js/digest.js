@@ -21,7 +21,8 @@ var hemaledgerDigest = (() => {
   // webui/client/digest.js
   var digest_exports = {};
   __export(digest_exports, {
-    digestOf: () => digestOf
+    digestsOf: () => digestsOf,
+    weightsIn: () => weightsIn
   });
 
   // node_modules/@noble/hashes/_u64.js
@@ -401,19 +402,66 @@ var hemaledgerDigest = (() => {
 
   // webui/client/digest.js
   var hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  async function digestOf(file, told) {
+  var HEADER_CAP = 4 * 1024 * 1024;
+  var LABEL = "BAFL/1/model";
+  var utf8 = (text) => new TextEncoder().encode(text);
+  function u64(number) {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
+    return bytes;
+  }
+  function rowsOf(header, size) {
+    const rows = Object.entries(header).filter(([name]) => name !== "__metadata__").map(([name, { dtype, shape, data_offsets: [start, stop] }]) => ({ name, dtype, shape, start, stop })).sort((one, other) => one.start - other.start);
+    let end = 0;
+    for (const { dtype, shape, start, stop } of rows) {
+      const fits = shape.every((side) => Number.isSafeInteger(side) && side >= 0) && stop - start === 4 * shape.reduce((product, side) => product * side, 1);
+      if (dtype !== "F32" || start !== end || !fits) {
+        return null;
+      }
+      end = stop;
+    }
+    return end === size ? rows : null;
+  }
+  async function weightsIn(file) {
+    const first = new DataView(await file.slice(0, 8).arrayBuffer());
+    const length = first.byteLength === 8 ? Number(first.getBigUint64(0, true)) : 0;
+    if (length < 1 || length > Math.min(HEADER_CAP, file.size - 8)) {
+      return null;
+    }
+    const start = 8 + length;
+    try {
+      const header = JSON.parse(await file.slice(8, start).text());
+      if (Object.keys(header).every((name) => name === "__metadata__")) {
+        return null;
+      }
+      const rows = rowsOf(header, file.size - start);
+      if (rows === null) {
+        return { start, state: null };
+      }
+      const manifest = rows.map(({ name, shape }) => ({ dtype: "float32", name, shape }));
+      const state = sha256.create().update(utf8(LABEL)).update(sha256(utf8(JSON.stringify(manifest))));
+      return { start, state: state.update(u64((file.size - start) / 4)) };
+    } catch {
+      return null;
+    }
+  }
+  async function digestsOf(file, told) {
     const state = sha256.create();
+    const weights = await weightsIn(file);
     const reader = file.stream().getReader();
     let done = 0;
     for (; ; ) {
       const part = await reader.read();
       if (part.done) {
-        return hex(state.digest());
+        break;
       }
       state.update(part.value);
+      weights?.state?.update(part.value.subarray(Math.min(Math.max(weights.start - done, 0), part.value.length)));
       done += part.value.length;
       told(file.size > 0 ? done / file.size : 1);
     }
+    const model = weights === null ? "" : weights.state === null ? "other" : hex(weights.state.digest());
+    return { digest: hex(state.digest()), weights: model };
   }
   function begin() {
     const place = document.querySelector("[data-digest]");
@@ -431,10 +479,11 @@ var hemaledgerDigest = (() => {
       place.hidden = false;
       said.textContent = place.dataset.working;
       try {
-        const digest = await digestOf(file, (share) => {
+        const { digest, weights } = await digestsOf(file, (share) => {
           bar.value = share;
         });
-        window.location.assign(`${place.dataset.digest}?digest=${digest}`);
+        const more = weights === "" ? "" : `&weights=${weights}`;
+        window.location.assign(`${place.dataset.digest}?digest=${digest}${more}`);
       } catch {
         said.textContent = place.dataset.failed;
       }

@@ -30,6 +30,13 @@ def test_a_file_of_servers_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_hospital_may_have_a_name_for_people(tmp_path: Path) -> None:
+    rows = [HOME, SOUTH | {"called": "Clinic South"}]
+    assert read_servers(written(tmp_path, {"regions": [], "servers": rows}), "north").called == {
+        "south": "Clinic South"
+    }
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -44,6 +51,12 @@ def test_a_file_of_servers_is_read(tmp_path: Path) -> None:
         {"regions": [], "servers": [HOME, SOUTH | {"latitude": 91}]},
         {"regions": [], "servers": [HOME, SOUTH | {"latitude": "north"}]},
         {"regions": [], "servers": [HOME | {"password": "x"}]},
+        {"regions": [], "servers": [HOME, SOUTH | {"called": ""}]},
+        {"regions": [], "servers": [HOME, SOUTH | {"called": "x" * 81}]},
+        {"regions": [], "servers": [HOME, SOUTH | {"called": "two\nlines"}]},
+        {"regions": [], "servers": [HOME, SOUTH | {"called": 5}]},
+        {"regions": [], "servers": [HOME, SOUTH | {"called": "north"}]},
+        {"regions": [], "servers": [HOME | {"called": "Clinic"}, SOUTH | {"called": "Clinic"}]},
         {"regions": [], "servers": [HOME, *(SOUTH | {"name": f"south {each}"} for each in range(200))]},
     ],
 )

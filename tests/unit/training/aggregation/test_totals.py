@@ -11,7 +11,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import EncodingError, TotalsMismatch
 from fl.protocol.names import show
 from fl.training.aggregation.lanes import Lane, LanePlan
-from fl.training.aggregation.totals import MAX_SHOWN, check_totals, total_lines, totals_document, totals_of
+from fl.training.aggregation.totals import MAX_SHOWN, check_totals, total_lines, total_words, totals_document, totals_of
 
 PLAN = LanePlan("test", (Lane("long", MAX_SHOWN, 0, 9, "Much."), Lane("short", 2, -9, 9, "Little.")))
 TOTALS = {"long": np.arange(MAX_SHOWN, dtype=np.int64), "short": np.array([-1, 2], np.int64)}
@@ -36,6 +36,14 @@ def test_people_read_the_name_the_numbers_and_what_they_reveal() -> None:
     assert total_lines(totals_document(plan, TOTALS, 3)) == ["short: -1 2. Little."]
     assert total_lines(DOCUMENT)[0].endswith(f" 14 15 and {MAX_SHOWN - 16} more. Much.")
     assert total_lines(DOCUMENT)[1].startswith("short: 2 numbers with the SHA-256 0x")
+
+
+def test_in_sentences_only_a_few_counts_are_named_and_never_a_row_of_numbers() -> None:
+    counts, fractions = Lane("patients", 2, 0, 600, "How many."), Lane("loss", 1, 0, 2**42, "How well.")
+    plan = LanePlan("newton-step", (counts, fractions, Lane("own", 20, 0, 600, "Which scores.")))
+    totals = {"patients": np.array([160, 7]), "loss": np.array([123456789]), "own": np.zeros(20, np.int64)}
+    words = total_words(totals_document(plan, totals, 3))
+    assert words == "How many. In this round: 160, 7. How well. (One number.) Which scores. (20 numbers.)"
 
 
 def test_the_same_totals_pass() -> None:

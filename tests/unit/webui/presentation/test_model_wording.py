@@ -74,4 +74,4 @@ def test_a_record_of_one_fact_claims_no_more_than_it_kept(model: ServedModel) ->
 
 
 def test_a_model_without_attestations_says_so(model: ServedModel) -> None:
-    assert "no auditor has attested it" in verification(replace(model, attested_by=()), UTC).text
+    assert "Nobody has computed it again" in verification(replace(model, attested_by=()), UTC).text

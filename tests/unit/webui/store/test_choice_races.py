@@ -14,7 +14,7 @@ from fl.crypto.capsule import Readers, RecordPolicy
 from fl.protocol.names import Purpose
 from tests.support.site_town import INES, MAYA, Town, cell, cell_pixels
 from webui.errors import ChoiceChanged
-from webui.ports.consent import Choice
+from webui.ports.consent import Choice, mask_of
 from webui.ports.federation import Prediction
 from webui.ports.records import SealedRecord
 from webui.site import Site, build_site
@@ -119,7 +119,7 @@ def test_a_patient_who_never_stops_choosing_is_answered_and_nothing_is_stored(
     assert readers(town) == []
 
 
-def test_a_record_that_an_older_change_seals_at_that_moment_is_sealed_by_the_newer_one(
+def test_a_record_that_is_sealed_otherwise_at_that_moment_is_sealed_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town = Town(tmp_path)
@@ -127,6 +127,50 @@ def test_a_record_that_an_older_change_seals_at_that_moment_is_sealed_by_the_new
     row = town.add_check(MAYA)
     stale = town.site.record_store.whole(row)
     assert stale is not None
-    when_sealing(town, monkeypatch, lambda: town.site.patient_records._seal_again(stale, OPEN))
+    when_sealing(town, monkeypatch, lambda: town.site.patient_records._seal_again(stale, QUORUM))
     choose(town, QUORUM)
+    assert readers(town) == [(Readers.TRUSTEES, Readers.TRUSTEES)]
+
+
+def test_an_older_change_that_comes_late_changes_nothing(any_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has sealed a record by the older choice, and stores it when the newer change is done."""
+    any_town.federation.records.hold_key()
+    any_town.add_check(MAYA)
+    choose(any_town, WISH)
+
+    def choose_back() -> None:
+        choose(any_town, WISH)
+        while any_town.site.patient_records.carry_on():
+            pass
+
+    when_sealing(any_town, monkeypatch, choose_back)
+    choose(any_town, OPEN)
+    assert not any_town.site.patient_records.carry_on()
+    with any_town.site.database.reading() as session:
+        profile = session.get_one(PatientProfile, _maya(any_town))
+        assert session.scalars(select(StoredRecord.consent)).all() == [profile.consent] == [mask_of(WISH.consent)]
+
+
+def test_two_changes_to_the_same_within_a_second_are_two(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.federation.records.hold_key()
+    town.add_check(MAYA)
+    changes, key = town.site.record_store.changes, town.federation.records.facts
+    assert key is not None
+    first = changes.begin(_maya(town), WISH, key.key_id)
+    changes.begin(_maya(town), OPEN, key.key_id)
+    changes.begin(_maya(town), WISH, key.key_id)
+    assert changes.progress(first, None) is None, "the newest one has not begun yet"
+    assert [each.done for each in changes.under_way()] == [False]
+
+
+def test_following_a_new_key_never_brings_an_older_choice_back(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.federation.records.hold_key()
+    town.add_check(MAYA)
+    town.federation.records.hold_key()
+    key = town.federation.records.facts
+    assert key is not None
+    town.site.record_store.changes.begin(_maya(town), QUORUM, key.key_id)
+    assert town.site.patient_records.follow_key() == 1
     assert readers(town) == [(Readers.TRUSTEES, Readers.TRUSTEES)]

@@ -168,7 +168,11 @@ def test_a_wish_ends_with_its_last_day(any_town: Town) -> None:
 
 def test_an_offer_on_a_day_that_the_doctor_closes_ends(any_town: Town) -> None:
     town, ines = any_town, any_town.members[INES].id
+    tomorrow = day_of(town, town.federation.clock.now) + timedelta(days=1)
+    town.site.book.schedules.close_day(ines, tomorrow)
     join(town, MAYA)
+    assert turn(town) == 0
+    town.site.book.schedules.open_day(ines, tomorrow)
     assert turn(town) == 1
     [waiting] = town.site.book.waiting.of_patient(town.members[MAYA].id)
     assert waiting.offer is not None
@@ -245,3 +249,24 @@ def test_a_part_of_the_day_ends_at_noon(any_town: Town, part: Part, fitting: lis
     wish = WaitingWish(first_day=day, last_day=day, part=part.value)
     hours = {hour: int(datetime(2026, 11, 24, hour, tzinfo=UTC).timestamp()) for hour in (9, 11, 12, 16)}
     assert [hour for hour, at in hours.items() if fits(wish, Slot(at, at + 3600), any_town.config.tz)] == fitting
+
+
+def test_a_time_that_was_free_when_the_patient_joined_is_not_offered(any_town: Town) -> None:
+    town = any_town
+    assert town.free()
+    join(town, MAYA)
+    assert turn(town) == 0
+    assert turn(town, 3600) == 0
+    assert offer_of(town, MAYA) is None
+
+
+def test_a_time_that_was_free_is_offered_once_somebody_booked_and_cancelled_it(any_town: Town) -> None:
+    town, book = any_town, any_town.site.appointments
+    tomorrow = day_of(town, town.federation.clock.now) + timedelta(days=1)
+    start = next(each for each in town.free() if day_of(town, each) == tomorrow)
+    join(town, MAYA)
+    book.book(town.members[OMAR].id, town.members[INES].id, start)
+    assert turn(town) == 0
+    free_up(town, start)
+    assert turn(town, UNDO_S + 1) == 1
+    assert offer_of(town, MAYA) == start
