@@ -17,6 +17,8 @@ COMMANDS = {
         "consortium",
         "Operator: found a consortium, and admit and revoke its members.",
     ),
+    "join": ("scripts.commands.join", "join", "Become a member: one file from the operator, and this command."),
+    "doctor": ("scripts.commands.doctor", "doctor", "Check this machine: chain, clock, vault, keys, disk, device."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
     "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),

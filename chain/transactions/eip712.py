@@ -56,11 +56,16 @@ class AccountEndorser:
         return self._key.sign_digest(statement_digest(statement))
 
     def recover(self, statement: SetStatement, signature: bytes) -> Address:
-        digest, parsed = statement_digest(statement), _parse(signature)
-        try:
-            return Address(parsed.recover_public_key_from_msg_hash(digest).to_canonical_address())
-        except (BadSignature, ValidationError) as error:
-            raise SignatureInvalid("no account can have made it") from error
+        return signer_of(statement_digest(statement), signature)
+
+
+def signer_of(digest: bytes, signature: bytes) -> Address:
+    """Return the account that signed these 32 bytes; raises as `Endorser.recover`."""
+    parsed = _parse(signature)
+    try:
+        return Address(parsed.recover_public_key_from_msg_hash(digest).to_canonical_address())
+    except (BadSignature, ValidationError) as error:
+        raise SignatureInvalid("no account can have made it") from error
 
 
 def statement_digest(statement: SetStatement) -> bytes:

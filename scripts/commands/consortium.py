@@ -15,6 +15,7 @@ from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
 from fl.protocol.task import Task
 from fl.protocol.task_catalogue import LEUKEMIA
+from scripts.commands.invite import invite, withdraw
 from scripts.commands.orders import carry_out
 from scripts.commands.succession import accept, pending, prepare, transfer
 from scripts.commands.succession import replace as replace_operator
@@ -47,7 +48,7 @@ def consortium() -> None:
     """Operator: found a consortium, and admit and revoke its members."""
 
 
-for _command in (prepare, transfer, accept, replace_operator, carry_out):
+for _command in (prepare, transfer, accept, replace_operator, carry_out, invite, withdraw):
     consortium.add_command(_command)
 
 

@@ -20,7 +20,7 @@ from typing import Self
 
 from fl.files import write_atomic
 from fl.protocol import strict_json
-from fl.protocol.codec import Fields
+from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role, parse_hex, show
 from fl.protocol.ports import Anchor
@@ -194,44 +194,52 @@ class Home:
         return [MemberHome(path, path.name) for path in sorted((self.folder / "members").glob("*")) if path.is_dir()]
 
     def save(self, deployment: Deployment) -> None:
-        anchor = deployment.anchor
-        document = {
-            "authority": show(anchor.authority),
-            "chain_id": anchor.chain_id,
-            "confirmations": deployment.confirmations,
-            "consortium": show(anchor.consortium),
-            "free_gas": deployment.free_gas,
-            "ledger": show(anchor.contract),
-            "task": deployment.task.to_dict() if deployment.task else None,
-            "url": deployment.url,
-            "vault": deployment.vault,
-        }
-        write_atomic(self.deployment_file, json.dumps(document, indent=2).encode() + b"\n")
+        write_atomic(self.deployment_file, json.dumps(document_of(deployment), indent=2).encode() + b"\n")
 
     @property
     def deployment(self) -> Deployment:
         """Read consortium.json, or raise SettingInvalid."""
-        from chain.transactions.addresses import parse_address
-
         path = self.deployment_file
         try:
-            fields = _read(path)
-            anchor = Anchor(
-                consortium=parse_hex(fields.text("consortium"), 32, "consortium"),
-                chain_id=fields.integer("chain_id"),
-                authority=parse_address(fields.text("authority"), "authority"),
-                contract=parse_address(fields.text("ledger"), "ledger"),
-            )
-            task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
-            confirmations = fields.integer("confirmations") if "confirmations" in fields.value else 1
-            vault = fields.text("vault") if "vault" in fields.value else ""
-            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations, vault)
+            return deployment_of(_read(path))
         except FileNotFoundError as error:
-            raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
+            raise SettingInvalid("home", f"{path} does not exist; create a consortium, or join one") from error
         except OSError as error:
             raise SettingInvalid("home", f"{path} cannot be read ({error.strerror})") from error
         except EncodingError as error:
             raise SettingInvalid("home", f"{path} is damaged ({error})") from error
+
+
+def document_of(deployment: Deployment) -> dict[str, JsonValue]:
+    """Return what consortium.json holds."""
+    anchor = deployment.anchor
+    return {
+        "authority": show(anchor.authority),
+        "chain_id": anchor.chain_id,
+        "confirmations": deployment.confirmations,
+        "consortium": show(anchor.consortium),
+        "free_gas": deployment.free_gas,
+        "ledger": show(anchor.contract),
+        "task": deployment.task.to_dict() if deployment.task else None,
+        "url": deployment.url,
+        "vault": deployment.vault,
+    }
+
+
+def deployment_of(fields: Fields) -> Deployment:
+    """Parse what consortium.json holds, or raise EncodingError."""
+    from chain.transactions.addresses import parse_address
+
+    anchor = Anchor(
+        consortium=parse_hex(fields.text("consortium"), 32, "consortium"),
+        chain_id=fields.integer("chain_id"),
+        authority=parse_address(fields.text("authority"), "authority"),
+        contract=parse_address(fields.text("ledger"), "ledger"),
+    )
+    task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
+    confirmations = fields.integer("confirmations") if "confirmations" in fields.value else 1
+    vault = fields.text("vault") if "vault" in fields.value else ""
+    return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations, vault)
 
 
 def _read(path: Path) -> Fields:

@@ -202,3 +202,11 @@ class NothingToCount(RefusedError):
         "Round {round} counts the hospitals' own images. This agent only sends uploaded weights and has no images, so "
         "it does not take part in this round."
     )
+
+
+@dataclass(eq=False)
+class InvitationRefused(RefusedError):
+    """An invitation is too old, was used or withdrawn, or is not the operator's."""
+
+    why: str
+    sentence = "This invitation cannot be used: {why}. A new one comes from the operator."
