@@ -39,7 +39,7 @@ def test_people_read_the_hospitals_own_name_and_the_ledgers_name_below_it(tmp_pa
 def test_the_sentence_about_a_model_names_who_attested_it_as_people_call_it(tmp_path: Path) -> None:
     town = Town(tmp_path, hospitals={"National Audit Laboratory": "Isar Hospital"})
     page = town.visitor().text("/model")
-    assert "Isar Hospital replayed the round and got the same model" in page
+    assert "the same was computed again by: Isar Hospital. They got the same model" in page
     assert "Attested by National Audit Laboratory" in page, "the facts below it have the name on the ledger"
 
 

@@ -28,6 +28,7 @@ SAMPLES: dict[str, Any] = {
     "float": 1.5,
     "bytes": b"\x07" * 32,
     "str": "something",
+    "tuple[ImageUnreadable, ...]": (),
     "HemaledgerError": errors.AuthFailure("body"),
 }
 LEAVES = [

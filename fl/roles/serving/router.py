@@ -23,7 +23,7 @@ FAILURES = 3
 POLL_S = 2.0
 """Between two questions about a server's state."""
 AT_ONCE = 8
-"""Questions that one server has at the same time; one more is asked elsewhere."""
+"""Questions that one server has at the same time; one more is asked elsewhere, or waits if all have so many."""
 HEALTH_S = 3.0
 """How long the router waits for servers to say how they are."""
 T = TypeVar("T")
@@ -83,10 +83,13 @@ class Router:
     _pools: dict[str, ThreadPoolExecutor] = field(init=False)
     _polls: ThreadPoolExecutor = field(init=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _freed: threading.Condition = field(init=False)
+    """Notified when a server has answered, under `_lock`."""
     _stop: threading.Event = field(init=False, default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         """Know nothing about any server yet."""
+        self._freed = threading.Condition(self._lock)
         self._states = {server.name: _State() for server in self.servers}
         self._pools = {name: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="route") for name in self._states}
         self._polls = ThreadPoolExecutor(max(1, len(self._states)), thread_name_prefix="route-health")
@@ -116,23 +119,28 @@ class Router:
         return ranked(self.servers, wish, health, shut)
 
     def ask(self, wish: Wish, ask: Callable[[Server], T]) -> Routed[T]:
-        """Return the first answer; `ask` puts the question to one server.
+        """Return the first answer; `ask` puts the question to one server. If all have too many questions, wait for one.
 
         Raises:
             ServersSilent: no server answered in time.
             Any other error that `ask` raises about the question itself.
         """
-        waiting = list(self.choices(wish))
+        waiting, full = list(self.choices(wish)), list[Choice]()
         running: dict[Future[T], Choice] = {}
         second_s = self.waits.wished_s if wish.server else self.waits.second_s
         ends = self.clock() + self.waits.whole_s
-        while (waiting or running) and (left := ends - self.clock()) > 0.0:
+        while (waiting or running or full) and (left := ends - self.clock()) > 0.0:
             if waiting:
                 choice = waiting.pop(0)
                 if begun := self._begin(choice.server, ask):
                     running[begun] = choice
-                elif not running:
-                    continue
+                else:
+                    full.append(choice)
+            elif not running:
+                self._wait_for_room(full, left)
+                waiting, full = full, []
+            if not running:
+                continue
             done, _ = wait(running, min(second_s, left) if waiting else left, FIRST_COMPLETED)
             for future in done:
                 choice = running.pop(future)
@@ -155,8 +163,15 @@ class Router:
         return future
 
     def _end(self, state: _State) -> None:
-        with self._lock:
+        with self._freed:
             state.asked -= 1
+            self._freed.notify_all()
+
+    def _wait_for_room(self, full: Sequence[Choice], seconds: float) -> None:
+        """Wait until one of these servers can take a question, at most so long."""
+        states = [self._states[choice.server.name] for choice in full]
+        with self._freed:
+            self._freed.wait_for(lambda: any(state.asked < AT_ONCE for state in states), seconds)
 
     def _judged(self, future: Future[T], choice: Choice) -> T:
         """Return a server's answer, and count its failures."""

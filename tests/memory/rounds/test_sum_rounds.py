@@ -350,8 +350,8 @@ def test_text_and_json_name_the_lanes_their_totals_and_what_they_reveal(four: Fo
     assert f"    {line}" in to_text(audited).split("\n")
     assert "Claimed" not in to_text(audited)
     story = explain(audited, 1)
-    assert line in story
-    assert "purpose test" in story
+    assert "It also gave everybody totals of all hospitals." in story
+    assert "How many of each kind the hospitals have." in story
     file = tmp_path / "report.json"
     file.write_text(to_json(audited), encoding="utf-8")
     summary = read_summary(file)

@@ -126,6 +126,28 @@ def test_many_at_once_all_get_an_answer_while_a_server_goes_down() -> None:
     assert len(found) == 60
 
 
+def test_more_questions_than_all_servers_take_at_once_wait_for_their_turn() -> None:
+    town = Town(Waits(second_s=0.01, whole_s=60.0))
+    found: list[str] = []
+    for clinic in town.clinics.values():
+        clinic.gate.clear()
+    threads = [threading.Thread(target=lambda: found.append(town.ask()[0])) for _ in range(3 * AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    until_asked(town, 2 * AT_ONCE)
+    for clinic in town.clinics.values():
+        clinic.gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3 * AT_ONCE
+
+
+def until_asked(town: Town, questions: int) -> None:
+    deadline = time.monotonic() + 60
+    while sum(clinic.asked for clinic in town.clinics.values()) < questions and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+
+
 def test_a_server_that_hangs_delays_no_question_to_another() -> None:
     town = Town()
     town.clinics["South"].gate.clear()
