@@ -18,7 +18,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "member", "AWS_SECRET_ACCESS_KEY": "a secret of the
 
 @contextmanager
 def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Yield the endpoint of a running store with the empty bucket `BUCKET`, and give this process the keys to it."""
+    """Yield the endpoint of a running store with the empty bucket `BUCKET`, and give this process the keys to it.
+
+    All servers of one process share what they hold, also after a stop: each begins with nothing.
+    """
     server = pytest.importorskip("moto.server")
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
@@ -27,10 +30,19 @@ def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     try:
         host, port = running.get_host_and_port()
         endpoint = f"http://{host}:{port}"
+        reset(f"{host}:{port}")
         client(endpoint).create_bucket(Bucket=BUCKET)
         yield endpoint
     finally:
         running.stop()
+
+
+def reset(place: str) -> None:
+    """Delete what earlier servers of this process hold."""
+    connection = HTTPConnection(place, timeout=30)
+    connection.request("POST", "/moto-api/reset")
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def client(endpoint: str) -> Any:
