@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
@@ -43,7 +43,8 @@ Answer = Callable[[], Any]
 class NodeSettings:
     """Which node, and which chain it must serve."""
 
-    url: str
+    url: str = field(repr=False)
+    """It can have a password in it; errors name only scheme, host and port (shown_url.py)."""
     chain_id: int | None = None
     """None accepts any chain (for deployment)."""
     timeout_s: float = 10.0

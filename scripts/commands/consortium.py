@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,7 +240,7 @@ def check_unfounded(home: Home) -> None:
 class ChainChoice:
     """The chain of a new consortium, and how to write to it."""
 
-    url: str
+    url: str = field(repr=False)
     free_gas: bool = True
     confirmations: int = 1
     vault: str = ""

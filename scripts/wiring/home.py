@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -40,7 +40,8 @@ PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variab
 class Deployment:
     """The chain and the contracts of a consortium."""
 
-    url: str
+    url: str = field(repr=False)
+    """Of the node; it can have a password in it."""
     anchor: Anchor
     free_gas: bool
     """Whether transactions cost nothing, as on the embedded chain."""
