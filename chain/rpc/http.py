@@ -104,7 +104,7 @@ class Provider(JSONBaseProvider):
                 verify=os.environ.get(CA_VARIABLE) or None,
             ) as response:
                 received: bytes = response.raw.read(wire.ANSWER_CAP + 1, decode_content=True)
-        except (requests.Timeout, ReadTimeoutError, PoolTimeout, TimeoutError) as error:
+        except (requests.Timeout, ReadTimeoutError, PoolTimeout, TimeoutError):
             raise Broken(f"no answer within {timeout_s:g} s") from None
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             # Not "from error": the library's words contain the URL, which can have a key in its path.

@@ -19,6 +19,7 @@ from scripts.commands.orders import carry_out
 from scripts.commands.succession import accept, pending, prepare, transfer
 from scripts.commands.succession import replace as replace_operator
 from scripts.wiring.exit import guarded
+from scripts.wiring.membership import add_password
 from scripts.wiring.options import (
     DEFAULT_DAYS,
     KINDS,
@@ -49,6 +50,7 @@ def consortium() -> None:
 
 for _command in (prepare, transfer, accept, replace_operator, carry_out):
     consortium.add_command(_command)
+add_password(consortium, "operator", OPERATOR)
 
 
 @consortium.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 import traceback
@@ -24,7 +24,8 @@ from fl.protocol.errors.shown_url import shown_url
 from scripts.wiring.home import Deployment
 from tests.unit.chain.rpc.test_transport import Strange
 
-FOREVER = datetime.timedelta(days=2)
+BAD_FILE = "CAs is missing or holds no certificate in PEM; check the path in HEMALEDGER_RPC_CA"
+FOREVER = dt.timedelta(days=2)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _certificate(name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     begun = x509.CertificateBuilder().subject_name(name).public_key(key.public_key())
     begun = begun.serial_number(x509.random_serial_number())
     return begun.not_valid_before(now - FOREVER).not_valid_after(now + FOREVER)
@@ -96,7 +97,7 @@ def _certificate(name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.Certi
 class Answers(Strange):
     """Answers any request with chain id 5."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - as http.server names it
         self.path = '/200/{"jsonrpc":"2.0","id":1,"result":"0x5"}'
         super().do_POST()
 
@@ -126,9 +127,7 @@ def test_a_private_ca_is_trusted_through_the_variable(node: str, signed: Path, m
 
 def test_a_missing_file_of_cas_is_named_as_the_reason(node: str, signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CA_VARIABLE, str(signed / "nowhere.pem"))
-    with pytest.raises(
-        ChainUnavailable, match=r"CAs is missing or holds no certificate in PEM; check the path in HEMALEDGER_RPC_CA"
-    ):
+    with pytest.raises(ChainUnavailable, match=BAD_FILE):
         Node(NodeSettings(node)).number("eth_chainId")
 
 
@@ -137,13 +136,11 @@ def test_a_file_of_cas_without_a_certificate_is_named_as_the_reason(
 ) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     monkeypatch.setenv(CA_VARIABLE, str(tmp_path / "ca.pem"))
-    with pytest.raises(
-        ChainUnavailable, match=r"CAs is missing or holds no certificate in PEM; check the path in HEMALEDGER_RPC_CA"
-    ):
+    with pytest.raises(ChainUnavailable, match=BAD_FILE):
         Node(NodeSettings(node)).number("eth_chainId")
 
 
-def test_a_node_without_tls_is_named_as_the_reason(node: str) -> None:
+def test_a_node_without_tls_is_named_as_the_reason() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     Thread(target=server.serve_forever, daemon=True).start()
     with pytest.raises(ChainUnavailable, match="does not speak TLS"):
