@@ -122,6 +122,7 @@ from fl.protocol.errors.tampered import (
     CommitteeMismatch,
     DealingInvalid,
     DealingMismatch,
+    FolderCopied,
     HashMismatch,
     JournalTampered,
     KeyCommitMismatch,

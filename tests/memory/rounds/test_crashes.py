@@ -157,5 +157,5 @@ def test_a_role_whose_journal_says_another_thing_than_the_ledger_stops(world: Wo
         file.unlink()
     with pytest.raises(HemaledgerError) as refusal:
         world.hospital("beta").step()
-    assert refusal.value.name == "HashMismatch"
+    assert refusal.value.name == "FolderCopied"
     assert refusal.value.facts() == {"expected": world.current.commitments[beta.account], "actual": NO_DIGEST}
