@@ -181,9 +181,9 @@ class DevChain:
             self._news.add(block)
         return tx_hash
 
-    def _try(self, request: dict[str, Any]) -> None:
-        """Make a call as the next block would, or raise NodeRefusal."""
-        self._ask("eth_call", request, "pending")
+    def _try(self, request: dict[str, Any]) -> object:
+        """Return the result of a call in the next block, or raise NodeRefusal."""
+        return self._ask("eth_call", request, "pending")
 
     def _mine(self, timestamp: int, tx_hash: str, raw: bytes) -> FeedBlock:
         """Mine the journalled transaction and return its block; abandon a node that cannot."""

@@ -28,6 +28,9 @@ HEADER_ONLY = False
 NEWS = "hemaledger_news"
 """A method of the embedded chain (block_feed.py): [number, contracts, milliseconds] -> {last, newest, logs}."""
 
+NOT_TAKEN = -32003
+"""The embedded chain refuses a transaction because of its sender ("transaction rejected" in EIP-1474)."""
+
 BUSY_SIGNS = ("rate limit", "too many requests", "request limit", "limit exceeded", "capacity", "throttl")
 CLIENT_ERRORS = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
 """With these statuses, providers refuse one request; other statuses concern every request."""

@@ -78,6 +78,7 @@ from fl.protocol.errors.refused import (
     SlotTaken,
     TaskChanged,
     TaskMismatch,
+    TransactionRefused,
     WrongConsortium,
 )
 from fl.protocol.errors.rounds import (
