@@ -11,6 +11,7 @@ from fl.events import Event
 from fl.protocol.errors import StorageFull
 from fl.protocol.rounds.round import Phase
 from fl.roles.hospital.background_training import FIRST_PAUSE_S, Background, TrainingJob
+from fl.roles.runner import Agent
 from fl.training.aggregation.work import Learned
 from tests.support.federation import CONFIG, initial, memory_folder, nudge
 from tests.support.masked_world import Four, rest
@@ -41,7 +42,7 @@ class FullDisk:
 def test_a_hospital_whose_disk_was_freed_still_takes_part(four: Four) -> None:
     disk = FullDisk()
     alpha = four.hospital("alpha", disk)
-    others = [four.boss(), four.auditor(), *four.hospitals("beta", "gamma", "delta")]
+    others: list[Agent] = [four.boss(), four.auditor(), *four.hospitals("beta", "gamma", "delta")]
     rest(*others, alpha)
     assert four.current.phase == Phase.MASK
     assert disk.tries == 1, "it waits before it tries again"

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from chain.transactions import keystore
-from fl.crypto.encrypted_keystore import HeldShare
+from fl.crypto.encrypted_keystore import HeldShare, Seat
 from fl.protocol.errors import HemaledgerError, KeystoreUnreadable, RoleRunning, SettingInvalid
-from fl.protocol.names import Role
+from fl.protocol.names import Address, KeyUse, Role
 from fl.storage.keyring import create_key, load_keys
 from fl.storage.lock import only_one
 from fl.storage.shares import FolderShares
@@ -22,9 +22,9 @@ from scripts.cli import main
 from scripts.wiring.home import Home, MemberHome
 from scripts.wiring.password_change import change_password
 from scripts.wiring.roles import create_member
-from tests.unit.storage.test_shares import share
 
 OLD, NEW = "four random words here", "five quite other nouns instead"
+SHARE = HeldShare(Seat(Address(b"\x01" * 20), KeyUse.RECORDS, 3, 2), 5)
 MEMBERS = ("hospital", "coordinator", "auditor", "trustee")
 
 
@@ -42,7 +42,7 @@ def member(tmp_path: Path) -> MemberHome:
     create_member(home, "ada", Role.TRUSTEE)
     made = home.member("ada")
     create_key(made.folder, 2, OLD)
-    FolderShares(made.folder / "shares", OLD).put(share(3))
+    FolderShares(made.folder / "shares", OLD).put(SHARE)
     return made
 
 
@@ -56,11 +56,10 @@ def _succeeds(attempt: Callable[[], object]) -> bool:
 
 def opens(member: MemberHome, password: str) -> bool:
     """Return whether every key opens with `password`; fail if only some do."""
-    held: HeldShare = share(3)
     tried = (
         lambda: keystore.load(member.account_file, password),
         lambda: load_keys(member.folder, password)[2],
-        lambda: FolderShares(member.folder / "shares", password).get(held.seat.use, held.seat.epoch),
+        lambda: FolderShares(member.folder / "shares", password).get(SHARE.seat.use, SHARE.seat.epoch),
     )
     results = {_succeeds(each) for each in tried}
     assert len(results) == 1, "some keys have the old password, and some the new one"

@@ -7,7 +7,7 @@ import ipaddress
 import ssl
 import traceback
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
@@ -22,7 +22,6 @@ from chain.rpc.node import Node, NodeSettings, connect
 from fl.protocol.errors import ChainUnavailable, FeeDemanded, WrongChain
 from fl.protocol.errors.shown_url import shown_url
 from scripts.wiring.home import Deployment
-from tests.unit.chain.rpc.test_transport import Strange
 
 BAD_FILE = "CAs is missing or holds no certificate in PEM; check the path in HEMALEDGER_RPC_CA"
 FOREVER = dt.timedelta(days=2)
@@ -94,12 +93,19 @@ def _certificate(name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.Certi
     return begun.not_valid_before(now - FOREVER).not_valid_after(now + FOREVER)
 
 
-class Answers(Strange):
+class Answers(BaseHTTPRequestHandler):
     """Answers any request with chain id 5."""
 
-    def do_POST(self) -> None:  # noqa: N802 - as http.server names it
-        self.path = '/200/{"jsonrpc":"2.0","id":1,"result":"0x5"}'
-        super().do_POST()
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"jsonrpc":"2.0","id":1,"result":"0x5"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        pass
 
 
 @pytest.fixture
