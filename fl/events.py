@@ -43,6 +43,8 @@ class Event(StrEnum):
     # Rounds, by a hospital
     TRAINING = "training"
     TRAINED = "trained"
+    TRAINING_FAILED = "training failed, trying again"
+    """The disk or another part of the world failed; the training begins again after a pause while the round is open."""
     KEYS_ADVERTISED = "advertised"
     SHARES_DEALT = "dealt"
     SHARES_CHECKED = "shares checked"

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from chain.embedded import methods
+from chain.embedded.admission import Admission
 from chain.embedded.block_feed import FeedBlock, Log, News
 from chain.embedded.folder_lock import lock
 from chain.embedded.hardhat import NodeProcess
@@ -50,6 +51,8 @@ class DevChainSettings:
     host: str = "127.0.0.1"
     names: frozenset[str] = frozenset()
     """Host names under which clients reach it, beside localhost and IP addresses."""
+    consortia: int | None = None
+    """How many accounts may found a consortium here (admission.py); None: any number."""
 
 
 class DevChain:
@@ -71,6 +74,7 @@ class DevChain:
         self._settings = settings
         self._mutex = threading.Lock()
         self._trials = Trials()
+        self._admission = Admission(self._trials, self._try, settings.consortia)
         self._trial = threading.Lock()
         """Trials run one at a time, so that other requests wait for at most one of them."""
         self._news = News(self._header, self._logs)
@@ -161,6 +165,7 @@ class DevChain:
         with self._mutex:
             self._check_nonce(sender, nonce, tx_hash)
             timestamp = self._tick()
+            self._admission.check(call, len(raw), self._settings.clock())
             self._ask("eth_sendRawTransaction", "0x" + raw.hex())
             number = len(self._journal.transactions) + 1
             try:
@@ -172,8 +177,13 @@ class DevChain:
             self._journal.seal(block.hash)
             self._nonces[sender] = nonce + 1
             self._trials.note(call)
+            self._admission.note(call, made_record=bool(block.logs))
             self._news.add(block)
         return tx_hash
+
+    def _try(self, request: dict[str, Any]) -> object:
+        """Return the result of a call in the next block, or raise NodeRefusal."""
+        return self._ask("eth_call", request, "pending")
 
     def _mine(self, timestamp: int, tx_hash: str, raw: bytes) -> FeedBlock:
         """Mine the journalled transaction and return its block; abandon a node that cannot."""
@@ -243,6 +253,7 @@ class DevChain:
             self._last_timestamp = transaction.timestamp
             self._nonces[call.account] = call.nonce + 1
             self._trials.note(call)
+            self._admission.note_old(call)
         self._compare_heads()
 
     def _compare_heads(self) -> None:

@@ -36,6 +36,10 @@ class Trials:
         if call.to is None and _is_own(call.data):
             self._own.add(created_by(call))
 
+    def is_own(self, contract: Address) -> bool:
+        """Return whether a contract is Hemaledger's."""
+        return contract in self._own
+
     def bounded(self, params: list[Any]) -> list[Any]:
         """Return a trial's parameters with a bounded amount of gas, or raise NodeRefusal."""
         if not params or not isinstance(params[0], dict) or len(params) > MOST_PARAMS:

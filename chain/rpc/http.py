@@ -10,6 +10,8 @@ nor the JSON that it accepts.
 from __future__ import annotations
 
 import itertools
+import os
+import ssl
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -30,6 +32,10 @@ from fl.protocol.strict_json import JsonValue
 
 keep_recursion_limit()  # web3 imports eth_account
 PATIENCE_S = 10.0
+CA_VARIABLE = "HEMALEDGER_RPC_CA"
+"""The environment variable with the file of the CAs (PEM) that may sign the node's certificate, instead of the public
+ones."""
+MOST_CAUSES = 16
 
 
 class Provider(JSONBaseProvider):
@@ -89,13 +95,20 @@ class Provider(JSONBaseProvider):
         self._deadline.start(timeout_s)
         try:
             with self._session.post(
-                self._url, data=body, headers=HEADERS, timeout=timeout_s, stream=True, allow_redirects=False
+                self._url,
+                data=body,
+                headers=HEADERS,
+                timeout=timeout_s,
+                stream=True,
+                allow_redirects=False,
+                verify=os.environ.get(CA_VARIABLE) or None,
             ) as response:
                 received: bytes = response.raw.read(wire.ANSWER_CAP + 1, decode_content=True)
-        except (requests.Timeout, ReadTimeoutError, PoolTimeout, TimeoutError) as error:
-            raise Broken(f"no answer within {timeout_s:g} s") from error
+        except (requests.Timeout, ReadTimeoutError, PoolTimeout, TimeoutError):
+            raise Broken(f"no answer within {timeout_s:g} s") from None
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise Broken(_why(error, timeout_s)) from error
+            # Not "from error": the library's words contain the URL, which can have a key in its path.
+            raise Broken(_why(error, timeout_s)) from None
         if len(received) > wire.ANSWER_CAP:
             raise TooMuch(f"its answer is larger than {wire.ANSWER_CAP} bytes")
         return Response(response.status_code, response.headers.get("Retry-After", ""), received)
@@ -141,6 +154,43 @@ def _timed(pool: type[HTTPConnectionPool], deadline: Deadline) -> type[HTTPConne
 
 def _why(error: Exception, timeout_s: float) -> str:
     """Return the sentence for an error; urllib3 wraps a timeout while the body is read."""
-    if isinstance(error.__context__, TimeoutError) or "timed out" in str(error):
+    causes = _causes(error)
+    if any(isinstance(each, TimeoutError) for each in causes) or "timed out" in str(error):
         return f"no answer within {timeout_s:g} s"
+    for each in causes:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return _untrusted(each)
+    if isinstance(error, OSError) and _bad_ca_file():
+        return f"the file of trusted CAs is missing or holds no certificate in PEM; check the path in {CA_VARIABLE}"
+    if any(isinstance(each, ssl.SSLError) for each in causes):
+        return "what listens there does not speak TLS as https needs it; check whether its URL begins with http://"
     return LOST if isinstance(error, requests.ConnectionError | HTTPError | OSError) else NO_JSON_RPC
+
+
+def _bad_ca_file() -> bool:
+    """Return whether CA_VARIABLE names a file that cannot be used."""
+    path = os.environ.get(CA_VARIABLE)
+    try:
+        return bool(path) and not ssl.create_default_context(cafile=path)
+    except OSError:
+        return True
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    """Return what is wrong with a certificate, and how to trust a CA of one's own."""
+    return (
+        f"its TLS certificate is not trusted here: {error.verify_message.rstrip('.')}. If a CA of your own signed it, "
+        f"set {CA_VARIABLE} to the file with the certificate of this CA, in PEM"
+    )
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an error and those that led to it; requests and urllib3 wrap them in arguments too."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < MOST_CAUSES:
+        each = waiting.pop(0)
+        if isinstance(each, BaseException) and each not in found:
+            found.append(each)
+            waiting += [each.__context__, each.__cause__, getattr(each, "reason", None), *each.args]
+    return found

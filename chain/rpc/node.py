@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
@@ -28,6 +28,9 @@ HEADER_ONLY = False
 NEWS = "hemaledger_news"
 """A method of the embedded chain (block_feed.py): [number, contracts, milliseconds] -> {last, newest, logs}."""
 
+NOT_TAKEN = -32003
+"""The embedded chain refuses a transaction because of its sender ("transaction rejected" in EIP-1474)."""
+
 BUSY_SIGNS = ("rate limit", "too many requests", "request limit", "limit exceeded", "capacity", "throttl")
 CLIENT_ERRORS = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
 """With these statuses, providers refuse one request; other statuses concern every request."""
@@ -43,7 +46,8 @@ Answer = Callable[[], Any]
 class NodeSettings:
     """Which node, and which chain it must serve."""
 
-    url: str
+    url: str = field(repr=False)
+    """It can have a password in it; errors name only scheme, host and port (shown_url.py)."""
     chain_id: int | None = None
     """None accepts any chain (for deployment)."""
     timeout_s: float = 10.0

@@ -82,7 +82,7 @@ def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_F
         KeystoreUnreadable: the file exists already; keys are never overwritten.
         StorageFull: it could not be written; nothing partial is left.
     """
-    document = create_keyfile(key.secret, password, work_factor)
+    document = encrypted(key, password, work_factor)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -90,13 +90,18 @@ def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_F
     except OSError as error:
         raise StorageFull(str(path), error.strerror or "unknown") from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(document)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)
         raise StorageFull(str(path), error.strerror or "unknown") from error
+
+
+def encrypted(key: AccountKey, password: str, work_factor: int = WORK_FACTOR) -> bytes:
+    """Return the content of a key file for `key`; `work_factor` is scrypt's N, a power of two."""
+    return json.dumps(create_keyfile(key.secret, password, work_factor)).encode()
 
 
 def load(path: Path, password: str) -> AccountKey:

@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from chain.contracts import reverts as refusals
 from chain.rpc import shapes
-from chain.rpc.node import HEADER_ONLY, Answer, Node, NodeRefusal
+from chain.rpc.node import HEADER_ONLY, NOT_TAKEN, Answer, Node, NodeRefusal
 from chain.rpc.transport import Call
 from chain.transactions.keystore import AccountKey
 from fl.protocol.errors import (
@@ -27,6 +27,7 @@ from fl.protocol.errors import (
     ContractRefused,
     FeeDemanded,
     HemaledgerError,
+    TransactionRefused,
     TransactionTimeout,
 )
 from fl.protocol.names import Address
@@ -266,6 +267,8 @@ class Sender:
             return FeeDemanded(self._node.settings.url, refusal.message)
         if gas and any(sign in message for sign in POOR_SIGNS):
             return AccountEmpty(self.account, gas * self._fees()["maxFeePerGas"])
+        if refusal.code == NOT_TAKEN:
+            return TransactionRefused(refusal.message)
         return self._node.unavailable(f"it refused the transaction: {refusal.message}")
 
 

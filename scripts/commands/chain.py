@@ -71,4 +71,4 @@ def usual_port(home: Home) -> int:
 def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
     from chain.embedded.chain import DevChainSettings
 
-    return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host)
+    return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host, consortia=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from scripts.commands.orders import carry_out
 from scripts.commands.succession import accept, pending, prepare, transfer
 from scripts.commands.succession import replace as replace_operator
 from scripts.wiring.exit import guarded
+from scripts.wiring.membership import add_password
 from scripts.wiring.options import (
     DEFAULT_DAYS,
     KINDS,
@@ -50,6 +51,7 @@ def consortium() -> None:
 
 for _command in (prepare, transfer, accept, replace_operator, carry_out, invite, withdraw):
     consortium.add_command(_command)
+add_password(consortium, "operator", OPERATOR)
 
 
 @consortium.command()
@@ -241,7 +243,7 @@ def check_unfounded(home: Home) -> None:
 class ChainChoice:
     """The chain of a new consortium, and how to write to it."""
 
-    url: str
+    url: str = field(repr=False)
     free_gas: bool = True
     confirmations: int = 1
     vault: str = ""

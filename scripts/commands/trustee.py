@@ -136,7 +136,11 @@ def refresh(home: Home, name: str) -> None:
 @guarded
 def kit(home: Home, name: str, use: str, output: Path) -> None:
     """Write the approval kit for the browser, encrypted with the password in HEMALEDGER_KIT_PASSWORD."""
-    epoch = write_kit(trustee_of(home, name), home.member(name), USES[use], output, _kit_password())
+    from scripts.wiring.password_change import check_password
+
+    password = _kit_password()
+    check_password(KIT_PASSWORD_VARIABLE, password, name)
+    epoch = write_kit(trustee_of(home, name), home.member(name), USES[use], output, password)
     click.echo(f"{output} holds the share of epoch {epoch}. Keep it apart from its password.")
 
 

@@ -25,11 +25,12 @@ RETRY_S = 1.0
 
 
 def announce(name: str) -> Notify:
-    """Return a notifier that prints one line per event."""
+    """Return a notifier that prints one line per event, with date and time."""
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
         details = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        line = f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + details + ')' if details else ''}"
+        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        line = f"{moment} {name}: {what}{' (' + details + ')' if details else ''}"
         click.echo(shown(without_names(line)))
 
     return notify

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +26,7 @@ from fl.protocol.names import Role, parse_hex, show
 from fl.protocol.ports import Anchor
 from fl.protocol.task import Task
 from fl.storage.cached_vault import CachedVault
+from fl.storage.staged_keys import finish_change
 from fl.storage.vault import FolderVault
 from fl.storage.vaults import folder_of, name_of, open_vault
 
@@ -40,7 +41,8 @@ PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variab
 class Deployment:
     """The chain and the contracts of a consortium."""
 
-    url: str
+    url: str = field(repr=False)
+    """Of the node; it can have a password in it."""
     anchor: Anchor
     free_gas: bool
     """Whether transactions cost nothing, as on the embedded chain."""
@@ -99,6 +101,7 @@ class MemberHome:
         Raises:
             SettingInvalid: both are missing.
         """
+        finish_change(self.folder)
         password = os.environ.get(PASSWORD_VARIABLE)
         if password:
             return password
@@ -108,6 +111,11 @@ class MemberHome:
             raise SettingInvalid(PASSWORD_VARIABLE, f"set it to the password of {self.name}'s keys") from error
 
     @property
+    def password_is_drawn(self) -> bool:
+        """Return whether the password is the random one of a demo, not a person's."""
+        return not os.environ.get(PASSWORD_VARIABLE) and (self.folder / "password").exists()
+
+    @property
     def work_factor(self) -> int:
         """Return scrypt's N. The demo's random password has 192 bits and needs no slow hash; a person's does."""
         from chain.transactions.keystore import WORK_FACTOR
@@ -115,8 +123,8 @@ class MemberHome:
         return 2**12 if (self.folder / "password").exists() else WORK_FACTOR
 
     def create_password(self) -> None:
-        """Write a random password beside the keys, unless there is one. Only demos do this."""
-        if (self.folder / "password").exists():
+        """Write a random password for new keys, unless there is one. Only demos do this."""
+        if (self.folder / "password").exists() or self.account_file.exists():
             return
         write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
 

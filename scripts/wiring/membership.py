@@ -14,6 +14,7 @@ from scripts.wiring.options import chain_options, home_option, name_option
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
+NEW_PASSWORD = "HEMALEDGER_NEW_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 OLD_KEYS = "Keep the old key files, because they open old files."
 
 
@@ -65,3 +66,28 @@ def add_keys(
         from scripts.wiring.roles import rotate_key
 
         click.echo(f"The key of {name} now has epoch {rotate_key(home, name)}. {old_key}")
+
+    add_password(group, who, default)
+
+
+def add_password(group: click.Group, who: str, default: str | None = None) -> None:
+    """Add the command that changes the password of all keys of a member."""
+
+    @group.command(help=f"Change the password of all keys of the {who}. Stop the agent first; the keys stay the same.")
+    @home_option
+    @name_option(default)
+    @click.option(
+        "--new-password",
+        envvar=NEW_PASSWORD,
+        prompt="New password",
+        hide_input=True,
+        confirmation_prompt="The same again",
+        help=f"Better type it when asked, or set {NEW_PASSWORD}. The present one is in HEMALEDGER_PASSWORD.",
+    )
+    @guarded
+    def password(home: Path, name: str, new_password: str) -> None:
+        from scripts.wiring.home import Home
+        from scripts.wiring.password_change import change_password
+
+        count = change_password(Home(home).member(name), new_password)
+        click.echo(f"{count} key files of {name} now open with the new password only. Set HEMALEDGER_PASSWORD to it.")

@@ -21,8 +21,9 @@ from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
 from scripts.wiring.clock import now, steady
-from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
+from scripts.wiring.home import OWNER_ONLY, PASSWORD_VARIABLE, Home, MemberHome
 from scripts.wiring.options import OPERATOR
+from scripts.wiring.password_change import check_password
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
@@ -141,7 +142,7 @@ def create_member(home: Home, name: str, role: Role, start: StartKit | None = No
     With `start`, account and key are those of the kit; a member who has others is refused.
 
     Raises:
-        SettingInvalid: a member in another role or with another account has this name.
+        SettingInvalid: a member in another role or with another account has this name, or the password is weak.
         KeystoreUnreadable: the member exists with another password.
     """
     from fl.storage.keyring import create_key
@@ -149,6 +150,8 @@ def create_member(home: Home, name: str, role: Role, start: StartKit | None = No
     member = home.member(name)
     if member.account_file.exists():
         member.as_a(role)
+    elif not member.password_is_drawn:
+        check_password(PASSWORD_VARIABLE, member.password, name)
     member.folder.mkdir(parents=True, exist_ok=True)
     member.folder.chmod(OWNER_ONLY)
     if not member.account_file.exists():

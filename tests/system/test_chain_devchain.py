@@ -22,6 +22,7 @@ import pytest
 import requests
 from eth_account import Account
 
+from chain.contracts import artifacts
 from chain.deploy import deploy
 from chain.embedded.chain import DevChain, DevChainSettings, serve
 from chain.ledger import EthereumLedger, LedgerSettings
@@ -384,7 +385,8 @@ def test_what_is_no_transaction_is_refused_and_not_recorded(running: DevChain, r
 
 def test_nonces_out_of_order_and_foreign_chains_are_refused_and_not_recorded(running: DevChain) -> None:
     node, key, head = connect(NodeSettings(running.url)), generate(), running.head
-    common = {"gas": 21000, "value": 0, "to": key.address, "data": b"", "maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
+    founding = artifacts.load("KeyAuthority").bytecode + CONSORTIUM
+    common = {"gas": 2**24, "value": 0, "to": b"", "data": founding, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
     raw, _ = key.sign({**common, "chainId": 31337, "nonce": 1})
     with pytest.raises(NodeRefusal, match="nonce too high"):
         node.attempt("eth_sendRawTransaction", "0x" + raw.hex())

@@ -80,7 +80,7 @@ class Ethereum:
         return EthereumLedger(self.settings(contract), KEYS[name])
 
     def deploy_successor(self) -> Address:
-        return deploy_successor(self.settings(), KEYS["outsider"]).contract
+        return deploy_successor(self.settings(), KEYS["operator"]).contract
 
 
 @dataclass

@@ -80,6 +80,7 @@ from fl.protocol.errors.refused import (
     SlotTaken,
     TaskChanged,
     TaskMismatch,
+    TransactionRefused,
     WrongConsortium,
 )
 from fl.protocol.errors.rounds import (
@@ -124,6 +125,7 @@ from fl.protocol.errors.tampered import (
     CommitteeMismatch,
     DealingInvalid,
     DealingMismatch,
+    FolderCopied,
     HashMismatch,
     JournalTampered,
     KeyCommitMismatch,

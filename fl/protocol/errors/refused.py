@@ -130,6 +130,14 @@ class SenderMismatch(RefusedError):
 
 
 @dataclass(eq=False)
+class TransactionRefused(RefusedError):
+    """The node does not take transactions from this account, or not this one."""
+
+    why: str
+    sentence = "The chain did not take the transaction: {why}. Ask the operator to register the account."
+
+
+@dataclass(eq=False)
 class RoleRunning(RefusedError):
     """Another process already runs this role from the same state folder."""
 

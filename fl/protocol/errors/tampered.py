@@ -17,6 +17,20 @@ class HashMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class FolderCopied(TamperedError):
+    """The ledger has a record of this account that this folder did not make (PROTOCOL.md 5, What stops a hospital)."""
+
+    account: bytes
+    round: int
+    what: str
+    sentence = (
+        "The ledger has {what} of {account} in round {round} that this folder did not make. A copy of this folder runs "
+        "elsewhere, or its journal was lost or came from an old backup. Nothing was recorded. Stop the copy. Run this "
+        "again when round {round} has ended."
+    )
+
+
+@dataclass(eq=False)
 class PretrainedChanged(TamperedError):
     """The file with the first weights of a network is another one than it should be."""
 

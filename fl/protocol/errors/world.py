@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl.protocol.errors.families import MisconfiguredError, UnavailableError
+from fl.protocol.errors.shown_url import shown_url
 
 
 @dataclass(eq=False)
-class ChainUnavailable(UnavailableError):
-    """No node answers at the RPC URL."""
+class _NamesNode(Exception):
+    """An error about a node. Its URL can have a password in it, so the error keeps only scheme, host and port."""
 
     url: str
     why: str
+
+    def __post_init__(self) -> None:
+        self.url = shown_url(self.url)
+        Exception.__init__(self, self.url, self.why)
+
+
+@dataclass(eq=False)
+class ChainUnavailable(_NamesNode, UnavailableError):
+    """No node answers at the RPC URL."""
+
     sentence = "No Ethereum node answers at {url} ({why}). Start the chain, or check the RPC URL."
 
 
@@ -64,11 +75,9 @@ class AccountEmpty(UnavailableError):
 
 
 @dataclass(eq=False)
-class FeeDemanded(MisconfiguredError):
+class FeeDemanded(_NamesNode, MisconfiguredError):
     """The chain charges fees, but this consortium is set up for free transactions."""
 
-    url: str
-    why: str
     sentence = (
         "The chain at {url} charges fees ({why}). Create the consortium with --paid-gas. If the consortium exists "
         "already, set free_gas to false in consortium.json. Then fund the account."
@@ -162,11 +171,9 @@ class RoundStalled(UnavailableError):
 
 
 @dataclass(eq=False)
-class WrongChain(MisconfiguredError):
+class WrongChain(_NamesNode, MisconfiguredError):
     """The node's chain is not the one on which the consortium was deployed, or it was reset."""
 
-    url: str
-    why: str
     sentence = "The chain at {url} is not the one of this consortium: {why}. Check the RPC URL and the addresses."
 
 

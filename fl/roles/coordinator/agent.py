@@ -129,7 +129,7 @@ class Coordinator:
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
-                return self._set_up.step(current) or self._sums.step(current)
+                return self._set_up.step(federation, current) or self._sums.step(current)
             case _:
                 return self._finalise(current)
 
@@ -234,7 +234,7 @@ class Coordinator:
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates, then seal and propose the new model; a masked sum needs enough answers."""
         if current.masked and len(current.revealed) < current.terms.threshold:
-            return self._unmasking.wait(current)
+            return self._unmasking.wait(federation, current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)

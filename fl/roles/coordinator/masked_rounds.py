@@ -13,6 +13,7 @@ from collections.abc import Callable
 from fl.events import Event
 from fl.protocol.errors import DeadlineNotPassed, HemaledgerError
 from fl.protocol.federation import Federation
+from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
 from fl.protocol.rounds.round import Phase, Round
@@ -22,6 +23,7 @@ from fl.replay.participants import advertisers, dealers, honest, why_not
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import read_responses, unmask_sum
+from fl.roles.coordinator.drop_outs import named, without
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Work
 
@@ -33,11 +35,13 @@ class SetUp:
         self._ports = ports
         self._abort = abort
 
-    def step(self, current: Round) -> bool:
+    def step(self, federation: Federation, current: Round) -> bool:
         """Close the phase when all hospitals acted, or at its deadline; False while it must wait."""
         late = self._ports.now() > current.step_deadline
         if current.phase == Phase.AGREE:
-            return late and self._abort(current, f"RoundStalled: {len(current.endorsed)} hospitals endorsed the set")
+            absent = without(federation.book, set(current.hospitals) - set(current.endorsed))
+            reason = f"RoundStalled: {len(current.endorsed)} hospitals endorsed the set{absent}"
+            return late and self._abort(current, reason)
         done = {
             Phase.ADVERTISE: current.advertised,
             Phase.SHARE: current.dealt,
@@ -53,12 +57,13 @@ class SetUp:
             return self._abort(current, f"{error.name}: nobody can tell who goes on after {current.phase.name.lower()}")
         if current.phase == Phase.SHARE and len(remaining) < len(done) and not late:
             return False  # a file of shares may still arrive
-        return self._close(current, remaining)
+        return self._close(federation.book, current, remaining)
 
-    def _close(self, current: Round, remaining: tuple[Address, ...]) -> bool:
+    def _close(self, book: KeyBook, current: Round, remaining: tuple[Address, ...]) -> bool:
+        gone = set(current.sharers) - set(remaining)
         if len(remaining) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(remaining)} of {current.terms.min_commitments} hospitals can go on"
-            return self._abort(current, f"{reason} after {current.phase.name.lower()}")
+            return self._abort(current, f"{reason} after {current.phase.name.lower()}{without(book, gone)}")
         try:
             self._ports.append(PhaseClosed(self._ports.ledger.account, current.number, current.phase, remaining))
         except DeadlineNotPassed:  # the chain's clock decides, and it is behind ours
@@ -66,10 +71,8 @@ class SetUp:
         if current.phase == Phase.ADVERTISE:
             for error in why_not(current).values():
                 self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": str(error)})
-        gone = len(current.sharers) - len(remaining)
-        self._ports.notify(
-            Event.PHASE_CLOSED, {"round": current.number, "phase": current.phase.name.lower(), "left_out": gone}
-        )
+        facts = {"phase": current.phase.name.lower(), "left_out": len(gone), "missing": named(book, gone)}
+        self._ports.notify(Event.PHASE_CLOSED, {"round": current.number, **facts})
         return True
 
     def _remaining(self, current: Round) -> tuple[Address, ...]:
@@ -91,10 +94,11 @@ class Unmasking:
         self._abort = abort
         self._rejections = RejectionReporter(ports.notify)
 
-    def wait(self, current: Round) -> bool:
+    def wait(self, federation: Federation, current: Round) -> bool:
         """Add up files while too few hospitals revealed shares; abort the round after the deadline."""
         if self._ports.now() > current.step_deadline:
-            return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
+            absent = without(federation.book, set(current.hospitals) - set(current.revealed))
+            return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares{absent}")
         return self._sums.step(current)
 
     def wait_after(self, current: Round, error: HemaledgerError) -> bool:

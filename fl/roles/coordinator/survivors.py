@@ -22,6 +22,7 @@ from fl.replay.expected_files import expected_masked, expected_update, masked_re
 from fl.replay.ledger_view import Ports
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
+from fl.roles.coordinator.drop_outs import named, without
 
 
 @dataclass
@@ -49,9 +50,11 @@ class Freezing:
         if len(verdicts) < len(current.committers) and not late:
             return False
         survivors = tuple(account for account, error in verdicts.items() if error is None)
+        absent = [account for account in current.committers if account not in verdicts]
         refused = [refusal_of(error, federation.book) for error in verdicts.values() if error is not None]
         if len(survivors) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(survivors)} of {current.terms.min_commitments} hospitals delivered"
+            reason += without(federation.book, absent)
             return self._abort(current, "; ".join([reason, *refused]))
         try:
             self._ports.append(RoundFrozen(self._ports.ledger.account, current.number, survivors, NO_DIGEST))
@@ -59,7 +62,8 @@ class Freezing:
             return False
         for reason in refused:
             self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": reason})
-        self._ports.notify(Event.SET_FROZEN, {"round": current.number, "hospitals": len(survivors)})
+        facts = {"hospitals": len(survivors), "missing": named(federation.book, absent)}
+        self._ports.notify(Event.SET_FROZEN, {"round": current.number, **facts})
         return True
 
     def _judge(self, federation: Federation, current: Round) -> dict[Address, UpdateUnusable | None]:

@@ -80,6 +80,8 @@ class Hospital:
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
             return False
+        if not current.ended:
+            self._promises.check_own(current, self._account)
         if self._abandoned(federation, current):
             return self._abort(current)
         if self._unready == current.context:

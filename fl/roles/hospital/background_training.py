@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fl.protocol.errors import UnavailableError
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.quantise import Vector
@@ -37,6 +38,9 @@ class TrainingJob:
     """The digest of the whole model that the round starts from."""
 
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 300
+"""Seconds between a failed training and the next try; the pause doubles each time."""
+
 Train = Callable[[TrainingJob], Learned]
 """Local training, or the counting of lanes; the same job gives the same result after a restart."""
 
@@ -50,6 +54,8 @@ class Background:
     """Whether a job can begin; it may have to wait for weights from the staff (uploads.py)."""
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "training"))
     _running: tuple[bytes, Future[Learned]] | None = None
+    _failures: tuple[bytes, int, int] = (b"", 0, 0)
+    """The round whose training failed, how many times, and when it may begin again (seconds since 1970)."""
 
     def begun(self, key: bytes) -> bool:
         return self._running is not None and self._running[0] == key
@@ -57,6 +63,24 @@ class Background:
     def begin(self, key: bytes, job: TrainingJob) -> None:
         """Start the training of round `key`, in place of an earlier round's."""
         self._running = (key, self._pool.submit(self.train, job))
+
+    def failed(self, key: bytes, now: int) -> tuple[UnavailableError, int] | None:
+        """Return why the training of round `key` failed and the pause before the next try, in seconds; else None.
+
+        Only faults of the world that can pass count (a full disk). The failed training is forgotten, so that `begin`
+        can start it again. Every other error stays for `result`.
+        """
+        error = self._running[1].exception() if self._running is not None and self.done(key) else None
+        if not isinstance(error, UnavailableError):
+            return None
+        count = self._failures[1] + 1 if self._failures[0] == key else 1
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(count - 1, 16), LONGEST_PAUSE_S)
+        self._running, self._failures = None, (key, count, now + pause_s)
+        return error, pause_s
+
+    def pauses(self, key: bytes, now: int) -> bool:
+        """Return whether the training of round `key` failed so short ago that it must wait."""
+        return self._failures[0] == key and now < self._failures[2]
 
     def done(self, key: bytes) -> bool:
         return self._running is not None and self._running[0] == key and self._running[1].done()

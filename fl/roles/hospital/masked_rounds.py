@@ -110,7 +110,12 @@ class MaskedHospital:
             self._train(federation, current)
 
     def _train(self, federation: Federation, current: Round) -> None:
-        if self._training.begun(current.context):
+        failure = self._training.failed(current.context, self._ports.now())
+        if failure is not None:
+            error, pause_s = failure
+            facts = {"round": current.number, "reason": str(error), "pause in seconds": pause_s}
+            self._ports.notify(Event.TRAINING_FAILED, facts)
+        if self._training.begun(current.context) or self._training.pauses(current.context, self._ports.now()):
             return
         job = training_job(self._ports, self._reader, federation, current)
         if not self._training.ready(job):

@@ -8,13 +8,15 @@ Source: PROTOCOL.md 5 (what is on disk before what leaves; Spent updates).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.round_keys import RoundKeys
 from fl.events import Event
 from fl.protocol.codec import sha256
-from fl.protocol.errors import UpdateSpent
+from fl.protocol.errors import FolderCopied, UpdateSpent
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.rounds.round import Phase, Round
@@ -39,8 +41,33 @@ class RoundOutbox:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._presence = Presence(ports.vault)
+        self._own: set[tuple[bytes, str]] = set()
+        """The recorded promises, by round's context, that were compared with the journal."""
         self._settled = 0
         """How many rounds ended and have no secrets on this disk any more."""
+
+    def check_own(self, current: Round, account: Address) -> None:
+        """Compare what the ledger has of this account with what this folder promised.
+
+        Raises:
+            FolderCopied: another folder made it: a copy of this one, or this one before an old backup was restored.
+        """
+        recorded: tuple[tuple[str, str, Callable[[], bool]], ...] = (
+            ("keys", "keys", lambda: self._advertised(current, account)),
+            ("bundle", "shares", lambda: self.promised("bundle", current) == current.dealt[account].bundle_digest),
+            ("update", "an update", lambda: self.promised("update", current) == current.commitments[account]),
+            ("answer", "an answer", lambda: self.promised("answer", current) == current.revealed[account].digest),
+        )
+        there = (current.advertised, current.dealt, current.commitments, current.revealed)
+        for (what, words, same), those in zip(recorded, there, strict=True):
+            if account in those and (current.context, what) not in self._own:
+                if not same():
+                    raise FolderCopied(account, current.number, words)
+                self._own.add((current.context, what))
+
+    def _advertised(self, current: Round, account: Address) -> bool:
+        keys, found = self._ports.journal.get(key_of("keys", current)), current.advertised[account]
+        return keys is not None and RoundKeys.from_bytes(keys).advert() == found.mask_key + found.transport_key
 
     def keys(self, current: Round) -> RoundKeys:
         """Return the round's keys; they are drawn once and journalled before they are used."""

@@ -157,5 +157,6 @@ def test_a_role_whose_journal_says_another_thing_than_the_ledger_stops(world: Wo
         file.unlink()
     with pytest.raises(HemaledgerError) as refusal:
         world.hospital("beta").step()
-    assert refusal.value.name == "HashMismatch"
-    assert refusal.value.facts() == {"expected": world.current.commitments[beta.account], "actual": NO_DIGEST}
+    assert refusal.value.name == "FolderCopied"
+    wanted = {"account": beta.account, "round": 1, "what": "an update"}
+    assert refusal.value.facts() == wanted

@@ -67,7 +67,7 @@ def test_below_the_threshold_the_round_is_aborted_and_the_next_one_works(world: 
     after_the_commit_deadline(world)
     coordinator.step()
     assert world.phases() == ["ABORTED"]
-    assert world.current.reason == "BelowThreshold: 2 of 3 hospitals delivered"
+    assert world.current.reason == "BelowThreshold: 2 of 3 hospitals delivered; missing: gamma"
     assert world.federation.model_digest == digest(START.vector)
     settle(coordinator, auditor, *hospitals)
     assert world.phases() == ["ABORTED", "FINAL"]
