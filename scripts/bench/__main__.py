@@ -17,6 +17,7 @@ LONG = (
     "load",
     "loop",
     "kills",
+    "store",
     "foreign",
     "masking",
     "models",

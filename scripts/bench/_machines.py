@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import click
 
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.data.labels import LabelMap
@@ -18,6 +23,8 @@ from scripts.wiring.home import PROJECT, Home
 from scripts.wiring.training import save_labelled
 
 STOP_S = 60.0
+BUCKET, REGION = "vault", "us-east-1"
+STORE_KEYS = {"AWS_ACCESS_KEY_ID": "member", "AWS_SECRET_ACCESS_KEY": "a secret of the benchmark"}
 PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
 SEED = 7
 SMALL = (
@@ -89,3 +96,52 @@ def draw_images(hospitals: tuple[str, ...], places: Mapping[str, Home], auditor:
     save_labelled(parts.pop(HOLDOUT), labels, places[auditor].member(auditor))
     for name, part in zip(hospitals, parts.values(), strict=True):
         save_labelled(part, labels, places[name].member(name))
+
+
+def own_homes(home: Home, names: Sequence[str]) -> dict[str, Home]:
+    """Give each member a home of its own beside `home`: consortium.json, its keys and its images, nothing else."""
+    homes = {name: Home(home.folder.parent / f"{home.folder.name}-{name}") for name in names}
+    for name, own in homes.items():
+        shutil.copytree(home.member(name).folder, own.member(name).folder)
+        shutil.copy(home.deployment_file, own.deployment_file)
+    return homes
+
+
+@contextmanager
+def s3_store(folder: Path, prefix: tuple[str, ...] = (), host: str = "127.0.0.1") -> Iterator[str]:
+    """Yield the endpoint of a store that speaks S3, moto's server as a process of its own, with the bucket `vault`."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = folder / "store.log"
+    command = [*prefix, sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
+    with log.open("wb") as out:
+        server = subprocess.Popen(command, stdout=out, stderr=out)
+    try:
+        endpoint = f"http://{host}:{port}"
+        _create_bucket(endpoint, server)
+        yield endpoint
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _create_bucket(endpoint: str, server: subprocess.Popen[bytes]) -> None:
+    """Create the bucket as soon as the store answers."""
+    from boto3 import client
+    from botocore.exceptions import BotoCoreError
+
+    for name, value in STORE_KEYS.items():
+        os.environ.setdefault(name, value)
+    while True:
+        try:
+            client("s3", endpoint_url=endpoint, region_name=REGION).create_bucket(Bucket=BUCKET)
+        except BotoCoreError as error:
+            if server.poll() is not None:
+                raise click.ClickException("the store did not start: is moto installed (make test)?") from error
+        else:
+            return
+
+
+def store_address(endpoint: str, prefix: str) -> str:
+    return f"s3://{BUCKET}/{prefix}?endpoint={endpoint}&region={REGION}"
