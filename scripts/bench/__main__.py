@@ -17,6 +17,7 @@ LONG = (
     "load",
     "loop",
     "kills",
+    "apart",
     "store",
     "foreign",
     "masking",
