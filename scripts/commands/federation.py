@@ -27,10 +27,12 @@ def federation() -> None:
 @home_option
 @click.option("--flower", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="To write.")
 @click.option(
-    "--host", "hosts", multiple=True, help="Name or address of the SuperLink, as hospitals use it. Repeatable."
+    "--host",
+    "hosts",
+    multiple=True,
+    help="Name or address of the SuperLink, as hospitals reach it. Repeatable. Default: as before, or this machine.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="The SuperLink's port.")
-@click.option("--listen", default="127.0.0.1", show_default=True, help="Address on which the SuperLink listens.")
+@click.option("--port", type=click.IntRange(1, 65535), help=f"The SuperLink's port. Default: as before, or {PORT}.")
 @click.option(
     "--from",
     "given",
@@ -42,46 +44,55 @@ def federation() -> None:
 )
 @guarded
 def up(
-    home: Path, folder: Path, *, hosts: tuple[str, ...], port: int, listen: str, given: Path | None, venv: Path | None
+    home: Path, folder: Path, *, hosts: tuple[str, ...], port: int | None, given: Path | None, venv: Path | None
 ) -> None:
     """Write the folder of the SuperLink where the coordinator is, and a SuperNode's for each hospital in HOME.
 
-    A hospital makes its own key here, with the coordinator's federation.json. The command may be repeated.
+    A hospital makes its own key here, with the coordinator's federation.json. The command may be repeated: it replaces
+    no key.
     """
     from scripts.wiring import flower_sites
     from scripts.wiring.home import Home
 
-    place = venv or flower_sites.VENV
-    found = _federation(Home(home), folder, given, hosts or ("127.0.0.1",), port, listen, place)
-    for number, member in enumerate(_members(Home(home), Role.HOSPITAL)):
-        here = flower_sites.write_node(folder, found, member, place, number)
+    where = venv or flower_sites.VENV
+    coordinates = bool(_members(Home(home), Role.COORDINATOR))
+    found = _superlink(folder, hosts, port, where) if coordinates else _given(folder, given)
+    for place, member in enumerate(_members(Home(home), Role.HOSPITAL)):
+        here = flower_sites.write_node(folder, found, member, where, place)
         socket = flower_sites.socket_of(folder, member.name)
         click.echo(f"Hospital {member.name}: hemaledger hospital run --name {member.name} --flower-socket {socket}")
         click.echo(f"  Its SuperNode: {here / 'run.sh'}")
-        click.echo(f"  Send to the coordinator: {here / 'node.pub'}")
+        click.echo(f"  Send to the coordinator: {here / 'node.pub'} (nothing secret is in it)")
 
 
-def _federation(
-    home: Home, folder: Path, given: Path | None, hosts: tuple[str, ...], port: int, listen: str, venv: Path
-) -> Federation:
-    """Return the federation that was given, or write the coordinator's."""
-    from fl.protocol.errors import SettingInvalid
+def _superlink(folder: Path, hosts: tuple[str, ...], port: int | None, venv: Path) -> Federation:
+    """Write what the coordinator's machine needs."""
     from fl.transport.flower.certificates import fingerprint
     from scripts.wiring import flower_sites
 
-    if given is not None:
-        found = flower_sites.Federation.from_bytes(given.read_bytes()[: flower_sites.FILE_CAP + 1])
-        click.echo(f"Compare with the coordinator by telephone: {fingerprint(found.ca)}")
-        return found
-    coordinators = _members(home, Role.COORDINATOR)
-    if not coordinators:
-        raise SettingInvalid("from", "the coordinator is not on this machine; give its federation.json")
-    found = flower_sites.write_superlink(folder, hosts, port, listen, venv)
+    before = flower_sites.former(folder)
+    hosts = hosts or (before.hosts if before else (flower_sites.THIS_MACHINE,))
+    found = flower_sites.write_superlink(folder, hosts, port or (before.port if before else PORT), venv)
     socket = flower_sites.coordinator_socket(folder)
     flower_sites.write_app(folder, found, socket)
     click.echo(f"Coordinator: hemaledger coordinator run --flower-socket {socket}")
     click.echo(f"  The SuperLink: {folder / 'superlink' / 'run.sh'}")
-    click.echo(f"  Give to each hospital: {folder / 'federation.json'} (SHA-256 of its CA: {fingerprint(found.ca)})")
+    click.echo(f"  Give to each hospital: {folder / 'federation.json'} (nothing secret is in it)")
+    click.echo(f"  SHA-256 of the CA, to compare by telephone: {fingerprint(found.ca)}")
+    return found
+
+
+def _given(folder: Path, given: Path | None) -> Federation:
+    """Return the federation of the coordinator's file, or of the same file of an earlier call."""
+    from fl.protocol.errors import SettingInvalid
+    from fl.transport.flower.certificates import fingerprint
+    from scripts.wiring import flower_sites
+
+    found = flower_sites.kept(folder, given) if given else flower_sites.former(folder)
+    if found is None:
+        raise SettingInvalid("from", "the coordinator is not on this machine; give its federation.json")
+    click.echo(f"The SuperLink is at {found.address}.")
+    click.echo(f"SHA-256 of its CA, to compare with the coordinator by telephone: {fingerprint(found.ca)}")
     return found
 
 

@@ -34,6 +34,7 @@ PACKAGE = "hemaledger_flower"
 SECRET, PLAIN, SCRIPT = 0o600, 0o644, 0o755
 FILE_CAP = 64 * 1024
 VENV = PROJECT / "build" / "flower-venv"
+THIS_MACHINE, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only the fleet answers there (guarded_superlink.py)
 QUIET = "export FLWR_TELEMETRY_ENABLED=0 FLWR_DISABLE_UPDATE_CHECK=1"
 NODE_PORT = 9094
 """Of a SuperNode's own processes, on 127.0.0.1 only; further nodes of one machine count up."""
@@ -86,7 +87,27 @@ def check_hosts(hosts: tuple[str, ...]) -> None:
             raise SettingInvalid("host", f"{host!r} is neither an address nor a name")
 
 
-def write_superlink(folder: Path, hosts: tuple[str, ...], port: int, listen: str, venv: Path) -> Federation:
+def former(folder: Path) -> Federation | None:
+    """Return what an earlier call wrote into the folder, or None."""
+    file = folder / "federation.json"
+    return _read(file) if file.exists() else None
+
+
+def kept(folder: Path, given: Path) -> Federation:
+    """Keep a coordinator's federation.json in the folder, and return it.
+
+    Raises:
+        SettingInvalid: the folder has SuperNodes of another federation.
+        EncodingError: the file is something else.
+    """
+    found, before = _read(given), former(folder)
+    if before is not None and before.ca != found.ca:
+        raise SettingInvalid("from", f"{folder} belongs to another SuperLink; use another folder")
+    write_atomic(_made(folder) / "federation.json", found.to_bytes(), mode=PLAIN)
+    return found
+
+
+def write_superlink(folder: Path, hosts: tuple[str, ...], port: int, venv: Path) -> Federation:
     """Write the SuperLink's folder and federation.json; return what hospitals need."""
     check_hosts(hosts)
     here = _made(folder / "superlink")
@@ -104,7 +125,7 @@ def write_superlink(folder: Path, hosts: tuple[str, ...], port: int, listen: str
         write_atomic(server, certificates.new_server(key, ca, ca_key, hosts, moment), mode=PLAIN)
     source = resources.files("fl.transport.flower").joinpath("guarded_superlink.py").read_bytes()
     write_atomic(here / "guarded_superlink.py", source, mode=PLAIN)
-    write_atomic(here / "run.sh", _superlink_script(listen, port, venv).encode(), mode=SCRIPT)
+    write_atomic(here / "run.sh", _superlink_script(hosts, port, venv).encode(), mode=SCRIPT)
     federation = Federation(hosts, port, ca)
     write_atomic(folder / "federation.json", federation.to_bytes(), mode=PLAIN)
     return federation
@@ -164,9 +185,15 @@ def _kept(file: Path, make: Callable[[], bytes]) -> bytes:
     return file.read_bytes()
 
 
-def _superlink_script(listen: str, port: int, venv: Path) -> str:
+def _read(file: Path) -> Federation:
+    with file.open("rb") as data:
+        return Federation.from_bytes(data.read(FILE_CAP + 1))
+
+
+def _superlink_script(hosts: tuple[str, ...], port: int, venv: Path) -> str:
+    listen = THIS_MACHINE if set(hosts) <= {THIS_MACHINE, "localhost"} else EVERYWHERE
     options = (
-        f"--host {shlex.quote(listen)} --port {port} --database state.sqlite --enable-supernode-auth",
+        f"--host {listen} --port {port} --database state.sqlite --enable-supernode-auth",
         "--ssl-ca-certfile ca.pem --ssl-certfile server.pem --ssl-keyfile server.key",
         "--disable-runtime-dependency-installation",
     )

@@ -34,10 +34,11 @@ class FlowerParty:
         quiet = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
         return {"FLWR_HOME": str(self.folder / "flwr"), "PATH": f"{FLWR.parent}:{os.environ['PATH']}", **quiet}
 
-    def up(self) -> str:
+    def up(self, *options: str) -> str:
         """Write all folders."""
-        arguments = ("--home", str(self.party.home.folder), "--flower", str(self.folder), "--port", str(free_port()))
-        found = invoke("federation", "up", *arguments)
+        found = invoke(
+            "federation", "up", "--home", str(self.party.home.folder), "--flower", str(self.folder), *options
+        )
         assert found.exit_code == 0, found.output
         return found.output
 
@@ -62,7 +63,7 @@ class FlowerParty:
 
     def start_coordinator(self, hospitals: int, rounds: int) -> Process:
         small = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "1", "--no-calibrate")
-        plan = ("--hospitals", str(hospitals), "--rounds", str(rounds), "--word-bits", "64")
+        plan = ("--hospitals", str(hospitals), "--rounds", str(rounds), "--word-bits", "64", "--step-timeout", "25")
         socket = coordinator_socket(self.folder)
         return self.party.start("coordinator", "coordinator", "run", *small, *plan, "--flower-socket", str(socket))
 

@@ -10,6 +10,7 @@ Not here: what the answers say (desk.py), and Flower's end (app/talk.py).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -65,6 +66,8 @@ class CallSocket:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
         """Close the socket, but give the answers that are ready."""
+        with contextlib.suppress(OSError):  # some systems do not let a listener be shut down; its thread ends with us
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._path.unlink(missing_ok=True)
         ends = time.monotonic() + CLOSE_S

@@ -165,8 +165,9 @@ def _failures(exchange: Exchange) -> Iterable[tuple[int, str]]:
             yield node, f"Flower reports error {reply.error.code} ({str(reply.error.reason)[:200]})"
             continue
         status = reply.content.config_records["status"]
-        if not reply.content.metric_records["metrics"]["took-part"]:
-            yield node, str(status["reason"] or f"did not take part ({status['state'] or 'no state'})")[:300]
+        took_part, state = reply.content.metric_records["metrics"]["took-part"], status["state"]
+        if not took_part and (status["reason"] or state != "aborted"):
+            yield node, str(status["reason"] or f"did not take part ({state or 'no state'})")[:300]
 
 
 def _name(exchange: Exchange, node: int) -> str:
