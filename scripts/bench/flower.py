@@ -7,6 +7,7 @@ those processes does not count. `call` is how long it takes from the opened roun
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import statistics
@@ -28,7 +29,7 @@ from fl.training.data.synthetic import SyntheticPlan, draw_dataset
 from scripts.bench._table import keep, show
 from scripts.commands.data import hospital_names
 from scripts.demo.child_process import ChainProcess
-from scripts.demo.together import AUDITOR, COORDINATOR, found_together
+from scripts.demo.together import AUDITOR, found_together
 from scripts.wiring import flower_sites
 from scripts.wiring.home import Home
 from scripts.wiring.training import save_labelled
@@ -190,7 +191,7 @@ def _times(boss: Lines, hospitals: list[Lines], rounds: int) -> dict[str, float]
         - boss.when(rf"opened \(round {number},")
         for number in range(2, rounds + 1)
     ]
-    spans = [later - earlier for earlier, later in zip(finals, finals[1:], strict=False)]
+    spans = [later - earlier for earlier, later in itertools.pairwise(finals)]
     return {"round_s": statistics.median(spans), "call_s": statistics.median(calls)}
 
 

@@ -61,6 +61,12 @@ class Desk:
             self._called = max(self._called, number)
             self._news.notify_all()
 
+    def _call_next(self) -> None:
+        """Let the coordinator open one round, unless one runs."""
+        with self._news:
+            if not self._running():
+                self.call(self._next())
+
     def is_called(self, number: int) -> bool:
         with self._news:
             return number <= self._called
@@ -99,8 +105,8 @@ class Desk:
             seconds: How long to wait.
         """
         if what == "open":
-            self._wait(self._may_open, seconds)
-            self.call(self._next())
+            self._wait(lambda: self._federation is not None, seconds)
+            self._call_next()
             self._wait(lambda: self._running() > 0 or self._done, seconds)
             return {**self._basic(), "round": self._running(), "reason": self._waits}
         if what == "join":
@@ -127,9 +133,6 @@ class Desk:
     def _wait(self, true: Callable[[], bool], seconds: float) -> None:
         with self._news:
             self._news.wait_for(true, seconds)
-
-    def _may_open(self) -> bool:
-        return self._federation is not None
 
     def _next(self) -> int:
         return (self._federation.last_round if self._federation else 0) + 1
