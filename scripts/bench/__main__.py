@@ -16,6 +16,7 @@ LONG = (
     "epoch",
     "load",
     "loop",
+    "flower",
     "foreign",
     "masking",
     "models",

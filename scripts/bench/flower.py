@@ -48,6 +48,7 @@ class Lines:
         self.process = subprocess.Popen(
             command, env={**os.environ, **QUIET, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+        self.command = " ".join(command)
         self.lines: list[tuple[float, str]] = []
         self._news = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
@@ -66,7 +67,7 @@ class Lines:
             self._news.wait_for(lambda: found() is not None or self.process.poll() is not None, TIMEOUT_S)
         moment = found()
         if moment is None:
-            raise RuntimeError(f"{self.process.args} never wrote {pattern}:\n{''.join(line for _, line in self.lines)}")
+            raise RuntimeError(f"{self.command} never wrote {pattern}:\n{''.join(line for _, line in self.lines)}")
         return moment
 
     def _read(self) -> None:
@@ -116,11 +117,11 @@ def _figure(figures: Mapping[str, object], way: str, part: str) -> float:
     return float(found[part]) if isinstance(found, dict) else 0.0
 
 
-def _measured(names: tuple[str, ...], rounds: int, width: int, *, flower: bool) -> dict[str, float]:
+def _measured(names: list[str], rounds: int, width: int, *, flower: bool) -> dict[str, float]:
     """Make rounds in a fresh folder; return the median times in seconds, and Flower's memory in MB."""
     with tempfile.TemporaryDirectory(prefix="hl") as folder, ExitStack() as stack:
         home, sites = Home(Path(folder) / "home"), Path(folder) / "flower"
-        chain = stack.enter_context(ChainProcess(home.folder))
+        chain = stack.enter_context(ChainProcess(home))
         found_together(home, chain.url, names)
         labels = LabelMap(LEUKEMIA, {code: code for code in LEUKEMIA.codes})
         for seed, name in enumerate((AUDITOR, *names)):
@@ -167,7 +168,9 @@ def _start_flower(stack: ExitStack, home: Home, sites: Path, federation: flower_
     stack.enter_context(process(sites / "superlink" / "run.sh")).when("Uvicorn running")
     members = [member for member in home.members() if member.role == Role.HOSPITAL]
     for place, member in enumerate(members):
-        here = flower_sites.write_node(sites, federation, member, flower_sites.VENV, place)
+        socket = flower_sites.socket_of(sites, member.name)
+        node = flower_sites.Node(member.name, socket, flower_sites.NODE_PORT + place)
+        here = flower_sites.write_node(sites, federation, node, flower_sites.VENV)
         with _flwr(sites, "supernode", "register", here / "node.pub", "--name", member.name) as registered:
             registered.when("registered successfully")
         stack.enter_context(process(here / "run.sh"))

@@ -40,11 +40,23 @@ def federation() -> None:
     help="A hospital: the coordinator's federation.json.",
 )
 @click.option(
+    "--sockets",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the hospitals' sockets, if the SuperNode is another Unix user. Default: each SuperNode's own.",
+)
+@click.option(
     "--flower-venv", "venv", type=click.Path(file_okay=False, path_type=Path), help="Where flwr is installed."
 )
 @guarded
 def up(
-    home: Path, folder: Path, *, hosts: tuple[str, ...], port: int | None, given: Path | None, venv: Path | None
+    home: Path,
+    folder: Path,
+    *,
+    hosts: tuple[str, ...],
+    port: int | None,
+    given: Path | None,
+    sockets: Path | None,
+    venv: Path | None,
 ) -> None:
     """Write the folder of the SuperLink where the coordinator is, and a SuperNode's for each hospital in HOME.
 
@@ -58,8 +70,9 @@ def up(
     coordinates = bool(_members(Home(home), Role.COORDINATOR))
     found = _superlink(folder, hosts, port, where) if coordinates else _given(folder, given)
     for place, member in enumerate(_members(Home(home), Role.HOSPITAL)):
-        here = flower_sites.write_node(folder, found, member, where, place)
-        socket = flower_sites.socket_of(folder, member.name)
+        socket = flower_sites.socket_of(folder, member.name, sockets)
+        node = flower_sites.Node(member.name, socket, flower_sites.NODE_PORT + place)
+        here = flower_sites.write_node(folder, found, node, where)
         click.echo(f"Hospital {member.name}: hemaledger hospital run --name {member.name} --flower-socket {socket}")
         click.echo(f"  Its SuperNode: {here / 'run.sh'}")
         click.echo(f"  Send to the coordinator: {here / 'node.pub'} (nothing secret is in it)")

@@ -25,7 +25,7 @@ from fl.protocol.codec import Fields, JsonValue, write_document
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.transport.flower import certificates
 from scripts.wiring.clock import now
-from scripts.wiring.home import OWNER_ONLY, PROJECT, MemberHome
+from scripts.wiring.home import OWNER_ONLY, PROJECT
 
 FORM = "hemaledger-flower/1"
 FLWR = "1.41.0"
@@ -73,6 +73,17 @@ class Federation:
         names = tuple(str(host) for host in hosts)
         check_hosts(names)
         return cls(names, port, fields.text("ca").encode())
+
+
+@dataclass(frozen=True)
+class Node:
+    """One hospital's SuperNode."""
+
+    name: str
+    socket: Path
+    """Of the hospital's agent."""
+    port: int = NODE_PORT
+    """Of the SuperNode's own processes, on 127.0.0.1."""
 
 
 def check_hosts(hosts: tuple[str, ...]) -> None:
@@ -150,23 +161,21 @@ def write_app(folder: Path, federation: Federation, socket: Path) -> None:
     write_atomic(settings, f'[superlink]\ndefault = "hemaledger"\n\n{connection}'.encode(), mode=PLAIN)
 
 
-def write_node(folder: Path, federation: Federation, member: MemberHome, venv: Path, place: int = 0) -> Path:
+def write_node(folder: Path, federation: Federation, node: Node, venv: Path) -> Path:
     """Write one hospital's SuperNode; its key is made here and only here. Return the node's folder."""
-    here = _made(folder / "hospitals" / member.name)
-    key = certificates.read_key(
-        _kept(here / "node.key", lambda: certificates.key_to_openssh(certificates.new_key())), "node.key"
-    )
+    here = _made(folder / "hospitals" / node.name)
+    data = _kept(here / "node.key", lambda: certificates.key_to_openssh(certificates.new_key()))
+    key = certificates.read_key(data, "node.key")
     write_atomic(here / "node.pub", certificates.public_line(key, "hemaledger"), mode=PLAIN)
     write_atomic(here / "ca.pem", federation.ca, mode=PLAIN)
-    write_atomic(
-        here / "run.sh", _node_script(federation, member.name, here, venv, NODE_PORT + place).encode(), mode=SCRIPT
-    )
+    write_atomic(here / "run.sh", _node_script(federation, node, venv).encode(), mode=SCRIPT)
     return here
 
 
-def socket_of(folder: Path, name: str) -> Path:
-    """Return the path of a hospital's socket."""
-    return (folder / "hospitals" / name / "call.sock").absolute()
+def socket_of(folder: Path, name: str, sockets: Path | None = None) -> Path:
+    """Return the path of a hospital's socket; `sockets` is a folder for all of them."""
+    own = folder / "hospitals" / name / "call.sock"
+    return (own if sockets is None else sockets / f"{name}.sock").absolute()
 
 
 def coordinator_socket(folder: Path) -> Path:
@@ -200,12 +209,12 @@ def _superlink_script(hosts: tuple[str, ...], port: int, venv: Path) -> str:
     return _script(venv, "python guarded_superlink.py", options)
 
 
-def _node_script(federation: Federation, name: str, here: Path, venv: Path, port: int) -> str:
-    config = f"name={json.dumps(name)} socket={json.dumps(str((here / 'call.sock').absolute()))}"
+def _node_script(federation: Federation, node: Node, venv: Path) -> str:
+    config = f"name={json.dumps(node.name)} socket={json.dumps(str(node.socket))}"
     options = (
         f"--superlink {shlex.quote(federation.address)} --root-certificates ca.pem",
         "--auth-supernode-private-key node.key",
-        f"--port {port} --node-config {shlex.quote(config)}",
+        f"--port {node.port} --node-config {shlex.quote(config)}",
     )
     return _script(venv, "flower-supernode", options)
 

@@ -14,6 +14,7 @@ from fl.protocol.names import Role
 from fl.protocol.rounds.round import Phase
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
+from fl.roles.runner import Agent
 from fl.transport.flower.desk import UNCALLED, CalledAgent, Desk, Who
 from tests.support.federation import initial, nudge
 from tests.support.masked_world import NAMES, STEP_S, Four, step
@@ -59,13 +60,13 @@ def agents(world: Called, desks: Mapping[str, Desk]) -> dict[str, CalledAgent]:
 
 def rest(world: Called, agents: Mapping[str, CalledAgent]) -> None:
     """Step until nobody has anything to do, trainings included."""
-    auditor = world.auditor()
+    everybody: list[Agent] = [*agents.values(), world.auditor()]
     for _ in range(300):
-        acted = [step(agent) for agent in (*agents.values(), auditor)]
+        acted = [step(agent) for agent in everybody]
         for agent in agents.values():
             if isinstance(agent.inner, Hospital):
                 agent.inner.finish_training()
-        if not any(acted) and not any(step(agent) for agent in (*agents.values(), auditor)):
+        if not any(acted) and not any(step(agent) for agent in everybody):
             return
     raise AssertionError("the round never came to rest")
 

@@ -168,6 +168,13 @@ def test_flower_can_read_the_keys_of_a_node(sites: Path, hospital: Home, tmp_pat
     assert public.curve.name == "secp256r1"
 
 
+def test_the_socket_can_be_where_two_unix_users_meet(sites: Path, hospital: Home, tmp_path: Path) -> None:
+    shown = up(hospital, tmp_path / "mine", "--from", str(sites / "federation.json"), "--sockets", "/run/hemaledger")
+    assert "--flower-socket /run/hemaledger/alpha.sock" in shown.output
+    script = (tmp_path / "mine" / "hospitals" / "alpha" / "run.sh").read_text()
+    assert 'socket="/run/hemaledger/alpha.sock"' in script
+
+
 def test_another_superlinks_file_does_not_replace_the_first(sites: Path, hospital: Home, tmp_path: Path) -> None:
     up(hospital, tmp_path / "mine", "--from", str(sites / "federation.json"))
     other = Federation(("127.0.0.1",), 9092, certificates.new_authority(certificates.new_key(), "CA", NOW))

@@ -160,7 +160,7 @@ def test_an_answer_that_cannot_be_read_counts_as_an_agent_that_is_away(
 
 
 def test_a_call_waits_for_an_agent_that_is_started_again(path: Path) -> None:
-    answers = iter([{"state": "open", "round": 3}, FINAL])
+    answers: Iterator[dict[str, JsonValue]] = iter([{"state": "open", "round": 3}, FINAL])
     started = threading.Event()
 
     def run() -> None:
