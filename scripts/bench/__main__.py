@@ -19,6 +19,7 @@ LONG = (
     "kills",
     "apart",
     "store",
+    "flower",
     "foreign",
     "masking",
     "models",

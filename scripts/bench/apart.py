@@ -33,7 +33,7 @@ from fl.roles.coordinator.plan import Plan
 from fl.storage.vaults import open_vault
 from fl.training.model.device import use_threads
 from fl.training.recipe import Recipe
-from scripts.bench._machines import SMALL, STORE_KEYS, Machine, draw_images, s3_store, store_address
+from scripts.bench._machines import SMALL, STORE_KEYS, Machine, draw_images, s3_store
 from scripts.bench._networks import Line, Networks, networks
 from scripts.bench._table import keep
 from scripts.bench._table import show as show_table
@@ -134,14 +134,15 @@ def _town(folder: Path) -> Iterator[Town]:
     """Make the networks, a store and the chain, each behind a line that can be bad; stop everything at the end."""
     (folder / "log").mkdir()
     with networks([OPERATOR, CHAIN, STORE, *ROLES]) as made, ExitStack() as stack:
-        store = stack.enter_context(s3_store(folder, made.prefix(STORE), made.host(STORE)))
+        store = stack.enter_context(s3_store(folder, made.prefix(STORE), made.host(STORE), tls=True))
+        os.environ["SSL_CERT_FILE"] = str(store.authority)
         lines = {
             CHAIN: _line(made, CHAIN, f"{made.host(CHAIN)}:{CHAIN_PORT}", folder),
-            STORE: _line(made, STORE, store.removeprefix("http://"), folder),
+            STORE: _line(made, STORE, store.endpoint.removeprefix("https://"), folder),
         }
         for line in lines.values():
             stack.callback(line.close)
-        town = Town(folder, made, lines, store_address(f"http://{made.host(STORE)}:{LINE_PORT}", "one"))
+        town = Town(folder, made, lines, store.vault("one", f"https://{made.host(STORE)}:{LINE_PORT}"))
         stack.callback(town.kill)
         chain = ("chain", "run", "--host", made.host(CHAIN), "--port", str(CHAIN_PORT))
         town.start(CHAIN, *chain)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from fl.training.model.spec import ModelSpec
-from scripts.bench._machines import s3_store, store_address
+from scripts.bench._machines import s3_store
 from scripts.bench._table import keep, show
 from scripts.bench.rounds import masked_spans
 
@@ -27,11 +27,11 @@ def main(rounds: int) -> None:
     """Compare a store with a folder as the vault."""
     rows: list[tuple[object, ...]] = []
     figures: dict[str, object] = {}
-    with tempfile.TemporaryDirectory() as folder, s3_store(Path(folder)) as endpoint:
+    with tempfile.TemporaryDirectory() as folder, s3_store(Path(folder)) as store:
         for size, width in WIDTHS.items():
             spec = ModelSpec(width=width)
             count, plain = masked_spans(HOSPITALS, spec, rounds, f"file://{folder}/{width}")
-            _, stored = masked_spans(HOSPITALS, spec, rounds, store_address(endpoint, str(width)))
+            _, stored = masked_spans(HOSPITALS, spec, rounds, store.vault(str(width)))
             plain_s, stored_s = plain["whole round"], stored["whole round"]
             rows.append((size, count, plain_s, stored_s, stored_s / plain_s))
             figures[size] = {"parameters": count, "folder": plain, "store": stored, "ratio": stored_s / plain_s}
