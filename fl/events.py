@@ -23,6 +23,9 @@ class Event(StrEnum):
     ALARM = "alarm"
     """A person must look at a problem."""
 
+    MODEL_GRANTED = "granted the model"
+    """A member who came later can open the current model now."""
+
     # Rounds, by the coordinator
     FEDERATION_OPENED = "opened federation"
     ROUND_OPENED = "opened"

@@ -126,6 +126,7 @@ from fl.protocol.errors.tampered import (
     DealingInvalid,
     DealingMismatch,
     FolderCopied,
+    GrantUnusable,
     HashMismatch,
     JournalTampered,
     KeyCommitMismatch,
