@@ -108,8 +108,7 @@ class Grants:
         return frozenset(source.keys) | {grant.record.reader for grant in self.of(digest, before)}
 
     def advance(self, entry: Entry, record: ModelGranted, model: Model, book: KeyBook) -> Grants:
-        """Return the grants after `record`, or raise the rule's RefusedError; the order is that of the contract."""
-        check_reader(record.sender, book)
+        """Return the grants after a `record` of a sender who may read models, or raise the rule's RefusedError."""
         if record.model_digest != model.digest:
             raise ModelDigestMismatch(model.digest, record.model_digest)
         check_reader(record.reader, book)
