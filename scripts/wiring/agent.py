@@ -14,8 +14,10 @@ import click
 
 from fl.audit.plain_words import without_names
 from fl.events import Event, Notify
-from fl.protocol.errors import ChainUnavailable, LedgerClosed
-from fl.protocol.names import shown
+from fl.protocol.errors import ChainUnavailable, HemaledgerError, LedgerClosed, MembershipEnded, RevokedSender
+from fl.protocol.names import Role, shown
+from fl.protocol.records import MemberRevoked
+from fl.replay.ledger_view import LedgerView
 from fl.roles.runner import Agent, Run, run
 
 A = TypeVar("A", bound=Agent)
@@ -80,10 +82,31 @@ def _run(agent: Agent, how: Run) -> bytes | None:
         return contract if contract != agent.view.ledger.anchor.contract else None
 
     try:
-        run(agent, replace(how, done=lambda: how.done() or successor() is not None))
+        run(agent, replace(how, done=lambda: how.done() or successor() is not None or has_left(agent.view)))
     except LedgerClosed as error:
         return error.successor
+    except RevokedSender as error:
+        check_membership(agent.view, error)
+    if has_left(agent.view):
+        check_membership(agent.view)
     return None if how.done() or how.stop.is_set() else successor()
+
+
+def has_left(view: LedgerView) -> bool:
+    """Return whether the account of a view was revoked. A trustee stays, because it still has to destroy keys."""
+    member = view.federation.book.members.get(view.ledger.account)
+    return member is not None and member.revoked and member.role != Role.TRUSTEE
+
+
+def check_membership(view: LedgerView, error: HemaledgerError | None = None) -> None:
+    """Raise MembershipEnded with the operator's reason if the account was revoked, else `error`."""
+    account = view.ledger.account
+    for entry in view.ledger.replay():
+        if isinstance(entry.record, MemberRevoked) and entry.record.member == account:
+            name = view.federation.book.name_of(account)
+            raise MembershipEnded(name, shown(entry.record.reason).rstrip(".")) from error
+    if error is not None:
+        raise error
 
 
 def _short(value: object) -> object:

@@ -48,6 +48,7 @@ from fl.protocol.errors.members import (
     KeyEpochMismatch,
     KeyInvalid,
     MemberExists,
+    MembershipEnded,
     NameInvalid,
     NameTaken,
     NoMajority,
