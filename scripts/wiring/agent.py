@@ -14,10 +14,18 @@ import click
 
 from fl.audit.plain_words import without_names
 from fl.events import Event, Notify
-from fl.protocol.errors import ChainUnavailable, HemaledgerError, LedgerClosed, MembershipEnded, RevokedSender
+from fl.protocol.errors import (
+    ChainReorg,
+    ChainUnavailable,
+    HemaledgerError,
+    LedgerClosed,
+    MembershipEnded,
+    RevokedSender,
+)
 from fl.protocol.names import Role, shown
 from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import LedgerView
+from fl.roles.reorgs import Following
 from fl.roles.runner import Agent, Run, run
 
 A = TypeVar("A", bound=Agent)
@@ -41,6 +49,8 @@ def announce(name: str) -> Notify:
 def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
     """Run until SIGINT or SIGTERM, or until `done(agent)`. After a hand-over, continue with the new ledger.
 
+    After a reorg that took back records, continue when all of them are back (fl/roles/reorgs.py).
+
     Args:
         make: Opens the ledger in force and returns an agent for it.
         notify: Gets the events.
@@ -50,12 +60,19 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     successor: bytes | None = b""
+    following: Following | None = None
     while successor is not None:
         agent = made(make, notify, stop)
-        if agent is None:
+        if agent is None or (following is not None and not following.restore(agent.view.ledger)):
             return
-        notify(Event.READY, {})
-        successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        notify(Event.READY if following is None else Event.REORG_FOLLOWED, {})
+        following = None
+        try:
+            successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        except ChainReorg as error:
+            notify(Event.REORG_SEEN, {"block": error.block})
+            following = Following(error, agent.view.entries, agent.view.ledger.account, stop.wait)
+            continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
 
