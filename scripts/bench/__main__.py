@@ -16,6 +16,7 @@ LONG = (
     "epoch",
     "load",
     "loop",
+    "kills",
     "foreign",
     "masking",
     "models",
