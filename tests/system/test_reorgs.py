@@ -28,7 +28,7 @@ from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import LedgerView
 from scripts.wiring.home import Deployment, Home
 from scripts.wiring.roles import create_member, register_key
-from tests.support.processes import Process
+from tests.support.processes import Process, until
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = AccountKey(b"\x07" * 32)
@@ -179,8 +179,13 @@ def test_a_reorg_deeper_than_the_confirmations_is_said_too(place: LedgerSettings
 
 
 def test_a_running_agent_goes_on_when_all_records_are_back(place: LedgerSettings, tmp_path: Path) -> None:
-    fork = Fork(connect(place.node))
-    server = RpcServer("127.0.0.1", 0, fork)
+    fork, calls = Fork(connect(place.node)), list[str]()
+
+    def handle(method: str, params: list[Any]) -> Any:
+        calls.append(method)
+        return fork(method, params)
+
+    server = RpcServer("127.0.0.1", 0, handle)
     server.start()
     home = Home(tmp_path)
     home.member("alpha").create_password()
@@ -191,12 +196,18 @@ def test_a_running_agent_goes_on_when_all_records_are_back(place: LedgerSettings
         register_key(home, "alpha")
         agent = Process("hospital", "run", "--name", "alpha", "--uploads-only", "--home", str(tmp_path))
         agent.wait_for("alpha: ready")
+        calls.clear()
+        until("the agent's second look", lambda: "eth_blockNumber" in calls[_first(calls, "eth_getLogs") :])
         fork.first = EthereumLedger(place).replay()[-1].position.block
         agent.wait_for("the chain took back records")
         agent.wait_for("alpha: all records are back")
         assert agent.stop() == 0, agent.output
     finally:
         server.stop()
+
+
+def _first(calls: list[str], method: str) -> int:
+    return calls.index(method) if method in calls else len(calls)
 
 
 def test_a_transaction_that_a_reorg_took_out_of_its_block_is_offered_again(place: LedgerSettings) -> None:
