@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("scripts.commands.doctor", "doctor", "Check this machine: chain, clock, vault, keys, disk, device."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
+    "federation": ("scripts.commands.federation", "federation", "Flower: start the rounds with `flwr run`."),
     "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
     "trustee": (
         "scripts.commands.trustee",
