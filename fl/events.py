@@ -19,9 +19,15 @@ class Event(StrEnum):
     """The chain, the vault or a file in it is not available now."""
     HANDED_OVER = "handed over"
     """The ledger is closed, and the agent continues with its successor."""
+    REORG_SEEN = "the chain took back records"
+    """The agent sends its own again, and waits for those of the others."""
+    REORG_FOLLOWED = "all records are back"
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
     ALARM = "alarm"
     """A person must look at a problem."""
+
+    MODEL_GRANTED = "granted the model"
+    """A member who came later can open the current model now."""
 
     # Rounds, by the coordinator
     FEDERATION_OPENED = "opened federation"
