@@ -65,6 +65,7 @@ from fl.protocol.records import (
     SharesChecked,
     SharesDealt,
     SharesRevealed,
+    StatementMade,
     Terms,
     UpdateCommitted,
 )
@@ -108,6 +109,7 @@ FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
         ModelAttested: "attestModel",
         RoundFinalised: "finaliseRound",
         RoundAborted: "abortRound",
+        StatementMade: "makeStatement",
         LedgerHandedOver: "handOver",
     }
 )

@@ -63,6 +63,7 @@ TITLES: Mapping[str, Any] = {
     "ModelAttested": _l("Model attested"),
     "RoundFinalised": _l("Round final"),
     "RoundAborted": _l("Round aborted"),
+    "StatementMade": _l("Statement"),
     "LedgerHandedOver": _l("Ledger handed over"),
 }
 _S: Mapping[str, Any] = {
@@ -121,6 +122,7 @@ _S: Mapping[str, Any] = {
     "ModelAttested": _l("%(sender)s computed round %(round)s again and got the same model."),
     "RoundFinalised": _l("Round %(round)s is final: its model became the current model."),
     "RoundAborted": _l("Round %(round)s ended without a new model. The reason: %(reason)s"),
+    "StatementMade": _l("%(sender)s stated: %(kind)s. Round: %(round)s. %(text)s"),
     "LedgerHandedOver": _l("%(sender)s closed this ledger; it goes on in another contract."),
 }
 FIELDS: Mapping[str, Any] = {

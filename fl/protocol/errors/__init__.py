@@ -74,6 +74,7 @@ from fl.protocol.errors.refused import (
     OrderOutdated,
     OrderUsed,
     PolicyNotApproved,
+    PolicyRefused,
     RoleRunning,
     RosterUntrusted,
     SenderMismatch,

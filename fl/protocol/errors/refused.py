@@ -58,6 +58,19 @@ class ControlLost(RefusedError):
 
 
 @dataclass(eq=False)
+class PolicyRefused(RefusedError):
+    """A round breaks a rule of a hospital's own site policy."""
+
+    round: int
+    rule: str
+    why: str
+    sentence = (
+        "Round {round} breaks the rule {rule} of this hospital's policy: {why}. Nothing was trained or sent. "
+        "Only the hospital can change its policy (hemaledger hospital policy show)."
+    )
+
+
+@dataclass(eq=False)
 class EpsilonExceeded(RefusedError):
     """A round of private training would cost more than this hospital allows for all rounds together."""
 
