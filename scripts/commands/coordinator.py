@@ -10,6 +10,7 @@ from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
+from scripts.commands.coordinator_plan import show_plan
 from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
@@ -26,6 +27,7 @@ from scripts.wiring.options import (
     seed_option,
     task_options,
 )
+from scripts.wiring.plan_file import PlannedCommand, change_plan_option
 from scripts.wiring.plans import (
     CLIP,
     L2_BOUND,
@@ -64,11 +66,11 @@ add_init(coordinator, Role.COORDINATOR, "coordinator")
 add_keys(coordinator, Role.COORDINATOR, "coordinator")
 coordinator.add_command(sum_lanes)
 coordinator.add_command(train_table)
-for _command in (hold, go_on, abort_round):
+for _command in (hold, go_on, abort_round, show_plan):
     coordinator.add_command(_command)
 
 
-@coordinator.command()
+@coordinator.command(cls=PlannedCommand)
 @chain_options
 @name_option("coordinator")
 @click.option(
@@ -106,6 +108,7 @@ for _command in (hold, go_on, abort_round):
     "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
 )
 @seed_option
+@change_plan_option
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -130,6 +133,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     preparation: str | None,
     calibrate: bool | None,
     seed: int,
+    change_plan: bool,  # noqa: ARG001 - PlannedCommand reads it
     task: TaskOptions,
     joining: AggregationOptions,
     network: NetworkOptions,
@@ -137,7 +141,7 @@ def run(  # noqa: PLR0913  # one parameter per option
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
-    Run only one coordinator per consortium. --task and --classes replace the task of consortium.json. The task cannot
+    Run only one coordinator per consortium. The options are kept on disk, so that the next start needs none. --task and --classes replace the task of consortium.json. The task cannot
     change between rounds.
     """
     from fl.roles.coordinator.agent import Coordinator
@@ -146,6 +150,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.training.calibrating import closing_rounds
     from fl.training.recipe import Recipe, fitted_to
     from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.plan_file import save_plan
+    from scripts.wiring.plans import document_of
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
 
@@ -187,6 +193,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     )
     with only_one(member.folder):
         initial = first_model(recipe)
+        save_plan(member, click.get_current_context(), document_of(plan, initial))
         serve_agent(
             lambda: Coordinator(open_ports(home, member, notify), plan, initial, held_by(member.folder)),
             notify,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fl.protocol.names import Role, show
+from scripts.commands.hospital_policy import policy
 from scripts.commands.hospital_serve import serve_queries
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
@@ -67,6 +68,7 @@ def init(
 
 add_keys(hospital, Role.HOSPITAL)
 hospital.add_command(serve_queries)
+hospital.add_command(policy)
 
 
 @hospital.command()
@@ -115,6 +117,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.handed_in import no_training, uploads_of, with_orders
     from scripts.wiring.roles import open_ports, privacy_limit
+    from scripts.wiring.site_policy import policy_of
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
 
@@ -131,11 +134,11 @@ def run(  # noqa: PLR0913  # one parameter per option
             train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
-        uploads = uploads_of(member, alone=uploads_only)
+        uploads, rules = uploads_of(member, alone=uploads_only), policy_of(member)
 
         def make() -> KeepingKeys:
             ports = open_ports(home, member, notify)
-            return with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads))
+            return with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads, rules))
 
         serve_agent(make, notify)
 
