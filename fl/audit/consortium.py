@@ -19,6 +19,7 @@ from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.ports import Anchor, Endorser, Vault
 from fl.protocol.records import Entry
 from fl.protocol.rounds.round import Round
+from fl.replay.retention import retained
 
 
 class Audit:
@@ -47,5 +48,8 @@ class Audit:
             else:
                 rounds.round(part, manifest)
             progress(done, len(parts))
+        for entry, error in retained(federation, self._bench.vault).refused:
+            subject = f"retention record of {federation.book.name_of(entry.record.sender)}"
+            self._report.add_finding(error, None, subject, entry=entry)
         AuthorityAudit(self._bench.vault, self._report).run(federation)
         return self._report, federation

@@ -29,6 +29,7 @@ from fl.replay.expected_files import (
     read_manifest,
 )
 from fl.replay.participants import participants, why_not
+from fl.replay.retention import retained
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
@@ -61,7 +62,7 @@ class RoundAudit:
         key = bench.key
         self._reader = FileReader(key.account, bench.vault, key.keyring) if key else None
         self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
-        self._files = FileAudit(federation, bench.vault, report)
+        self._files = FileAudit(federation, bench.vault, report, retained(federation, bench.vault).files)
         self._model: tuple[Digest, Vector] | None = None
 
     def _tools(self, reader: FileReader) -> Tools:
@@ -128,7 +129,9 @@ class RoundAudit:
         elif sealed_away:
             self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
         replayed = None
-        if not whole:
+        if self._files.deleted(current):
+            self._report.notes.append(f"Round {number} was not summed again: its updates are deleted.")
+        elif not whole:
             self._report.notes.append(f"Round {number} could not be summed again because of its findings.")
         elif self._reader is not None and not closed and not sealed_away:
             replayed = self._replay(current, manifest)
@@ -137,7 +140,7 @@ class RoundAudit:
 
     def _weigh(self, current: Round, fixed: int) -> None:
         """Note which bound the sum of a round without a model breaks, if this key can compute that sum."""
-        if self._reader is None or self._closed(current) or self._sealed_away(current):
+        if self._reader is None or self._closed(current) or self._sealed_away(current) or self._files.deleted(current):
             return
         error = broken_bound(current, self._tools(self._reader), fixed)
         if error is not None:

@@ -91,3 +91,21 @@ def run(home: Home, name: str) -> None:
         pictures = evaluator(member.data_file, attested_card)
         evaluate = table_evaluator(own_table(member)) if has_table(member) else pictures
         serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)
+
+
+@auditor.command()
+@chain_options
+@name_option("auditor")
+@click.option("--keep-rounds", type=click.IntRange(1), required=True, help="The newest rounds that keep all files.")
+@network_options
+@guarded
+def retain(home: Home, name: str, *, keep_rounds: int) -> None:
+    """After a clean audit, record which old updates may be deleted. A coordinator deletes them with its own `retain`.
+
+    The audit runs now, from the first record. A finding ends the command, and nothing is recorded.
+    """
+    from scripts.wiring.retention import offer
+
+    member = home.member(name).as_a(Role.AUDITOR)
+    record, digest = offer(home, member, keep_rounds)
+    click.echo(f"{len(record.files)} updates of rounds up to {record.through} may be deleted: record {show(digest)}.")

@@ -12,6 +12,7 @@ from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_plan import show_plan
 from scripts.commands.coordinator_sums import sum_lanes, train_table
+from scripts.commands.coordinator_retain import retain_files
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
@@ -66,7 +67,7 @@ add_init(coordinator, Role.COORDINATOR, "coordinator")
 add_keys(coordinator, Role.COORDINATOR, "coordinator")
 coordinator.add_command(sum_lanes)
 coordinator.add_command(train_table)
-for _command in (hold, go_on, abort_round, show_plan):
+for _command in (hold, go_on, abort_round, show_plan, retain_files):
     coordinator.add_command(_command)
 
 

@@ -75,6 +75,7 @@ from fl.protocol.errors.refused import (
     OrderUsed,
     PolicyNotApproved,
     PolicyRefused,
+    RetentionRefused,
     RoleRunning,
     RosterUntrusted,
     SenderMismatch,

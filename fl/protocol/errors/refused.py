@@ -71,6 +71,15 @@ class PolicyRefused(RefusedError):
 
 
 @dataclass(eq=False)
+class RetentionRefused(RefusedError):
+    """A record of files that may be deleted breaks a rule of retention (fl/replay/retention.py)."""
+
+    record: bytes
+    why: str
+    sentence = "The retention record {record} does not count: {why}. Its files must stay; put back those that are gone."
+
+
+@dataclass(eq=False)
 class EpsilonExceeded(RefusedError):
     """A round of private training would cost more than this hospital allows for all rounds together."""
 

@@ -8,6 +8,7 @@ Source: PROTOCOL.md 5 (Statements). The file is TOML (toml.io, 1.0).
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -31,6 +32,7 @@ UNREADABLE = "policy_file"
 """The rule that a round breaks when the file itself cannot be read."""
 _WHAT = "site policy"
 _DIGEST_DIGITS = 64
+_PLACE = re.compile(r"line ([0-9]+)")
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "rounds": ("masked_only", "min_hospitals", "sums"),
     "training": ("max_epochs", "max_parameters", "models", "tasks"),
@@ -125,7 +127,9 @@ def parse_policy(data: bytes) -> SitePolicy:
     try:
         raw = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise EncodingError(_WHAT, f"it is not TOML ({str(error)[:100]})") from error
+        place = _PLACE.search(str(error))
+        where = f" in line {place[1]}" if place else ""
+        raise EncodingError(_WHAT, f"it is not TOML: there is a mistake{where}") from error
     tables = {name: _table(raw, name) for name in _TABLES}
     if extra := sorted(set(raw) - set(_TABLES)):
         raise EncodingError(_WHAT, f"it has the unknown table {extra[0][:40]}")
