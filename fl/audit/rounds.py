@@ -128,15 +128,19 @@ class RoundAudit:
             self._report.notes.append(f"Round {number} was neither summed again nor opened: {closed}.")
         elif sealed_away:
             self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
-        replayed = None
-        if self._files.deleted(current):
-            self._report.notes.append(f"Round {number} was not summed again: its updates are deleted.")
-        elif not whole:
-            self._report.notes.append(f"Round {number} could not be summed again because of its findings.")
-        elif self._reader is not None and not closed and not sealed_away:
-            replayed = self._replay(current, manifest)
+        readable = self._reader is not None and not closed and not sealed_away
+        replayed = self._replay(current, manifest) if self._is_whole(current, whole=whole) and readable else None
         self._check_model(current, manifest, "global model")
         self._check_reports(current, replayed)
+
+    def _is_whole(self, current: Round, *, whole: bool) -> bool:
+        """Return whether a round has all its files; note it if not."""
+        if self._files.deleted(current):
+            self._report.notes.append(f"Round {current.number} was not summed again: its updates are deleted.")
+            return False
+        if not whole:
+            self._report.notes.append(f"Round {current.number} could not be summed again because of its findings.")
+        return whole
 
     def _weigh(self, current: Round, fixed: int) -> None:
         """Note which bound the sum of a round without a model breaks, if this key can compute that sum."""

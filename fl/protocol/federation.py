@@ -49,7 +49,6 @@ from fl.protocol.records import (
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
 
-
 MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
     {
         StatementKind.NONE: (),

@@ -452,7 +452,7 @@ class RoundAborted:
 
 @dataclass(frozen=True)
 class StatementMade:
-    """A member stated something beside the rounds: its site policy, that it declines a round, or what may be deleted."""
+    """A member stated its site policy, that it declines a round, or what may be deleted."""
 
     sender: Address
     round: int

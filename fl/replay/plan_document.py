@@ -60,9 +60,7 @@ class PlanDocument:
             protection = Protection[fields.text("protection").upper()]
         except KeyError as error:
             raise EncodingError(_WHAT, "its protection is unknown") from error
-        return cls(
-            protection, fields.integer("hospitals"), fields.integer("rounds"), tuple(numbers), tuple(parsed)
-        )
+        return cls(protection, fields.integer("hospitals"), fields.integer("rounds"), tuple(numbers), tuple(parsed))
 
 
 def _plain(config: RoundConfig) -> JsonValue:

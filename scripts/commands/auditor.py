@@ -76,10 +76,12 @@ add_keys(auditor, Role.AUDITOR, "auditor")
 def run(home: Home, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     from fl.roles.auditor import Auditor
+    from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.output.card import attested_card
     from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.models import kept_models
     from scripts.wiring.roles import open_ports
     from scripts.wiring.tables import has_table, own_table, table_evaluator
     from scripts.wiring.training import evaluator
@@ -90,7 +92,12 @@ def run(home: Home, name: str) -> None:
         use_threads(1)  # the site's number: so an answer has the site's digits
         pictures = evaluator(member.data_file, attested_card)
         evaluate = table_evaluator(own_table(member)) if has_table(member) else pictures
-        serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)
+
+        def make() -> KeepingModels[Auditor]:
+            ports = open_ports(home, member, notify)
+            return KeepingModels(Auditor(ports, evaluate), ports.vault, kept_models(member))
+
+        serve_agent(make, notify)
 
 
 @auditor.command()

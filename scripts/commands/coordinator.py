@@ -11,8 +11,8 @@ from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_plan import show_plan
-from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.commands.coordinator_retain import retain_files
+from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
@@ -23,6 +23,7 @@ from scripts.wiring.options import (
     calibrate_option,
     chain_options,
     despite_alarm_option,
+    keep_models_option,
     name_option,
     protection_option,
     seed_option,
@@ -109,6 +110,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
     "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
 )
 @seed_option
+@keep_models_option
 @change_plan_option
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -134,6 +136,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     preparation: str | None,
     calibrate: bool | None,
     seed: int,
+    keep_models: int,
     change_plan: bool,  # noqa: ARG001 - PlannedCommand reads it
     task: TaskOptions,
     joining: AggregationOptions,
@@ -142,15 +145,17 @@ def run(  # noqa: PLR0913  # one parameter per option
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
-    Run only one coordinator per consortium. The options are kept on disk, so that the next start needs none. --task and --classes replace the task of consortium.json. The task cannot
-    change between rounds.
+    Run only one coordinator per consortium. The options are kept on disk, so that the next start needs none. --task
+    and --classes replace the task of consortium.json. The task cannot change between rounds.
     """
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.plan import Plan
+    from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
     from fl.training.recipe import Recipe, fitted_to
     from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.models import kept_models
     from scripts.wiring.plan_file import save_plan
     from scripts.wiring.plans import document_of
     from scripts.wiring.roles import open_ports
@@ -195,8 +200,10 @@ def run(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder):
         initial = first_model(recipe)
         save_plan(member, click.get_current_context(), document_of(plan, initial))
-        serve_agent(
-            lambda: Coordinator(open_ports(home, member, notify), plan, initial, held_by(member.folder)),
-            notify,
-            lambda agent: agent.done,
-        )
+
+        def make() -> KeepingModels[Coordinator]:
+            ports = open_ports(home, member, notify)
+            agent = Coordinator(ports, plan, initial, held_by(member.folder))
+            return KeepingModels(agent, ports.vault, kept_models(member), keep_models)
+
+        serve_agent(make, notify, lambda agent: agent.inner.done)

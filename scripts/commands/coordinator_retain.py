@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @chain_options
 @name_option("coordinator")
 @click.option(
-    "--keep-rounds", type=click.IntRange(1), required=True, help="Refuse a record that keeps fewer of the newest rounds."
+    "--keep-rounds", type=click.IntRange(1), required=True, help="Refuse a record that keeps fewer new rounds."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @guarded
@@ -31,4 +31,4 @@ def retain_files(home: Home, name: str, *, keep_rounds: int, dry_run: bool) -> N
 
     done = collect(home, home.member(name).as_a(Role.COORDINATOR), keep_rounds, really=not dry_run)
     verb = "would be deleted" if dry_run else "were deleted"
-    click.echo(f"{done.deleted} of {done.named} updates {verb} under the record {show(done.record)}; the rest are gone.")
+    click.echo(f"{done.deleted} of {done.named} updates {verb} under the record {show(done.record)}.")

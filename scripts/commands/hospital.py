@@ -12,13 +12,22 @@ from scripts.commands.hospital_policy import policy
 from scripts.commands.hospital_serve import serve_queries
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import DataOptions, chain_options, data_options, device_option, home_option, name_option
+from scripts.wiring.options import (
+    DataOptions,
+    chain_options,
+    data_options,
+    device_option,
+    home_option,
+    keep_models_option,
+    name_option,
+)
 from scripts.wiring.training_options import delta_option, network_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Digest
     from fl.roles.hospital.key_orders import KeepingKeys
     from fl.roles.hospital.trusted_peers import TrustedPeers
+    from fl.roles.kept_models import KeepingModels
     from fl.training.local.checkpoint import Progress
     from scripts.wiring.home import Home
     from webui.ports.local_training import LocalTraining
@@ -92,6 +101,7 @@ hospital.add_command(policy)
 @click.option(
     "--uploads-only", is_flag=True, help="Never train here: wait in each round for weights that staff upload."
 )
+@keep_models_option
 @network_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -106,16 +116,19 @@ def run(  # noqa: PLR0913  # one parameter per option
     epsilon_limit: float | None,
     delta: float,
     uploads_only: bool,
+    keep_models: int,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
 
     Weights that the hospital's staff upload on the site are sent in place of a training.
     """
     from fl.roles.hospital.agent import Hospital
+    from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.handed_in import no_training, uploads_of, with_orders
+    from scripts.wiring.models import kept_models
     from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.site_policy import policy_of
     from scripts.wiring.tables import has_table, own_table, table_trainer
@@ -136,9 +149,10 @@ def run(  # noqa: PLR0913  # one parameter per option
         limit = privacy_limit(member, epsilon_limit, delta)
         uploads, rules = uploads_of(member, alone=uploads_only), policy_of(member)
 
-        def make() -> KeepingKeys:
+        def make() -> KeepingModels[KeepingKeys]:
             ports = open_ports(home, member, notify)
-            return with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads, rules))
+            agent = with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads, rules))
+            return KeepingModels(agent, ports.vault, kept_models(member), keep_models)
 
         serve_agent(make, notify)
 

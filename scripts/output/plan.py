@@ -15,7 +15,8 @@ def lines_of(protection: Protection, hospitals: int, parameters: int, config: Ro
     """Yield what a round asks for."""
     classes = ", ".join(each.code for each in config.task.classes)
     yield f"Task: {shown(config.task.name)} ({classes})"
-    yield f"  protection: {protection.name.lower()}; hospitals: at least {hospitals}; numbers in an update: {parameters}"
+    yield f"  protection: {protection.name.lower()}; hospitals: at least {hospitals}"
+    yield f"  numbers in an update: {parameters}"
     spec = SumSpec.from_dict(config.training)
     if spec is not None:
         yield f"  no network is trained: the round adds up numbers (rule {shown(spec.rule)})"
@@ -26,7 +27,8 @@ def lines_of(protection: Protection, hospitals: int, parameters: int, config: Ro
         yield "  what it trains is unknown to this version"
         return
     local, own = recipe.local, recipe.spec
-    yield f"  network: {own.kind} (width {own.width}, pictures of {own.size_px} pixels); joined by {recipe.aggregation.rule}"
+    yield f"  network: {own.kind} (width {own.width}, pictures of {own.size_px} pixels)"
+    yield f"  joined by: {recipe.aggregation.rule}"
     yield f"  training: {local.epochs} epochs a round; step {local.lr:g}"
     private = local.privacy
     noise = f"noise {private.noise:g}, clip {private.clip:g}, sampling {private.rate:g}, delta {private.delta:g}"

@@ -64,9 +64,7 @@ def test_a_coordinator_without_options_continues_with_the_plan_on_disk(begun: Pa
     assert after.document.rounds == 9, "how many rounds may change"
 
 
-def test_a_hospital_checks_a_plan_against_its_policy_before_any_round(
-    begun: Party, reviewed: tuple[str, ...]
-) -> None:
+def test_a_hospital_checks_a_plan_against_its_policy_before_any_round(begun: Party, reviewed: tuple[str, ...]) -> None:
     _plan, *rest = reviewed
     assert invoke("hospital", "policy", "init", *rest).exit_code == 0
     allowed = invoke("hospital", "policy", "check", *reviewed)

@@ -68,6 +68,7 @@ from fl.protocol.errors.refused import (
     ControlLost,
     DesignMismatch,
     EpsilonExceeded,
+    FileNotRecorded,
     InvitationRefused,
     NoiseMissing,
     NothingToCount,

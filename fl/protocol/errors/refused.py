@@ -80,6 +80,18 @@ class RetentionRefused(RefusedError):
 
 
 @dataclass(eq=False)
+class FileNotRecorded(RefusedError):
+    """A file that should go into the vault is none that the ledger names there."""
+
+    file: str
+    digest: bytes
+    sentence = (
+        "{file} was not put into the vault: the ledger names no model, manifest or configuration with the digest "
+        "{digest}. It was changed, or it belongs to another consortium."
+    )
+
+
+@dataclass(eq=False)
 class EpsilonExceeded(RefusedError):
     """A round of private training would cost more than this hospital allows for all rounds together."""
 

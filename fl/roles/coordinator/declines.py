@@ -37,9 +37,7 @@ class Declines:
             if (current.context, account) not in self._reported:
                 self._reported.add((current.context, account))
                 name = federation.book.name_of(account)
-                self._ports.notify(
-                    Event.HOSPITAL_DECLINED, {"round": current.number, "hospital": name, "rule": rule}
-                )
+                self._ports.notify(Event.HOSPITAL_DECLINED, {"round": current.number, "hospital": name, "rule": rule})
         gone = declined.keys() - current.commitments.keys()
         left, needed = len(set(current.sharers) - gone), max(current.terms.min_commitments, current.terms.threshold)
         if not gone or current.phase not in BEFORE_THE_FREEZE or left >= needed:

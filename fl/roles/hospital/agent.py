@@ -26,8 +26,8 @@ from fl.replay.trained_rounds import check_calibration
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
-from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
 from fl.roles.hospital.policy_statements import PolicyStatements
+from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
 from fl.roles.hospital.sealed_rounds import SealedHospital
 from fl.roles.hospital.site_policy import no_policy
 from fl.roles.hospital.trusted_peers import NO_TRUST, TrustedPeers

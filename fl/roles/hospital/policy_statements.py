@@ -46,9 +46,7 @@ class PolicyStatements:
         if self._account not in federation.declined(current):
             digest = digest or NO_DIGEST
             try:
-                self._ports.append(
-                    StatementMade(self._account, current.number, StatementKind.DECLINE, digest, rule)
-                )
+                self._ports.append(StatementMade(self._account, current.number, StatementKind.DECLINE, digest, rule))
             except MISSED_DEADLINE:  # the round ended a moment ago
                 return False
         self._promises.told(current)

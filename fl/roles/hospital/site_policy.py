@@ -102,9 +102,7 @@ class Proposal:
     @classmethod
     def of(cls, current: Round, config: RoundConfig) -> Proposal:
         terms = current.terms
-        return cls(
-            current.number, terms.protection, len(current.roster), terms.parameters, config, terms.config_digest
-        )
+        return cls(current.number, terms.protection, len(current.roster), terms.parameters, config, terms.config_digest)
 
 
 class Policies(Protocol):

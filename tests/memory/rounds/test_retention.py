@@ -40,7 +40,7 @@ def collected(four: Four) -> RetentionRecord:
     offered(four)
     record, digest = checked_offer(four.federation, four.consortium.vault, KEPT)
     accept(four.consortium.coordinator.ledger, record, digest)
-    assert all([four.consortium.vault.delete(each) for _, each in record.files])
+    assert all(four.consortium.vault.delete(each) for _, each in record.files)
     return record
 
 
