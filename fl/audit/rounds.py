@@ -87,6 +87,12 @@ class RoundAudit:
             return manifest
         return None
 
+    def manifest_of(self, opening: LedgerOpening) -> Manifest | None:
+        """Return the manifest of a ledger's models without counting it as checked; None after a finding."""
+        with self._finding(None, "model manifest"):
+            return read_manifest(opening, self._bench.vault)
+        return None
+
     def start_from(self, current: Round, manifest: Manifest) -> None:
         """Open the model from which a round starts, if this key can open it."""
         source = self._federation.source_of(current)

@@ -16,7 +16,7 @@ from fl.protocol.errors import HashMismatch, HemaledgerError, MalformedError, Re
 from fl.protocol.federation import Federation
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, Address, Digest, Role, StatementKind, parse_hex, show
 from fl.protocol.ports import Vault
-from fl.protocol.records import Entry, StatementMade
+from fl.protocol.records import Entry, Position, StatementMade
 from fl.protocol.rounds.round import Round
 from fl.replay.vault_files import read_document
 
@@ -210,7 +210,7 @@ def accepted(federation: Federation, digest: Digest) -> bool:
     return Role.COORDINATOR in _stated(federation).get(digest, {})
 
 
-def _end(current: Round) -> object:
+def _end(current: Round) -> Position:
     return current.last.position if current.last is not None else current.opened.position
 
 

@@ -111,8 +111,12 @@ def retain(home: Home, name: str, *, keep_rounds: int) -> None:
 
     The audit runs now, from the first record. A finding ends the command, and nothing is recorded.
     """
-    from scripts.wiring.retention import offer
+    from scripts.commands.audit import Evidence, run_audit
+    from scripts.wiring.retention import record_offer
+    from scripts.wiring.roles import audit_key, open_ledger
 
-    member = home.member(name).as_a(Role.AUDITOR)
-    record, digest = offer(home, member, keep_rounds)
+    ledger, vault = open_ledger(home, home.member(name).as_a(Role.AUDITOR)), home.vault
+    vault.check()
+    audited = run_audit(Evidence(home, ledger, vault), audit_key(home, name))
+    record, digest = record_offer(ledger, vault, audited.report, audited.federation, keep_rounds)
     click.echo(f"{len(record.files)} updates of rounds up to {record.through} may be deleted: record {show(digest)}.")

@@ -34,25 +34,14 @@ class Collected:
     deleted: int
 
 
-def offer(home: Home, member: MemberHome, keep_rounds: int) -> tuple[RetentionRecord, Digest]:
-    """Audit everything, then record which old updates may go.
+def record_offer(
+    ledger: Ledger, vault: Vault, report: Report, federation: Federation, keep_rounds: int
+) -> tuple[RetentionRecord, Digest]:
+    """Put report and record into the vault, and state the record on the ledger.
 
     Raises:
         SettingInvalid: the audit has findings, or there is nothing old enough.
     """
-    from scripts.commands.audit import Evidence, run_audit
-    from scripts.wiring.roles import audit_key, open_ledger
-
-    ledger, vault = open_ledger(home, member), home.vault
-    vault.check()
-    audited = run_audit(Evidence(home, ledger, vault), audit_key(home, member.name))
-    return record_offer(ledger, vault, audited.report, audited.federation, keep_rounds)
-
-
-def record_offer(
-    ledger: Ledger, vault: Vault, report: Report, federation: Federation, keep_rounds: int
-) -> tuple[RetentionRecord, Digest]:
-    """Put report and record into the vault, and state the record on the ledger; raises as `offer`."""
     if not report.clean:
         raise SettingInvalid("retain", "the audit has findings or alarms; nothing may be deleted")
     summed = checked_rounds(federation, report)

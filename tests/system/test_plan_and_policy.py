@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +22,13 @@ BEGUN = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--no-ca
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Party]:
-    """Start a coordinator whose hospitals never come, and kill it."""
+    """Start a coordinator whose hospitals have keys but do not run, and kill it in its first round."""
     party = Party(Home(tmp_path_factory.mktemp("plan")), free_port())
     try:
         party.start_chain()
-        found_together(party.home, party.url, HOSPITALS)
+        found_together(party.home, party.url, [*HOSPITALS, "gamma"])
         boss = party.start("coordinator", "coordinator", "run", *BEGUN)
-        boss.wait_for("coordinator: ready")
+        boss.wait_for(r"coordinator: opened \(round 1")
         boss.kill()
         yield party
     finally:
@@ -93,7 +97,43 @@ def test_what_a_hospital_approves_is_the_digest_that_the_round_will_have(
     assert "refused by approved" in invoke("hospital", "policy", "check", *reviewed).output
 
 
-def test_a_round_is_aborted_only_while_one_runs(begun: Party) -> None:
+def test_without_a_file_a_hospital_reviews_the_newest_round_on_the_ledger(
+    begun: Party, reviewed: tuple[str, ...]
+) -> None:
+    _plan, *rest = reviewed
+    invoke("hospital", "policy", "init", *rest)
+    approved = invoke("hospital", "policy", "approve", *rest, "--yes")
+    assert approved.exit_code == 0, approved.output
+    assert begun.federation().rounds[0].terms.config_digest.hex() in approved.output
+
+
+def test_an_exported_model_proves_itself_and_puts_a_lost_file_back(begun: Party, tmp_path: Path) -> None:
+    home, target = begun.home, tmp_path / "model.zip"
+    where = ("--home", str(home.folder))
+    done = invoke("model", "export", str(target), *where, "--name", HOSPITALS[0])
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(tmp_path)
+    record = begun.federation().openings[0].record
+    shown = subprocess.run([sys.executable, "verify.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == record.model_digest.hex()
+    assert json.loads((tmp_path / "proof.json").read_text())["model_digest"] == "0x" + record.model_digest.hex()
+    vault = home.vault
+    assert vault.delete(record.envelope_digest)
+    back = invoke("model", "import", *where, str(target))
+    assert back.exit_code == 0, back.output
+    assert vault.has(record.envelope_digest)
+    (tmp_path / "other").write_bytes((tmp_path / "model.sealed").read_bytes() + b"x")
+    refused = invoke("model", "import", *where, str(tmp_path / "other"))
+    assert refused.exit_code == 77
+    assert "It was changed, or it belongs to another consortium" in refused.output
+
+
+def test_a_round_is_aborted_with_a_reason_while_its_coordinator_is_gone(begun: Party) -> None:
+    where = ("--home", str(begun.home.folder))
+    ended = invoke("coordinator", "abort", *where, "--reason", "the plan was wrong")
+    assert ended.exit_code == 0, ended.output
+    assert begun.federation().rounds[-1].reason == "the plan was wrong"
     nothing = invoke("coordinator", "abort", "--home", str(begun.home.folder), "--reason", "wrong width")
     assert nothing.exit_code == 78
     assert "no round is running" in nothing.output

@@ -81,6 +81,7 @@ from fl.protocol.errors.refused import (
     RosterUntrusted,
     SenderMismatch,
     SlotTaken,
+    SnapshotRefused,
     TaskChanged,
     TaskMismatch,
     TransactionRefused,

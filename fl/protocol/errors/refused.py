@@ -92,6 +92,14 @@ class FileNotRecorded(RefusedError):
 
 
 @dataclass(eq=False)
+class SnapshotRefused(RefusedError):
+    """An audit cannot start from a snapshot: it is forged, old, or of another ledger."""
+
+    why: str
+    sentence = "The audit cannot start from this snapshot: {why}. Run the audit without --from-snapshot."
+
+
+@dataclass(eq=False)
 class EpsilonExceeded(RefusedError):
     """A round of private training would cost more than this hospital allows for all rounds together."""
 
