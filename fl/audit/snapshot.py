@@ -1,7 +1,7 @@
 """An auditor's signed snapshot: what a clean audit found up to a block, so that a later audit need not do it again.
 
-Invariant: a snapshot replaces only the checks of rounds that had ended. Every record is folded again, and all records up
-to the snapshot's block must be those that the auditor saw, block hashes included. A snapshot with findings does not
+Invariant: a snapshot replaces only the checks of rounds that had ended. Every record is folded again, and all records
+up to the snapshot's block must be those that the auditor saw, block hashes included. A snapshot with findings does not
 exist. It counts for its own auditor, or for somebody who names that auditor.
 
 Not here: whether files of old rounds are still in the vault. Only an audit without a snapshot looks at them again.

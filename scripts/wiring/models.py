@@ -16,7 +16,6 @@ from fl.protocol.errors import EncodingError, FileNotRecorded, SettingInvalid
 from fl.protocol.names import show
 
 if TYPE_CHECKING:
-    from fl.protocol.codec import JsonValue
     from fl.protocol.federation import Federation, LedgerOpening
     from fl.protocol.names import Digest
     from fl.protocol.rounds.round import Round
@@ -185,7 +184,7 @@ def _proof(source: Round | LedgerOpening, opening: LedgerOpening) -> bytes:
     else:
         attested = {show(who): show(what) for who, what in source.attestations.items()}
         last = source.last or source.opened
-    document: dict[str, JsonValue] = {
+    document: dict[str, object] = {
         "attestations": attested,
         "block": last.position.block,
         "block_hash": show(last.block_hash),

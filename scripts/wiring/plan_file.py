@@ -105,7 +105,7 @@ def _continue_with_disk(context: click.Context) -> None:
     member = Home(given["home"]).member(given["name"])
     if not plan_file(member).exists():
         return
-    stored, differing = read_plan(member.as_a(Role.COORDINATOR) and plan_file(member)).options, []
+    stored, differing = read_plan(plan_file(member.as_a(Role.COORDINATOR))).options, []
     for option in context.command.params:
         name = option.name or ""
         if name in NOT_STORED or name not in stored:

@@ -230,8 +230,8 @@ def _value(name: str, value: object, default: object) -> object:
         if isinstance(default, tuple | frozenset):
             texts = _texts(name, value)
             return tuple(texts) if isinstance(default, tuple) else frozenset(_digest(text) for text in texts)
-    wanted = {bool: "true or false", int: "a whole number from 0", float: "a number from 0"}[type(default)]
-    raise EncodingError(_WHAT, f"{name} is not {wanted}")
+    wanted = {bool: "true or false", int: "a whole number from 0", float: "a number from 0"}
+    raise EncodingError(_WHAT, f"{name} is not {wanted.get(type(default), 'a list of texts')}")
 
 
 def _texts(name: str, value: object) -> list[str]:
@@ -254,9 +254,9 @@ def _hours(table: Mapping[str, object]) -> Hours | None:
     if not table:
         return None
     begin, end, zone = (table.get(name, default) for name, default in (("from", ""), ("until", ""), ("zone", "UTC")))
+    if not isinstance(zone, str):
+        raise EncodingError(_WHAT, "zone is not a text")
     try:
-        if not isinstance(zone, str):
-            raise EncodingError(_WHAT, "zone is not a text")
         clock: tzinfo = UTC if zone == "UTC" else ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise EncodingError(_WHAT, f"this machine does not know the time zone {zone[:60]!r}") from error

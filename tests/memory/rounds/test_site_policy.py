@@ -12,6 +12,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.names import StatementKind
 from fl.protocol.rounds.round import Phase
 from fl.roles.hospital.agent import Hospital
+from fl.roles.runner import Agent
 from tests.support.federation import memory_folder, nudge
 from tests.support.masked_world import Four, rest, step
 from tests.support.world import World, check_audit
@@ -37,7 +38,7 @@ def stated(world: World, kind: StatementKind) -> list[tuple[str, str, bytes]]:
 
 def test_a_hospital_whose_policy_forbids_a_round_records_only_its_refusal(four: Four) -> None:
     boss, alpha = four.boss(), with_policy(four, "alpha", SMALL)
-    others = [*four.hospitals("beta", "gamma", "delta"), four.auditor()]
+    others: list[Agent] = [*four.hospitals("beta", "gamma", "delta"), four.auditor()]
     four.until(Phase.ADVERTISE, boss)
     rest(alpha)
     assert stated(four, StatementKind.POLICY) == [("alpha", "", sha256(SMALL))]
