@@ -16,6 +16,8 @@ LONG = (
     "epoch",
     "load",
     "loop",
+    "kills",
+    "store",
     "foreign",
     "masking",
     "models",
