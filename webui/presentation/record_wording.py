@@ -250,9 +250,7 @@ def _word(name: str, value: Any, record: Record, names: Names) -> Any:  # noqa: 
     if name == "phase":
         phases = CeremonyPhase if type(record).__name__.startswith("Ceremony") else Phase
         return phases(value).name.lower()
-    if name == "text":
-        return without_names(value)
-    if name == "reason":
+    if name in {"reason", "text"}:
         return str(REFUSALS[value]) if value in REFUSALS else without_names(value)
     if isinstance(value, Enum):
         return translated(value.name.lower().replace("_", " "))
