@@ -20,7 +20,7 @@ from fl.protocol.records import StatementMade
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.ledger_view import Ports
-from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.site_policy import PolicyCheck
 
 
@@ -53,8 +53,13 @@ class PolicyStatements:
         return True
 
     def check(self, current: Round, config: RoundConfig) -> None:
-        """Raise PolicyRefused if a round breaks the policy that is in force now."""
+        """Raise PolicyRefused if a round breaks the policy; a round that was allowed once stays allowed."""
+        if self._ports.journal.get(key_of("allowed", current)) is not None:
+            return
         self._policy.check(current, config)
+        digest = self._policy.digest()
+        if digest is not None:
+            self._ports.journal.once(key_of("allowed", current), digest)
 
     def refuse(self, current: Round, error: HemaledgerError, reason: str) -> bool:
         """Leave a round; the others hear the name of the rule or of the error."""

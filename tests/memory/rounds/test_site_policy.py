@@ -90,3 +90,12 @@ def test_a_policy_that_allows_the_round_is_on_the_ledger_before_the_hospital_tak
     policies = [entry.position for entry, _ in four.federation.stated(StatementKind.POLICY)]
     assert len(policies) == 3
     assert stated(four, StatementKind.DECLINE) == []
+
+
+def test_a_round_that_was_allowed_stays_allowed_after_a_restart(four: Four) -> None:
+    boss, others = four.boss(), [*four.hospitals("beta", "gamma", "delta"), four.auditor()]
+    four.until(Phase.SHARE, boss, with_policy(four, "alpha", b"[rounds]\nmin_hospitals = 4\n"), *others)
+    rest(boss, *others, with_policy(four, "alpha", b"[rounds]\nmin_hospitals = 9\n"))
+    assert four.phases() == ["FINAL"]
+    assert four.account("alpha") in four.current.hospitals
+    assert stated(four, StatementKind.DECLINE) == []
