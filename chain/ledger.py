@@ -18,7 +18,8 @@ from chain.contracts import events
 from chain.contracts.lookup import check_deployment, ledgers_of
 from chain.log_ranges import stamp_of
 from chain.log_reader import LogReader, LogSource
-from chain.rpc.node import Node, NodeSettings, connect
+from chain.rpc import shapes
+from chain.rpc.node import HEADER_ONLY, Node, NodeSettings, connect
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
@@ -68,6 +69,22 @@ class EthereumLedger:
     @property
     def account(self) -> Address:
         return self._sender.account if self._sender else NO_ADDRESS
+
+    @property
+    def read_to(self) -> int:
+        """Return the newest block whose entries were read; -1 before the first read."""
+        return self._reader.read_to
+
+    def newest_block(self) -> tuple[int, int]:
+        """Ask the node for its newest block; return number and time (seconds since 1970).
+
+        Raises:
+            ChainUnavailable: it does not answer, or has no block.
+        """
+        block = self._node.parsed(shapes.block, self._node.request("eth_getBlockByNumber", "latest", HEADER_ONLY))
+        if block is None:
+            raise self._node.unavailable("it has no newest block")
+        return block.number, block.timestamp
 
     def append(self, record: Record) -> Receipt:
         """Sign and append `record`, and wait until it is included and has the confirmations of the settings.

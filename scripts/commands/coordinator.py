@@ -44,6 +44,7 @@ from scripts.wiring.plans import (
     with_network,
 )
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -106,6 +107,7 @@ for _command in (hold, go_on, abort_round):
     "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
 )
 @seed_option
+@watch_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -134,6 +136,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     joining: AggregationOptions,
     network: NetworkOptions,
     private: PrivacyOptions,
+    watch: WatchOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -145,12 +148,13 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
     from fl.training.recipe import Recipe, fitted_to
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.COORDINATOR)
-    notify = announce(name)
+    watching = Watching.of(home, member, watch)
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
@@ -188,7 +192,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder):
         initial = first_model(recipe)
         serve_agent(
-            lambda: Coordinator(open_ports(home, member, notify), plan, initial, held_by(member.folder)),
-            notify,
+            lambda: Coordinator(open_ports(home, member, watching.notify), plan, initial, held_by(member.folder)),
+            watching,
             lambda agent: agent.done,
         )

@@ -13,6 +13,7 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
 from scripts.wiring.options import DataOptions, chain_options, data_options, device_option, home_option, name_option
 from scripts.wiring.training_options import delta_option, network_options
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Digest
@@ -91,6 +92,7 @@ hospital.add_command(serve_queries)
     "--uploads-only", is_flag=True, help="Never train here: wait in each round for weights that staff upload."
 )
 @network_options
+@watch_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -104,6 +106,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     epsilon_limit: float | None,
     delta: float,
     uploads_only: bool,
+    watch: WatchOptions,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
 
@@ -112,32 +115,34 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.roles.hospital.agent import Hospital
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.handed_in import no_training, uploads_of, with_orders
     from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
-    notify, peers = announce(name), _trust(trust, trust_at_least)
+    watching, peers = Watching.of(home, member, watch), _trust(trust, trust_at_least)
     with only_one(member.folder):
         if uploads_only:
             train, task = no_training(), own_task(member) if member.labels_file.exists() else None
         elif has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:
-            train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
+            told, passed = watching.notify, watching.passed
+            train = trainer(member.data_file, name, device, told, control_from_zero=control_from_zero, passed=passed)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
         uploads = uploads_of(member, alone=uploads_only)
 
         def make() -> KeepingKeys:
-            ports = open_ports(home, member, notify)
+            ports = open_ports(home, member, watching.notify)
             return with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads))
 
-        serve_agent(make, notify)
+        serve_agent(make, watching)
 
 
 @hospital.command()

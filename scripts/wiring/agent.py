@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -12,11 +13,12 @@ from typing import TypeVar
 
 import click
 
-from fl.audit.plain_words import without_names
 from fl.events import Event, Notify
-from fl.protocol.errors import ChainUnavailable, LedgerClosed
-from fl.protocol.names import shown
+from fl.protocol.errors import ChainUnavailable, LedgerClosed, RevokedSender, UnavailableError
+from fl.protocol.names import show
 from fl.roles.runner import Agent, Run, run
+from scripts.wiring.watch.log import line_of
+from scripts.wiring.watch.watching import Watching
 
 A = TypeVar("A", bound=Agent)
 T = TypeVar("T")
@@ -28,32 +30,45 @@ def announce(name: str) -> Notify:
     """Return a notifier that prints one line per event, with date and time."""
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
-        details = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-        line = f"{moment} {name}: {what}{' (' + details + ')' if details else ''}"
-        click.echo(shown(without_names(line)))
+        click.echo(line_of(name, what, facts, time.time()))
 
     return notify
 
 
-def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
+def serve_agent(make: Callable[[], A], watching: Watching, done: Callable[[A], bool] = lambda _agent: False) -> None:
     """Run until SIGINT or SIGTERM, or until `done(agent)`. After a hand-over, continue with the new ledger.
+
+    After a signal, the step that runs is finished; a training ends after the pass that runs, and its next start goes
+    on from there.
 
     Args:
         make: Opens the ledger in force and returns an agent for it.
-        notify: Gets the events.
+        watching: Gets the events, and says to others how the agent does.
         done: Returns whether the agent may stop.
+
+    Raises:
+        RevokedSender: the operator ended this membership.
+        HemaledgerError: what ended the agent (fl/failures.py).
     """
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, lambda _number, _frame: watching.ask_to_stop())
+    with watching.running():
+        _serve(make, watching, done)
+        if watching.seen.stopping:
+            watching.notify(Event.STOPPED, {})
+
+
+def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool]) -> None:
+    notify, stop = watching.notify, watching.stop
     successor: bytes | None = b""
     while successor is not None:
         agent = made(make, notify, stop)
         if agent is None:
             return
+        watching.agent = agent
         notify(Event.READY, {})
-        successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        how = Run(stop, notify, PATIENCE_S, partial(done, agent), watching.seen.failed, watching.seen.step_ended)
+        successor = _run(agent, how)
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
 
@@ -79,12 +94,23 @@ def _run(agent: Agent, how: Run) -> bytes | None:
         contract = agent.view.federation.successor
         return contract if contract != agent.view.ledger.anchor.contract else None
 
+    def ends() -> bool:
+        check_membership(agent, how.notify)
+        return how.done() or successor() is not None
+
     try:
-        run(agent, replace(how, done=lambda: how.done() or successor() is not None))
+        run(agent, replace(how, done=ends))
     except LedgerClosed as error:
         return error.successor
     return None if how.done() or how.stop.is_set() else successor()
 
 
-def _short(value: object) -> object:
-    return f"{value:.4g}" if isinstance(value, float) else value
+def check_membership(agent: Agent, notify: Notify) -> None:
+    """Raise RevokedSender, and report it, if the ledger says that the agent's membership was revoked."""
+    account = agent.view.ledger.account
+    member = agent.view.federation.book.members.get(account)
+    if member is not None and member.revoked:
+        with contextlib.suppress(UnavailableError):
+            agent.finish()
+        notify(Event.REVOKED, {"account": show(account)})
+        raise RevokedSender(account)

@@ -172,6 +172,7 @@ from fl.protocol.errors.world import (
     SettingInvalid,
     StorageFull,
     ToolMissing,
+    TrainingStopped,
     TransactionTimeout,
     VaultForbidden,
     VaultMissing,
