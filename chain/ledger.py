@@ -60,6 +60,7 @@ class EthereumLedger:
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
         source = LogSource(contracts, settings.anchor, settings.transactions.confirmations)
         self._reader = LogReader(self._node, source)
+        self._key = key
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
     @property
@@ -85,6 +86,16 @@ class EthereumLedger:
         if block is None:
             raise self._node.unavailable("it has no newest block")
         return block.number, block.timestamp
+
+    def sign_note(self, digest: bytes) -> bytes:
+        """Return this account's signature of 32 bytes that are no transaction's: r ‖ s ‖ v, 65 bytes.
+
+        Raises:
+            SettingInvalid: the ledger was opened without a key.
+        """
+        if self._key is None:
+            raise SettingInvalid("account", "the ledger was opened without a key, so it is read-only")
+        return self._key.sign_digest(digest)
 
     def append(self, record: Record) -> Receipt:
         """Sign and append `record`, and wait until it is included and has the confirmations of the settings.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import pytest
 import requests
@@ -16,7 +17,7 @@ from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.training import save_labelled
-from tests.support.processes import HOSPITALS, Party, Process, free_port, until
+from tests.support.processes import HOSPITALS, Party, Process, free_port, invoke, until
 
 PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
 WATCHED = ("--log-format", "json", "--metrics", "127.0.0.1:0")
@@ -96,6 +97,22 @@ def test_a_hospital_is_ready_once_it_reached_chain_and_vault(after_a_round: Part
     assert asked(alpha, "/readyz").json() == {"status": "ready", "chain": "ok", "vault": "ok", "clock": "ok"}
     assert asked(alpha, "/healthz").json() == {"status": "ok"}
     assert asked(alpha, "/other").status_code == 404
+
+
+def test_status_tells_each_members_version_and_last_sign_of_life(after_a_round: Party) -> None:
+    home = str(after_a_round.home.folder)
+
+    def found() -> dict[str, dict[str, object]]:
+        told = json.loads(invoke("status", "--json", "--home", home).output)
+        return {each["name"]: each for each in told["members"]}
+
+    until("alpha's sign", lambda: found()["alpha"]["sign"] is not None)
+    assert found()["alpha"]["sign"]["version"] == version("hemaledger")  # type: ignore[index]
+    assert found()["coordinator"]["recorded_at"]
+    told = invoke("status", "--home", home)
+    assert told.exit_code == 0, told.output
+    assert re.search(r"alpha +hospital +seen \d+ seconds ago", told.output)
+    assert "Round 1: final" in told.output
 
 
 def test_an_agent_that_gets_term_ends_with_0_and_says_so(after_a_round: Party) -> None:

@@ -21,6 +21,19 @@ VAULT_KINDS: Mapping[str, str] = {
     "StorageFull": "full",
 }
 """Label in the metrics -> by error; a test binds it to the errors."""
+KINDS: Mapping[str, str] = {
+    "ChainUnavailable": "chain",
+    "LedgerSilent": "chain",
+    "TransactionTimeout": "chain",
+    "AccountEmpty": "chain",
+    "VaultUnavailable": "vault",
+    "VaultForbidden": "vault",
+    "VaultMissing": "file",
+    "ClockWrong": "clock",
+    "StorageFull": "disk",
+    "TrainingStopped": "training",
+}
+"""By error."""
 
 
 @dataclass
@@ -34,7 +47,8 @@ class Seen:
     """When the agent last ended a step well."""
     waits: str = ""
     """Why the last step did not end; empty if it did."""
-    waits_since: float = 0.0
+    waits_kind: str = ""
+    """The same in one of the words of signs_of_life.REASONS."""
     epoch: int = 0
     epochs: int = 0
     """Of the training that runs or ran last."""
@@ -54,7 +68,7 @@ class Seen:
 
     def step_ended(self) -> None:
         """Note that a step ended well."""
-        self.alive, self.waits = self.clock(), ""
+        self.alive, self.waits, self.waits_kind = self.clock(), "", ""
 
     def failed(self, error: HemaledgerError) -> None:
         """Note a fault of the world that the agent will meet with another try."""
@@ -65,9 +79,12 @@ class Seen:
                 self.vault_errors[kind] += 1
             if isinstance(error, ChainUnavailable):
                 self.chain_errors += 1
-            if not self.waits:
-                self.waits_since = self.clock()
-            self.waits = str(error)
+            self.waits, self.waits_kind = str(error), KINDS.get(error.name, "other")
+
+    def vault_failed(self, error: HemaledgerError) -> None:
+        """Note a fault of the vault that stopped no step."""
+        with self._lock:
+            self.vault_errors[VAULT_KINDS.get(error.name, "unavailable")] += 1
 
     def trained(self, epoch: int, epochs: int) -> None:
         self.epoch, self.epochs = epoch, epochs

@@ -22,13 +22,16 @@ from fl.protocol.errors import HemaledgerError, TrainingStopped, UnavailableErro
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST
 from fl.roles.coordinator.clock import SKEW_S, TimedLedger
+from fl.storage.sign_board import open_board
 from scripts.wiring.clock import now
+from scripts.wiring.joining import own_version
 from scripts.wiring.watch.log import Speaker, writer
 from scripts.wiring.watch.metrics import Figures, Heads
 from scripts.wiring.watch.options import WatchOptions
 from scripts.wiring.watch.port import Answer, WatchPort
 from scripts.wiring.watch.probes import EVERY_S, Probe, Probes, clock_probe
 from scripts.wiring.watch.seen import Seen
+from scripts.wiring.watch.signs import SignWriter
 from scripts.wiring.watch.silence import Silence
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ class Watching:
         self._write = writer(self.speaker, self.options.log_format, time.time)
         self._silence = Silence(self.options.quiet_after)
         self._heads: Heads | None = None
+        self._signs: SignWriter | None = None
         self.probes = Probes(time.monotonic, self._parts())
 
     @classmethod
@@ -104,8 +108,6 @@ class Watching:
             return None
         from prometheus_client import CONTENT_TYPE_LATEST
 
-        from scripts.wiring.joining import own_version
-
         figures = Figures(self.speaker, own_version(), self.seen, self.probes, self.federation, lambda: self._heads)
         figures.disk = partial(_room, self.home)
         pages = {
@@ -123,15 +125,30 @@ class Watching:
         return Answer.of({"status": "ready" if ready else "not ready", **parts}, well=ready)
 
     def _keep_watch(self) -> None:
+        """Look around every second until the process ends."""
         looked = -EVERY_S
         while not self.stop.wait(TICK_S if self.agent is not None else TICK_S / 10):
             federation = self.federation()
-            if federation is not None:
-                for what, facts in self._silence.news(federation, self.seen.waits, time.time()):
-                    self.notify(what, facts)
-            if self.agent is not None and time.monotonic() - looked >= EVERY_S:
+            if federation is None:
+                continue
+            for what, facts in self._silence.news(federation, self.seen.waits, time.time()):
+                self.notify(what, facts)
+            if time.monotonic() - looked >= EVERY_S:
                 self.probes.look()
                 looked = time.monotonic()
+                self._sign(federation)
+
+    def _sign(self, federation: Federation) -> None:
+        """Write a sign of life if one is due; a fault counts, and the next look tries again."""
+        try:
+            if self._signs is None:
+                deployment = self.home.deployment
+                board = open_board(deployment.vault, self.home.folder, deployment.anchor.consortium)
+                self._signs = SignWriter(board, own_version())
+            if self.ledger.account in federation.book.members:
+                self._signs.write(self.ledger, federation, self.seen.waits_kind, now())
+        except HemaledgerError as error:
+            self.seen.vault_failed(error)
 
     def _parts(self) -> dict[str, Probe]:
         return {
@@ -141,7 +158,7 @@ class Watching:
         }
 
     def _chain(self) -> None:
-        ledger = self._ledger()
+        ledger = self.ledger
         self._heads = Heads(*ledger.newest_block(), ledger.read_to)
 
     def _vault(self) -> None:
@@ -154,7 +171,9 @@ class Watching:
     def _head_time(self) -> int:
         return self._heads.newest_at if self._heads is not None else 0
 
-    def _ledger(self) -> EthereumLedger:
+    @property
+    def ledger(self) -> EthereumLedger:
+        """Return the agent's own ledger, or raise ChainUnavailable before it is connected."""
         ledger = self.agent.view.ledger if self.agent is not None else None
         inner = ledger.inner if isinstance(ledger, TimedLedger) else ledger
         if not isinstance(inner, EthereumLedger):
