@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from chain.ledger import EthereumLedger
 from fl.events import Event
@@ -36,10 +36,21 @@ from scripts.wiring.watch.silence import Silence
 
 if TYPE_CHECKING:
     from fl.roles.runner import Agent
-    from fl.training.local.checkpoint import Progress
     from scripts.wiring.home import Home, MemberHome
 
 TICK_S = 1.0
+
+
+class Passed(Protocol):
+    """How far a training is (fl.training.local.checkpoint.Progress)."""
+
+    @property
+    def epoch(self) -> int:
+        """Return how many passes over the images are done."""
+
+    @property
+    def epochs(self) -> int:
+        """Return how many there will be."""
 
 
 @dataclass
@@ -74,7 +85,7 @@ class Watching:
         self.seen.stopping = True
         self.stop.set()
 
-    def passed(self, progress: Progress) -> None:
+    def passed(self, progress: Passed) -> None:
         """Note a pass of a training over the images.
 
         Raises:
