@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
+from fl.protocol.names import Role
 from fl.replay.presence import ConsortiumNow, Fault, MemberNow
 from webui.presentation.hospital_wording import left_out_why
 from webui.presentation.operator_wording import how_long
@@ -61,13 +62,14 @@ def seen(now: ConsortiumNow, member: MemberNow) -> str:
 
 
 def state(member: MemberNow) -> tuple[str, str]:
-    """Return tone and text of a member's state."""
+    """Return tone and text of a member's state; an operator has no agent that gives signs, so its text is empty."""
     tests = (
         (member.revoked, "plain", _l("revoked")),
         (member.keyless, "bad", _l("no key")),
         (member.silent, "bad", _l("silent")),
         (bool(member.sign and member.sign.waits), "wait", _l("has a problem")),
         (member.awaited, "wait", _l("awaited")),
+        (member.role == Role.OPERATOR, "plain", ""),
         (member.sign is None, "plain", _l("no sign yet")),
     )
     return next(((tone, str(text)) for found, tone, text in tests if found), ("good", str(gettext("well"))))
