@@ -28,13 +28,14 @@ class Event(StrEnum):
     """Its metrics and its health can be read at the address."""
     GOES_ON_WITHOUT = "goes on without"
     """A round left a hospital out; every member says so at once."""
-    REVOKED = "was revoked"
-    """The operator ended this membership."""
     STOPPING = "stops"
     """Somebody asked the process to end; it finishes its step first."""
     STOPPED = "stopped"
     ENDED = "ended"
     """An error ended the process."""
+
+    MODEL_GRANTED = "granted the model"
+    """A member who came later can open the current model now."""
 
     # Rounds, by the coordinator
     FEDERATION_OPENED = "opened federation"

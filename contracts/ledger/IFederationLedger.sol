@@ -137,6 +137,20 @@ interface IFederationLedger is ISteps {
         bytes32 previousModel
     );
 
+    /// @notice A member sealed the key of the current model's envelope to another member, who could not open it.
+    /// @param sender Who could open it.
+    /// @param reader Who can now.
+    /// @param epoch The key of the reader to which it is sealed.
+    /// @param modelDigest Digest of the current model.
+    /// @param digest SHA-256 of the GRANT envelope.
+    event ModelGranted(
+        address indexed sender,
+        address indexed reader,
+        uint32 epoch,
+        bytes32 modelDigest,
+        bytes32 digest
+    );
+
     /// @notice A hospital advertised its two keys of one masked round.
     /// @param sender The hospital.
     /// @param round The round.
@@ -327,6 +341,17 @@ interface IFederationLedger is ISteps {
     /// @param previousModel Digest of the current model.
     function openRound(uint64 round, Terms calldata terms, address[] calldata roster, bytes32 previousModel) external;
 
+    /// @notice Record a grant: the key of the current model's envelope, sealed to a member who cannot open it.
+    /// @dev By the coordinator, a hospital or an auditor. Reverts, in this order: FederationNotOpened;
+    /// ModelDigestMismatch(current, modelDigest); UnknownSender, RevokedSender or WrongRole unless the reader is an
+    /// active coordinator, hospital or auditor; KeyEpochMismatch unless the epoch is that of the reader's key;
+    /// DuplicateStep for a second grant of one sender for the same model and key. Emits {ModelGranted}.
+    /// @param reader Who can read the model now.
+    /// @param epoch The epoch of the reader's key.
+    /// @param modelDigest Digest of the current model.
+    /// @param digest SHA-256 of the GRANT envelope.
+    function grantModel(address reader, uint32 epoch, bytes32 modelDigest, bytes32 digest) external;
+
     /// @notice Advertise the sender's two keys of a masked round.
     /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless ADVERTISE; NotInSet unless in the
     /// roster; DeadlinePassed after phaseSince + stepTimeout; DuplicateStep; LengthInvalid. Emits {KeysAdvertised}.
@@ -436,9 +461,9 @@ interface IFederationLedger is ISteps {
     function finaliseRound(uint64 round) external;
 
     /// @notice End a round without a new model.
-    /// @dev By its opener at any time, by every other active member after the close deadline. Reverts, in this order:
-    /// WrongRound; WrongPhase when the round ended already (or none was opened); DeadlineNotPassed.
-    /// Emits {RoundAborted}.
+    /// @dev By its opener at any time, by every other active member after the close deadline, or as soon as its opener
+    /// is revoked. Reverts, in this order: WrongRound; WrongPhase when the round ended already (or none was opened);
+    /// DeadlineNotPassed. Emits {RoundAborted}.
     /// @param round The round.
     /// @param reason Why, for people.
     function abortRound(uint64 round, string calldata reason) external;

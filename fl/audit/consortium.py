@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fl.audit.access import AuditKey
+from fl.audit.grants import audit_grants
 from fl.audit.key_authority import AuthorityAudit
 from fl.audit.rounds import Bench, RoundAudit
 from fl.crypto.hpke_keys import verify_possession
@@ -47,5 +48,6 @@ class Audit:
             else:
                 rounds.round(part, manifest)
             progress(done, len(parts))
+        audit_grants(federation, self._bench.vault, self._report)
         AuthorityAudit(self._bench.vault, self._report).run(federation)
         return self._report, federation

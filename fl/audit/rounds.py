@@ -9,8 +9,9 @@ Source: PROTOCOL.md 7.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-from fl.audit.access import AuditKey, why_closed, why_sealed_away
+from fl.audit.access import AuditKey, why_closed, why_model_closed, why_sealed_away
 from fl.audit.files import FileAudit
 from fl.audit.findings import FindingCollector
 from fl.audit.reports import check_report
@@ -18,6 +19,7 @@ from fl.failures import reason_of
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import AccuracyAlarm
 from fl.protocol.federation import Federation, LedgerOpening
+from fl.protocol.grants import Grants
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.round import Phase, Round
@@ -59,7 +61,8 @@ class RoundAudit:
         self._bench = bench
         self._report = report
         key = bench.key
-        self._reader = FileReader(key.account, bench.vault, key.keyring) if key else None
+        grants = partial(_grants_of, federation)
+        self._reader = FileReader(key.account, bench.vault, key.keyring, grants=grants) if key else None
         self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
         self._files = FileAudit(federation, bench.vault, report)
         self._model: tuple[Digest, Vector] | None = None
@@ -72,7 +75,7 @@ class RoundAudit:
         """Check the manifest and the model with which a ledger opened."""
         manifest = self.manifest(opening)
         if manifest is not None:
-            closed = self._closed(opening)
+            closed = self._model_closed(opening)
             if closed:
                 self._report.notes.append(f"The initial model was not opened: {closed}.")
             self._check_model(opening, manifest, "initial model")
@@ -89,7 +92,7 @@ class RoundAudit:
     def start_from(self, current: Round, manifest: Manifest) -> None:
         """Open the model from which a round starts, if this key can open it."""
         source = self._federation.source_of(current)
-        if self._reader is None or self._closed(source):
+        if self._reader is None or self._model_closed(source):
             return
         with self._finding(current.number, "model it starts from", AuditStep.SUM):
             self._model = (digest_of(source), self._reader.model(source, manifest))
@@ -186,7 +189,7 @@ class RoundAudit:
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
             self._files.check_one(expected_model(source, manifest.length))
-        if not outcome.ok or self._reader is None or self._closed(source):
+        if not outcome.ok or self._reader is None or self._model_closed(source):
             return
         with self._finding(number, what, AuditStep.MODEL):
             vector = self._reader.model(source, manifest)
@@ -213,6 +216,10 @@ class RoundAudit:
         key = self._bench.key  # without a key, one note for the whole audit says so
         return why_closed(self._federation, key, source, self._bench.vault) if key else ""
 
+    def _model_closed(self, source: Round | LedgerOpening) -> str:
+        key = self._bench.key
+        return why_model_closed(self._federation, key, source, self._bench.vault) if key else ""
+
     def _sealed_away(self, current: Round) -> str:
         key = self._bench.key
         return why_sealed_away(self._federation, key, current) if key else ""
@@ -222,6 +229,10 @@ class RoundAudit:
 
     def _finding(self, number: int | None, subject: str, step: AuditStep | None = None) -> FindingCollector:
         return FindingCollector(self._report, number, subject, step)
+
+
+def _grants_of(federation: Federation) -> Grants:
+    return federation.grants
 
 
 def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
@@ -253,6 +264,6 @@ def obstacle(federation: Federation, number: int, bench: Bench) -> str:
     reasons = (
         why_closed(federation, key, current, bench.vault),
         why_sealed_away(federation, key, current),
-        why_closed(federation, key, source, bench.vault),
+        why_model_closed(federation, key, source, bench.vault),
     )
     return next(filter(None, reasons), "")

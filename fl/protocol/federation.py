@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from fl.protocol.codec import Writer
 from fl.protocol.errors import (
     EncodingError,
     FederationAlreadyOpened,
@@ -25,10 +24,13 @@ from fl.protocol.errors import (
     WrongPhase,
     WrongRound,
 )
+from fl.protocol.grants import Grants, Model, check_reader, model_of
 from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain, VerifyPossession
 from fl.protocol.keys.succession import Succession
 from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
+from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 - others know it from here
+from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
     ConsortiumFounded,
@@ -38,6 +40,7 @@ from fl.protocol.records import (
     LedgerHandedOver,
     MemberRecord,
     MemberRevoked,
+    ModelGranted,
     OperatorChanged,
     Position,
     RoundOpened,
@@ -46,21 +49,6 @@ from fl.protocol.records import (
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
-
-
-@dataclass(frozen=True)
-class LedgerOpening:
-    """How a ledger began: its first model and that model's readers."""
-
-    record: FederationOpened
-    opened: Entry
-    anchor: Anchor
-    keys: Mapping[Address, MemberKey]
-    """The key of every active member at that moment."""
-
-    @property
-    def context(self) -> bytes:
-        return genesis_context(self.anchor, self.record.last_round, self.record.manifest_digest)
 
 
 @dataclass(frozen=True)
@@ -76,6 +64,7 @@ class Federation:
     openings: tuple[LedgerOpening, ...] = ()
     """How each ledger began: the first one and its successors."""
     rounds: tuple[Round, ...] = ()
+    grants: Grants = field(default_factory=Grants)
     successor: Address | None = None
     position: Position | None = None
 
@@ -120,6 +109,21 @@ class Federation:
         return self.opening.record.model_digest
 
     @property
+    def model(self) -> Model:
+        """Return the current global model, or raise FederationNotOpened."""
+        return model_of(self.source)
+
+    @property
+    def readers(self) -> frozenset[Address]:
+        """Return the accounts that can open the current model, by its file or by a grant."""
+        return self.grants.readers(self.model_digest, self.source)
+
+    def readers_before(self, current: Round) -> frozenset[Address]:
+        """Return the accounts that could open the model from which a round started when it opened."""
+        source = self.source_of(current)
+        return self.grants.readers(model_of(source).digest, source, current.opened.position)
+
+    @property
     def untrained(self) -> bool:
         """Return whether the current model is still the first one of all: rounds of lanes can keep it."""
         return self.model_digest == self.openings[0].record.model_digest
@@ -156,6 +160,8 @@ def step(federation: Federation, entry: Entry) -> Federation:
         _check_contract(federation, entry)
         if isinstance(record, FederationOpened):
             changed = _open_federation(federation, entry, record)
+        elif isinstance(record, ModelGranted):
+            changed = _grant(federation, entry, record)
         elif isinstance(record, LedgerHandedOver):
             changed = _hand_over(federation, entry, record)
         elif isinstance(record, RoundOpened):
@@ -163,15 +169,6 @@ def step(federation: Federation, entry: Entry) -> Federation:
         else:
             changed = _advance_round(federation, entry, record)
     return replace(changed, position=entry.position)
-
-
-def genesis_context(anchor: Anchor, last_round: int, manifest_digest: Digest) -> bytes:
-    """Return the envelope context of a ledger's first model, 32 bytes.
-
-    SHA-256(`genesis` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ last round u64 ‖ manifest digest[32]).
-    """
-    writer = Writer("genesis").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
-    return writer.u64(last_round).raw(manifest_digest, 32).digest()
 
 
 def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) -> Federation:
@@ -201,6 +198,14 @@ def _check_contract(federation: Federation, entry: Entry) -> None:
         raise LedgerClosed(ledgers[ledgers.index(entry.contract) + 1])
     if ledgers and entry.contract != ledgers[-1]:
         raise EncodingError("ledger", "a record comes from a contract that is not this consortium's ledger")
+
+
+def _grant(federation: Federation, entry: Entry, record: ModelGranted) -> Federation:
+    book = federation.book
+    check_reader(record.sender, book)
+    if federation.successor is not None or not federation.openings:
+        raise FederationNotOpened
+    return replace(federation, grants=federation.grants.advance(entry, record, federation.model, book))
 
 
 def _hand_over(federation: Federation, entry: Entry, record: LedgerHandedOver) -> Federation:

@@ -309,6 +309,19 @@ class FederationOpened:
 
 
 @dataclass(frozen=True)
+class ModelGranted:
+    """A reader of the current model sealed the key of its file to a member who could not open it."""
+
+    sender: Address
+    reader: Address
+    epoch: int
+    """u32: the reader's key to which the grant is sealed."""
+    model_digest: Digest
+    digest: Digest
+    """SHA-256 of the GRANT envelope."""
+
+
+@dataclass(frozen=True)
 class RoundOpened:
     """The coordinator opened a round."""
 
@@ -474,7 +487,7 @@ KeyRecord = MemberRecord | SuccessionRecord | CeremonyRecord | RequestRecord | R
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
-LedgerRecord = FederationOpened | RoundRecord | LedgerHandedOver
+LedgerRecord = FederationOpened | ModelGranted | RoundRecord | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 
 KEY_RECORDS: tuple[type[KeyRecord], ...] = (
@@ -503,6 +516,7 @@ KEY_RECORDS: tuple[type[KeyRecord], ...] = (
 )
 LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     FederationOpened,
+    ModelGranted,
     RoundOpened,
     KeysAdvertised,
     SharesDealt,

@@ -12,6 +12,7 @@ from fl.crypto.hpke_keys import PrivateKey, verify_possession
 from fl.events import Notify
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
+from fl.protocol.grants import Grants
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
 from fl.protocol.records import Receipt, Record
 from fl.timing import timed
@@ -44,6 +45,11 @@ class LedgerView:
         news = self.ledger.wait(self.federation.position, timeout_s)
         self._nothing_new = not news
         return news
+
+
+def grants_of(view: LedgerView) -> Grants:
+    """Return the grants that a view has read so far."""
+    return view.federation.grants
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
 import time
@@ -14,8 +13,10 @@ from typing import TypeVar
 import click
 
 from fl.events import Event, Notify
-from fl.protocol.errors import ChainUnavailable, LedgerClosed, RevokedSender, UnavailableError
-from fl.protocol.names import show
+from fl.protocol.errors import ChainUnavailable, HemaledgerError, LedgerClosed, MembershipEnded, RevokedSender
+from fl.protocol.names import Role, shown
+from fl.protocol.records import MemberRevoked
+from fl.replay.ledger_view import LedgerView
 from fl.roles.runner import Agent, Run, run
 from scripts.wiring.watch.log import line_of
 from scripts.wiring.watch.watching import Watching
@@ -47,7 +48,7 @@ def serve_agent(make: Callable[[], A], watching: Watching, done: Callable[[A], b
         done: Returns whether the agent may stop.
 
     Raises:
-        RevokedSender: the operator ended this membership.
+        MembershipEnded: the operator ended this membership.
         HemaledgerError: what ended the agent (fl/failures.py).
     """
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,23 +95,29 @@ def _run(agent: Agent, how: Run) -> bytes | None:
         contract = agent.view.federation.successor
         return contract if contract != agent.view.ledger.anchor.contract else None
 
-    def ends() -> bool:
-        check_membership(agent, how.notify)
-        return how.done() or successor() is not None
-
     try:
-        run(agent, replace(how, done=ends))
+        run(agent, replace(how, done=lambda: how.done() or successor() is not None or has_left(agent.view)))
     except LedgerClosed as error:
         return error.successor
+    except RevokedSender as error:
+        check_membership(agent.view, error)
+    if has_left(agent.view):
+        check_membership(agent.view)
     return None if how.done() or how.stop.is_set() else successor()
 
 
-def check_membership(agent: Agent, notify: Notify) -> None:
-    """Raise RevokedSender, and report it, if the ledger says that the agent's membership was revoked."""
-    account = agent.view.ledger.account
-    member = agent.view.federation.book.members.get(account)
-    if member is not None and member.revoked:
-        with contextlib.suppress(UnavailableError):
-            agent.finish()
-        notify(Event.REVOKED, {"account": show(account)})
-        raise RevokedSender(account)
+def has_left(view: LedgerView) -> bool:
+    """Return whether the account of a view was revoked. A trustee stays, because it still has to destroy keys."""
+    member = view.federation.book.members.get(view.ledger.account)
+    return member is not None and member.revoked and member.role != Role.TRUSTEE
+
+
+def check_membership(view: LedgerView, error: HemaledgerError | None = None) -> None:
+    """Raise MembershipEnded with the operator's reason if the account was revoked, else `error`."""
+    account = view.ledger.account
+    for entry in view.ledger.replay():
+        if isinstance(entry.record, MemberRevoked) and entry.record.member == account:
+            name = view.federation.book.name_of(account)
+            raise MembershipEnded(name, shown(entry.record.reason).rstrip(".")) from error
+    if error is not None:
+        raise error

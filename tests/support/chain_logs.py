@@ -63,6 +63,7 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "deadline": U64,
     "batch": st.integers(0, 2**32 - 1),
     "member": ADDRESS,
+    "reader": ADDRESS,
     "predecessor": ADDRESS,
     "successor": ADDRESS,
     "account": ADDRESS,

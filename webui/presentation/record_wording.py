@@ -50,6 +50,7 @@ TITLES: Mapping[str, Any] = {
     "DecryptionFulfilled": _l("File opened"),
     "RecordsAnchored": _l("Root of patient records"),
     "FederationOpened": _l("Ledger opened with a model"),
+    "ModelGranted": _l("Model granted"),
     "RoundOpened": _l("Round opened"),
     "KeysAdvertised": _l("Round keys advertised"),
     "SharesDealt": _l("Round shares dealt"),
@@ -103,6 +104,9 @@ _S: Mapping[str, Any] = {
         "nobody changed them, and reveals nothing about them."
     ),
     "FederationOpened": _l("%(sender)s recorded the model from which round %(next_round)s starts."),
+    "ModelGranted": _l(
+        "%(sender)s sealed the key of the current model to %(reader)s, who came later and can open the model now."
+    ),
     "RoundOpened": _l(
         "%(sender)s opened round %(round)s for %(count)s hospitals. Updates are %(protection)s, and at least"
         " %(fewest)s hospitals must commit one."
@@ -164,6 +168,7 @@ FIELDS: Mapping[str, Any] = {
     "protection": _l("Protection"),
     "public_key": _l("Public key"),
     "purpose": _l("Purpose"),
+    "reader": _l("Reader"),
     "reason": _l("Reason"),
     "receivers": _l("Trustees"),
     "replacement": _l("Replacement"),

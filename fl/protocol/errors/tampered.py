@@ -108,6 +108,18 @@ class UnsupportedSuite(TamperedError):
 
 
 @dataclass(eq=False)
+class GrantUnusable(TamperedError):
+    """The grant of a model opens nothing, or its sender or reader has no right to it (PROTOCOL.md 4, Grants)."""
+
+    sender: bytes
+    why: str
+    sentence = (
+        "The grant of a model by {sender} cannot be used: {why}. "
+        "Another member can grant the model, or the next round's model is sealed to its reader."
+    )
+
+
+@dataclass(eq=False)
 class RecipientNotFound(RefusedError):
     """The envelope was not sealed to this key (PROTOCOL.md 4, step 4)."""
 

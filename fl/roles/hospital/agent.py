@@ -7,6 +7,8 @@ Source: PROTOCOL.md 5 (What stops a hospital) and 13.
 
 from __future__ import annotations
 
+from functools import partial
+
 from fl.events import Event
 from fl.failures import ALREADY_RECORDED, FATAL, MISSED_DEADLINE, NOT_READY, ROUND_ONLY, reason_of
 from fl.protocol.errors import DeadlineNotPassed
@@ -15,12 +17,13 @@ from fl.protocol.records import RoundAborted
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, read_config
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_aggregation
 from fl.replay.round_groups import check_groups
 from fl.replay.round_task import check_labels
 from fl.replay.table_design import TableDesigns
 from fl.replay.trained_rounds import check_calibration
+from fl.roles.granting import Granting
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
@@ -61,7 +64,8 @@ class Hospital:
         """The context of the round whose network this process cannot build."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        reader = FileReader(self._account, ports.vault, ports.keyring, release)
+        reader = FileReader(self._account, ports.vault, ports.keyring, release, partial(grants_of, self.view))
+        self._granting = Granting(ports, reader)
         self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
         self._training = Background(train, handed.ready)
         self._promises = RoundOutbox(ports)
@@ -78,6 +82,8 @@ class Hospital:
         federation = self.view.current()
         self._promises.settle_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
+        if federation.openings and federation.active_round is None and self._granting.step(federation):
+            return True
         if current is None or self._account not in current.roster:
             return False
         if not current.ended:

@@ -41,7 +41,7 @@ WARNINGS = frozenset(
         Event.CALIBRATION_WEAK,
     }
 )
-ERRORS = frozenset({Event.ALARM, Event.REVOKED, Event.ENDED})
+ERRORS = frozenset({Event.ALARM, Event.ENDED})
 
 
 @dataclass(frozen=True)

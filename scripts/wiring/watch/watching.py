@@ -103,7 +103,8 @@ class Watching:
         try:
             yield
         except HemaledgerError as error:
-            self.notify(Event.ENDED, {"reason": str(error), "exit code": error.exit_code})
+            if self.options.log_format == "json":  # for a person, the command prints it
+                self.notify(Event.ENDED, {"reason": str(error), "exit code": error.exit_code})
             raise
         finally:
             self.stop.set()
