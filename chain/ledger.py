@@ -82,10 +82,7 @@ class EthereumLedger:
         Raises:
             ChainUnavailable: it does not answer, or has no block.
         """
-        block = self._node.parsed(shapes.block, self._node.request("eth_getBlockByNumber", "latest", HEADER_ONLY))
-        if block is None:
-            raise self._node.unavailable("it has no newest block")
-        return block.number, block.timestamp
+        return newest_block(self._node)
 
     def sign_note(self, digest: bytes) -> bytes:
         """Return this account's signature of 32 bytes that are no transaction's: r ‖ s ‖ v, 65 bytes.
@@ -159,6 +156,18 @@ class EthereumLedger:
                 time.sleep(min(max(self._poll_s, min(timeout_s, MAX_PAUSE_S)), left))
         self._fresh = news
         return news
+
+
+def newest_block(node: Node) -> tuple[int, int]:
+    """Return number and time (seconds since 1970) of a node's newest block.
+
+    Raises:
+        ChainUnavailable: it does not answer, or has no block.
+    """
+    block = node.parsed(shapes.block, node.request("eth_getBlockByNumber", "latest", HEADER_ONLY))
+    if block is None:
+        raise node.unavailable("it has no newest block")
+    return block.number, block.timestamp
 
 
 def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:

@@ -15,6 +15,8 @@ class Event(StrEnum):
 
     # Every agent
     READY = "ready"
+    CHAIN_READY = "chain ready"
+    """The embedded chain answers at the address."""
     WAITING = "waiting"
     """The chain, the vault or a file in it is not available now."""
     HANDED_OVER = "handed over"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,7 +18,7 @@ from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.training import save_labelled
-from tests.support.processes import HOSPITALS, Party, Process, free_port, invoke, until
+from tests.support.processes import HOSPITALS, SMALL, Party, Process, free_port, invoke, until
 
 PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
 WATCHED = ("--log-format", "json", "--metrics", "127.0.0.1:0")
@@ -119,3 +120,49 @@ def test_an_agent_that_gets_term_ends_with_0_and_says_so(after_a_round: Party) -
     auditor = after_a_round.processes["auditor"]
     assert auditor.stop() == 0, auditor.output
     assert lines(auditor)[-1]["event"] == "stopped"
+
+
+def test_a_hospital_stopped_while_it_trains_ends_with_0_and_goes_on_from_its_pass(after_a_round: Party) -> None:
+    party, long = after_a_round, (*SMALL, "--epochs", "1000", "--rounds", "2")
+    party.start("coordinator", "coordinator", "run", *long)
+    alpha = party.processes["alpha"]
+    alpha.wait_for(r'"round": 2, "event": "training"')
+    until("the first pass", lambda: 0 < figure(alpha, "hemaledger_training_epoch") < 1000)
+    assert alpha.stop() == 0, alpha.output
+    assert lines(alpha)[-1]["event"] == "stopped"
+    again = party.start("alpha", "hospital", "run", "--name", "alpha", "--threads", "1", "--device", "cpu", *WATCHED)
+    assert again.wait_for(r'"event": "training"')
+    until("a pass after the first", lambda: figure(again, "hemaledger_training_epoch") > 1)
+    assert again.stop() == 0, again.output
+
+
+def test_a_coordinator_that_gets_term_while_a_round_runs_ends_with_0(after_a_round: Party) -> None:
+    coordinator = after_a_round.processes["coordinator"]
+    coordinator.wait_for(r"opened \(round 2")
+    assert coordinator.stop() == 0, coordinator.output
+
+
+def test_an_agent_of_a_round_in_which_nothing_happens_says_for_whom_it_waits_and_until_when(
+    after_a_round: Party,
+) -> None:
+    quiet = after_a_round.start("auditor", "auditor", "run", *WATCHED, "--quiet-after", "1")
+    after_a_round.processes["auditor"] = quiet
+    quiet.wait_for(r'"event": "still_waiting"')
+    facts = next(line for line in lines(quiet) if line["event"] == "still_waiting")["facts"]
+    assert isinstance(facts, dict)
+    assert "alpha" in facts["waits for"]
+    assert facts["until"].endswith("UTC")
+    told = invoke("status", "--home", str(after_a_round.home.folder))
+    assert re.search(r"Round 2: open\. It waits for .*alpha.*: their updates, since .* until ", told.output)
+
+
+def test_the_chain_is_watched_and_ends_with_0(tmp_path: Path) -> None:
+    chain = Process("chain", "run", "--port", str(free_port()), "--home", str(tmp_path), *WATCHED)
+    try:
+        chain.wait_for('"event": "chain_ready"')
+        until("readiness", lambda: asked(chain, "/readyz").status_code == 200)
+        assert figure(chain, "hemaledger_chain_block") == 0
+    finally:
+        code = chain.stop()
+    assert code == 0, chain.output
+    assert lines(chain)[-1]["event"] == "stopped"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fl.events import Event
 from fl.protocol.federation import Federation
 from fl.protocol.rounds.round import Phase
 from fl.replay.attendance import Waiting, deadline_of, left_out, waiting
@@ -88,7 +89,8 @@ class Figures:
         yield _gauge("hemaledger_training_epoch", "Passes over the images that are done in this training.", seen.epoch)
         yield _gauge("hemaledger_training_epochs", "Passes of this training in all.", seen.epochs)
         events, vault = seen.copy()
-        yield _counter("hemaledger_events", "What the agent reported, by event.", "event", events)
+        by_event = {each.name.lower(): events[each.name.lower()] for each in Event}  # a first one counts as an increase
+        yield _counter("hemaledger_events", "What the agent reported, by event.", "event", by_event)
         by_kind = {kind: vault[kind] for kind in VAULT_KINDS.values()}
         yield _counter("hemaledger_vault_errors", "Faults of the vault, by kind.", "kind", by_kind)
         yield _total("hemaledger_chain_errors", "Times that the chain gave no answer.", seen.chain_errors)

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from chain.ledger import EthereumLedger
+from chain.ledger import EthereumLedger, newest_block
+from chain.rpc.node import Node, NodeSettings
 from fl.events import Event
 from fl.protocol.errors import HemaledgerError, TrainingStopped, UnavailableError
 from fl.protocol.federation import Federation
@@ -29,7 +30,7 @@ from scripts.wiring.watch.log import Speaker, writer
 from scripts.wiring.watch.metrics import Figures, Heads
 from scripts.wiring.watch.options import WatchOptions
 from scripts.wiring.watch.port import Answer, WatchPort
-from scripts.wiring.watch.probes import EVERY_S, Probe, Probes, clock_probe
+from scripts.wiring.watch.probes import EVERY_S, OK, Probe, Probes, clock_probe
 from scripts.wiring.watch.seen import Seen
 from scripts.wiring.watch.signs import SignWriter
 from scripts.wiring.watch.silence import Silence
@@ -69,6 +70,7 @@ class Watching:
         self._silence = Silence(self.options.quiet_after)
         self._heads: Heads | None = None
         self._signs: SignWriter | None = None
+        self._clock_said = OK
         self.probes = Probes(time.monotonic, self._parts())
 
     @classmethod
@@ -136,19 +138,33 @@ class Watching:
         ready = self.probes.ready and not self.seen.stopping
         return Answer.of({"status": "ready" if ready else "not ready", **parts}, well=ready)
 
+    @property
+    def _connected(self) -> bool:
+        return self.agent is not None
+
     def _keep_watch(self) -> None:
         """Look around every second until the process ends."""
         looked = -EVERY_S
-        while not self.stop.wait(TICK_S if self.agent is not None else TICK_S / 10):
-            federation = self.federation()
-            if federation is None:
+        while not self.stop.wait(TICK_S if self._connected else TICK_S / 10):
+            if not self._connected:
                 continue
-            for what, facts in self._silence.news(federation, self.seen.waits, time.time()):
-                self.notify(what, facts)
+            federation = self.federation()
+            if federation is not None:
+                for what, facts in self._silence.news(federation, self.seen.waits, time.time()):
+                    self.notify(what, facts)
             if time.monotonic() - looked >= EVERY_S:
-                self.probes.look()
+                self.look()
                 looked = time.monotonic()
-                self._sign(federation)
+                if federation is not None:
+                    self._sign(federation)
+
+    def look(self) -> None:
+        """Look at chain, vault and clock; say that the clock is wrong, even while the agent has nothing to do."""
+        self.probes.look()
+        clock = self.probes.results().get("clock", OK)
+        if clock not in (OK, self._clock_said):
+            self.notify(Event.ALARM, {"reason": clock})
+        self._clock_said = clock
 
     def _sign(self, federation: Federation) -> None:
         """Write a sign of life if one is due; a fault counts, and the next look tries again."""
@@ -191,6 +207,26 @@ class Watching:
         if not isinstance(inner, EthereumLedger):
             raise _not_connected(self.home)
         return inner
+
+
+@dataclass
+class ChainWatching(Watching):
+    """The process of the embedded chain; it has no agent, no vault and no signs of life."""
+
+    url: str = ""
+    """Where the chain answers; empty before it does."""
+
+    @property
+    def _connected(self) -> bool:
+        return bool(self.url)
+
+    def _parts(self) -> dict[str, Probe]:
+        return {"chain": self._node}
+
+    def _node(self) -> None:
+        number, at = newest_block(Node(NodeSettings(self.url)))
+        self._heads = Heads(number, at, number)
+        self.seen.step_ended()
 
 
 def _not_connected(home: Home) -> UnavailableError:
