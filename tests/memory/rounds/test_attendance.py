@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from fl.events import Event
 from fl.protocol.rounds.round import Phase
 from fl.replay.attendance import Missed, ending, left_out, newest_records, waiting
 from fl.replay.presence import Fault, presence
+from fl.roles.coordinator.agent import Coordinator
 from scripts.wiring.watch.silence import Silence
-from tests.support.federation import memory_folder
+from tests.support.federation import initial, memory_folder
 from tests.support.masked_world import STEP_S, Four, rest, step
 
 
@@ -92,3 +94,19 @@ def test_an_agent_of_a_dead_round_says_since_when_for_whom_and_until_when(four: 
     assert str(facts["until"]).endswith("UTC")
     assert list(silence.news(four.federation, "", at + 601)) == [], "it is said again after twice the time"
     assert len(list(silence.news(four.federation, "", at + 1800))) == 1
+
+
+def test_a_coordinator_that_waits_for_a_fifth_hospital_says_with_whom_it_could_begin(four: Four) -> None:
+    ports = four.consortium.coordinator.ports(four.consortium.vault)
+    coordinator = Coordinator(ports, replace(four.masked_plan(), min_hospitals=5), initial())
+    rest(coordinator)
+    (alarm,) = four.reported("coordinator", Event.WAITING)
+    assert "needs 5 hospitals that have a key, and 4 have one (alpha, beta, delta, gamma)" in alarm
+
+
+def test_a_coordinator_that_waits_between_rounds_names_the_hospitals_that_could_take_part(four: Four) -> None:
+    rest(four.boss(), four.auditor(), *four.hospitals("alpha", "beta", "gamma", "delta"))
+    ports = four.consortium.coordinator.ports(four.consortium.vault)
+    rest(Coordinator(ports, replace(four.masked_plan(2), min_hospitals=5), initial()))
+    (alarm,) = four.reported("coordinator", Event.ALARM)
+    assert "4 hospitals could take part, and the next round needs 5 (alpha, beta, delta, gamma)" in alarm

@@ -28,7 +28,7 @@ from scripts.wiring.home import Home
 from scripts.wiring.watch.log import ERRORS, WARNINGS, Speaker, line_of, object_of
 from scripts.wiring.watch.options import WatchOptions
 from scripts.wiring.watch.port import Answer, WatchPort
-from scripts.wiring.watch.probes import OK, STALE_S, Probes, clock_probe
+from scripts.wiring.watch.probes import NOT_YET, OK, STALE_S, Probes, clock_probe
 from scripts.wiring.watch.seen import KINDS, VAULT_KINDS, Seen
 from scripts.wiring.watch.watching import Watching
 
@@ -98,7 +98,7 @@ def test_faults_are_counted_by_kind_and_end_with_the_next_good_step() -> None:
 def test_a_look_that_hangs_counts_as_a_failure() -> None:
     clock = [0.0]
     probes = Probes(lambda: clock[0], {"chain": lambda: None})
-    assert not probes.ready, "nobody has looked yet"
+    assert probes.results() == {"chain": NOT_YET}
     probes.look()
     assert probes.ready
     clock[0] = STALE_S + 1
