@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("scripts.commands.status", "status", "Show all members now, and for whom the round waits."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
+    "federation": ("scripts.commands.federation", "federation", "Flower: start the rounds with `flwr run`."),
     "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
     "trustee": (
         "scripts.commands.trustee",

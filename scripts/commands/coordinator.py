@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_sums import sum_lanes, train_table
+from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
@@ -47,6 +49,7 @@ from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, back
 from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
+    from fl.transport.flower.desk import CalledAgent
     from scripts.wiring.home import Home
 
 ROUNDS = (
@@ -107,6 +110,7 @@ for _command in (hold, go_on, abort_round):
     "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
 )
 @seed_option
+@socket_option
 @watch_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -132,6 +136,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     preparation: str | None,
     calibrate: bool | None,
     seed: int,
+    flower_socket: Path | None,
     task: TaskOptions,
     joining: AggregationOptions,
     network: NetworkOptions,
@@ -189,10 +194,13 @@ def run(  # noqa: PLR0913  # one parameter per option
         despite_alarm=despite_alarm,
         step_timeout_s=step_timeout,
     )
-    with only_one(member.folder):
-        initial = first_model(recipe)
-        serve_agent(
-            lambda: Coordinator(open_ports(home, member, watching.notify), plan, initial, held_by(member.folder)),
-            watching,
-            lambda agent: agent.done,
-        )
+    with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
+        initial, paused = first_model(recipe), held_by(member.folder)
+        watching.pass_through(calls.noting)
+
+        def make() -> Coordinator | CalledAgent:
+            ports = open_ports(home, member, watching.notify)
+            inner = Coordinator(ports, plan, initial, lambda: paused() or calls.held())
+            return calls.agent(inner, lambda: inner.done)
+
+        serve_agent(make, watching, lambda agent: agent.done)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chain.ledger import EthereumLedger, newest_block
 from chain.rpc.node import Node, NodeSettings
-from fl.events import Event
+from fl.events import Event, Notify
 from fl.protocol.errors import HemaledgerError, TrainingStopped, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST
@@ -81,6 +81,10 @@ class Watching:
         """Report an event: a line in the log, a count in the metrics."""
         self.seen.saw(what)
         self._write(what, facts)
+
+    def pass_through(self, noting: Callable[[Notify], Notify]) -> None:
+        """Let somebody else note every event, too, before it is written."""
+        self._write = noting(self._write)
 
     def ask_to_stop(self) -> None:
         """Let the agent end after the step that runs; a signal's handler calls this."""
