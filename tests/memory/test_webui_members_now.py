@@ -11,11 +11,14 @@ import pytest
 
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Protection
+from fl.replay.attendance import Missed
 from fl.replay.signs_of_life import Sign
 from tests.support.site_federation import RealTown, forget_worlds
+from tests.support.site_hospital import FakeHospital
 from tests.support.site_services import NOON
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, Town
 from webui.ports.federation import Services
+from webui.ports.hospital import RoundNow
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
 
@@ -85,3 +88,23 @@ def test_the_last_rounds_say_who_was_left_out(tmp_path: Path) -> None:
     assert "Round 2" in page
     assert "Nobody was left out." in page
     assert "No round is running." in page
+
+
+class LeavingOut(FakeHospital):
+    """A hospital whose present round goes on without others."""
+
+    def now(self) -> RoundNow | None:
+        found = super().now()
+        return replace(found, left_out=(("beta", Missed.SHARES),)) if found else None
+
+
+class TownWithout(Town):
+    """A site whose round leaves beta out."""
+
+    def services(self) -> Services:
+        return replace(super().services(), hospital=LeavingOut(lambda: True))
+
+
+def test_the_page_of_the_round_says_at_once_whom_it_goes_on_without(tmp_path: Path) -> None:
+    page = staffed(TownWithout(tmp_path)).visitor(HUGO).text("/hospital/")
+    assert re.search(r"This round goes on without beta\. +It sent no shares in time\.", page)

@@ -49,13 +49,14 @@ def party(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Party]:
     found = Party(Home(tmp_path_factory.mktemp("watched")), free_port())
     try:
         found.start_chain()
-        found_together(found.home, found.url, HOSPITALS)
+        found_together(found.home, found.url, HOSPITALS, ["vera"])
         parts = parts_of(draw_dataset(PLAN, 7), len(HOSPITALS), 7)
         labels = LabelMap(LEUKEMIA, {code: code for code in LEUKEMIA.codes})
         save_labelled(parts.pop(HOLDOUT), labels, found.home.member("auditor"))
         for name, part in parts.items():
             save_labelled(part, labels, found.home.member(name))
         found.start("auditor", "auditor", "run", *WATCHED)
+        found.start("vera", "trustee", "run", "--name", "vera", *WATCHED)
         for name in HOSPITALS:
             found.start(name, "hospital", "run", "--name", name, "--threads", "1", "--device", "cpu", *WATCHED)
         yield found
@@ -116,10 +117,12 @@ def test_status_tells_each_members_version_and_last_sign_of_life(after_a_round: 
     assert "Round 1: final" in told.output
 
 
-def test_an_agent_that_gets_term_ends_with_0_and_says_so(after_a_round: Party) -> None:
-    auditor = after_a_round.processes["auditor"]
-    assert auditor.stop() == 0, auditor.output
-    assert lines(auditor)[-1]["event"] == "stopped"
+@pytest.mark.parametrize("name", ["auditor", "vera"])
+def test_an_agent_that_gets_term_ends_with_0_and_says_so(after_a_round: Party, name: str) -> None:
+    agent = after_a_round.processes[name]
+    agent.wait_for('"event": "ready"')
+    assert agent.stop() == 0, agent.output
+    assert lines(agent)[-1]["event"] == "stopped"
 
 
 def test_a_hospital_stopped_while_it_trains_ends_with_0_and_goes_on_from_its_pass(after_a_round: Party) -> None:

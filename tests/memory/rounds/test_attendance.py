@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,11 @@ import pytest
 from fl.events import Event
 from fl.protocol.rounds.round import Phase
 from fl.replay.attendance import Missed, ending, left_out, newest_records, waiting
-from fl.replay.presence import Fault, presence
+from fl.replay.presence import SILENT_AFTER_S, Fault, presence
+from fl.replay.signs_of_life import Sign
 from fl.roles.coordinator.agent import Coordinator
 from scripts.wiring.watch.silence import Silence
+from scripts.wiring.watch.status import document_of, lines_of
 from tests.support.federation import initial, memory_folder
 from tests.support.masked_world import STEP_S, Four, rest, step
 
@@ -110,3 +114,29 @@ def test_a_coordinator_that_waits_between_rounds_names_the_hospitals_that_could_
     rest(Coordinator(ports, replace(four.masked_plan(2), min_hospitals=5), initial()))
     (alarm,) = four.reported("coordinator", Event.ALARM)
     assert "4 hospitals could take part, and the next round needs 5 (alpha, beta, delta, gamma)" in alarm
+
+
+def test_the_status_tells_a_silent_member_a_problem_and_whom_the_round_left_out(four: Four) -> None:
+    without_delta(four)
+    at, records = four.clock.now, newest_records(four.consortium.coordinator.ledger.replay())
+    well = Sign(four.account("alpha"), at - 60, "1.4.0", 1)
+    signs = {
+        well.account: replace(well, waits="vault"),
+        four.account("beta"): replace(well, account=four.account("beta"), at=at - 2 * SILENT_AFTER_S, version="1.3.0"),
+    }
+    status = presence(four.federation, records, signs, at)
+    text = "\n".join(lines_of(status))
+    assert re.search(r"alpha +hospital .* version 1\.4\.0 .*its vault gives no answer", text)
+    assert re.search(r"beta +hospital .* version 1\.3\.0 +silent since \d{4}-", text)
+    assert "Without delta (it sent no keys in time)" in text
+    assert re.search(r"It waits for .*: their shares, since .* UTC, until .* UTC", text)
+    assert {Fault.LEFT_OUT, Fault.SILENT} <= set(status.faults)
+    document = document_of(status)
+    assert document["faults"] == ["left out", "silent"]
+    assert json.loads(json.dumps(document))["phase"] == "share"
+
+
+def test_a_deadline_that_is_over_is_a_fault_although_the_ledger_says_nothing_new(four: Four) -> None:
+    four.until(Phase.ADVERTISE, four.boss())
+    assert presence(four.federation, {}, {}, four.current.step_deadline).faults == ()
+    assert presence(four.federation, {}, {}, four.current.step_deadline + 1).faults == (Fault.OVERDUE,)
