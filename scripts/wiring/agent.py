@@ -13,10 +13,18 @@ from typing import TypeVar
 import click
 
 from fl.events import Event, Notify
-from fl.protocol.errors import ChainUnavailable, HemaledgerError, LedgerClosed, MembershipEnded, RevokedSender
+from fl.protocol.errors import (
+    ChainReorg,
+    ChainUnavailable,
+    HemaledgerError,
+    LedgerClosed,
+    MembershipEnded,
+    RevokedSender,
+)
 from fl.protocol.names import Role, shown
 from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import LedgerView
+from fl.roles.reorgs import Following
 from fl.roles.runner import Agent, Run, run
 from scripts.wiring.watch.log import line_of
 from scripts.wiring.watch.watching import Watching
@@ -41,6 +49,7 @@ def serve_agent(make: Callable[[], A], watching: Watching, done: Callable[[A], b
 
     After a signal, the step that runs is finished; a training ends after the pass that runs, and its next start goes
     on from there.
+    After a reorg that took back records, continue when all of them are back (fl/roles/reorgs.py).
 
     Args:
         make: Opens the ledger in force and returns an agent for it.
@@ -62,14 +71,21 @@ def serve_agent(make: Callable[[], A], watching: Watching, done: Callable[[A], b
 def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool]) -> None:
     notify, stop = watching.notify, watching.stop
     successor: bytes | None = b""
+    following: Following | None = None
     while successor is not None:
         agent = made(make, notify, stop)
-        if agent is None:
+        if agent is None or (following is not None and not following.restore(agent.view.ledger)):
             return
         watching.agent = agent
-        notify(Event.READY, {})
+        notify(Event.READY if following is None else Event.REORG_FOLLOWED, {})
+        following = None
         how = Run(stop, notify, PATIENCE_S, partial(done, agent), watching.seen.failed, watching.seen.step_ended)
-        successor = _run(agent, how)
+        try:
+            successor = _run(agent, how)
+        except ChainReorg as error:
+            notify(Event.REORG_SEEN, {"block": error.block})
+            following = Following(error, agent.view.entries, agent.view.ledger.account, stop.wait)
+            continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
 

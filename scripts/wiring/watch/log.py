@@ -22,6 +22,7 @@ from fl.protocol.names import shown
 WARNINGS = frozenset(
     {
         Event.WAITING,
+        Event.REORG_SEEN,
         Event.STILL_WAITING,
         Event.HOSPITAL_LEFT_OUT,
         Event.GOES_ON_WITHOUT,
