@@ -22,6 +22,7 @@ from fl.events import Event, Notify
 from fl.protocol.errors import HemaledgerError, TrainingStopped, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST
+from fl.protocol.ports import Vault
 from fl.roles.coordinator.clock import SKEW_S, TimedLedger
 from fl.storage.sign_board import open_board
 from scripts.wiring.clock import now
@@ -70,6 +71,7 @@ class Watching:
         self._silence = Silence(self.options.quiet_after)
         self._heads: Heads | None = None
         self._signs: SignWriter | None = None
+        self._store: Vault | None = None
         self._clock_said = OK
         self.probes = Probes(time.monotonic, self._parts())
 
@@ -194,7 +196,9 @@ class Watching:
         self._heads = Heads(*ledger.newest_block(), ledger.read_to)
 
     def _vault(self) -> None:
-        self.home.vault.has(NO_DIGEST)
+        if self._store is None:
+            self._store = self.home.vault
+        self._store.has(NO_DIGEST)
 
     def _time(self) -> object:
         ledger = self.agent.view.ledger if self.agent is not None else None
