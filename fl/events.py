@@ -15,6 +15,8 @@ class Event(StrEnum):
 
     # Every agent
     READY = "ready"
+    CHAIN_READY = "chain ready"
+    """The embedded chain answers at the address."""
     WAITING = "waiting"
     """The chain, the vault or a file in it is not available now."""
     HANDED_OVER = "handed over"
@@ -25,6 +27,17 @@ class Event(StrEnum):
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
     ALARM = "alarm"
     """A person must look at a problem."""
+    STILL_WAITING = "still waits"
+    """Nothing has happened for long; the facts say since when, for whom and until when."""
+    WATCHED = "is watched"
+    """Its metrics and its health can be read at the address."""
+    GOES_ON_WITHOUT = "goes on without"
+    """A round left a hospital out; every member says so at once."""
+    STOPPING = "stops"
+    """Somebody asked the process to end; it finishes its step first."""
+    STOPPED = "stopped"
+    ENDED = "ended"
+    """An error ended the process."""
 
     MODEL_GRANTED = "granted the model"
     """A member who came later can open the current model now."""

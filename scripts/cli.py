@@ -19,6 +19,7 @@ COMMANDS = {
     ),
     "join": ("scripts.commands.join", "join", "Become a member: one file from the operator, and this command."),
     "doctor": ("scripts.commands.doctor", "doctor", "Check this machine: chain, clock, vault, keys, disk, device."),
+    "status": ("scripts.commands.status", "status", "Show all members now, and for whom the round waits."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
     "federation": ("scripts.commands.federation", "federation", "Flower: start the rounds with `flwr run`."),

@@ -178,6 +178,7 @@ from fl.protocol.errors.world import (
     SettingInvalid,
     StorageFull,
     ToolMissing,
+    TrainingStopped,
     TransactionTimeout,
     VaultForbidden,
     VaultMissing,
