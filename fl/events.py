@@ -20,6 +20,8 @@ class Event(StrEnum):
     HANDED_OVER = "handed over"
     """The ledger is closed, and the agent continues with its successor."""
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
+    RESTORED = "restored from a backup"
+    """The folder came back without the journal of its rounds; what follows says which rounds it leaves."""
     ALARM = "alarm"
     """A person must look at a problem."""
 

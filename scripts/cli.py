@@ -19,6 +19,8 @@ COMMANDS = {
     ),
     "join": ("scripts.commands.join", "join", "Become a member: one file from the operator, and this command."),
     "doctor": ("scripts.commands.doctor", "doctor", "Check this machine: chain, clock, vault, keys, disk, device."),
+    "backup": ("scripts.commands.backup", "backup", "Write a member's keys, images and settings into one file."),
+    "restore": ("scripts.commands.backup", "restore", "Put a backup into an empty folder."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
     "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),

@@ -30,6 +30,7 @@ from fl.protocol.errors.families import (
     Why,
 )
 from fl.protocol.errors.malformed import (
+    BackupUnusable,
     DatasetUnusable,
     EncodingError,
     ImageUnreadable,
@@ -74,6 +75,7 @@ from fl.protocol.errors.refused import (
     OrderOutdated,
     OrderUsed,
     PolicyNotApproved,
+    RestoreRefused,
     RoleRunning,
     RosterUntrusted,
     SenderMismatch,
