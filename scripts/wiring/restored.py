@@ -73,16 +73,37 @@ def settle(member: MemberHome, ports: Ports) -> None:
         return
     facts: dict[str, object] = {}
     if member.role == Role.HOSPITAL:
-        from fl.replay.ledger_view import LedgerView
-        from fl.roles.hospital.after_restore import settle_restored
-        from fl.storage.privacy_account import FolderAccount
-
-        federation = LedgerView(ports.ledger).refresh()
-        done = settle_restored(ports, federation, spent_of(member), FolderAccount(member.privacy_file))
-        facts = {
-            "leaves round": ", ".join(map(str, done.left)) or None,
-            "private rounds counted again": done.charged or None,
-            "uploads wait": "until the next model" if done.barred else None,
-        }
+        facts = _settle_hospital(member, ports)
+    elif member.role == Role.TRUSTEE:
+        facts = _replace_key(member, ports)
     erase(member.folder / RESTORED_FILE)
     ports.notify(Event.RESTORED, facts)
+
+
+def _settle_hospital(member: MemberHome, ports: Ports) -> dict[str, object]:
+    from fl.replay.ledger_view import LedgerView
+    from fl.roles.hospital.after_restore import settle_restored
+    from fl.storage.privacy_account import FolderAccount
+
+    federation = LedgerView(ports.ledger).refresh()
+    done = settle_restored(ports, federation, spent_of(member), FolderAccount(member.privacy_file))
+    return {
+        "leaves round": ", ".join(map(str, done.left)) or None,
+        "private rounds counted again": done.charged or None,
+        "uploads wait": "until the next model" if done.barred else None,
+    }
+
+
+def _replace_key(member: MemberHome, ports: Ports) -> dict[str, object]:
+    """Record a new key of a trustee: a backup has none, because an old key opens old shares."""
+    from fl.crypto.hpke_keys import key_record
+    from fl.replay.ledger_view import LedgerView
+    from fl.storage.keyring import FolderKeys
+
+    found = LedgerView(ports.ledger).refresh().book.members.get(ports.ledger.account)
+    keys = FolderKeys(member.folder, member.password)
+    if found is None or found.revoked or not found.keys or len(found.keys) in keys.epochs():
+        return {}
+    key = keys.create(len(found.keys) + 1)
+    ports.append(key_record(ports.ledger.anchor, ports.ledger.account, key))
+    return {"new key": key.epoch}

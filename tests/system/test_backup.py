@@ -22,7 +22,10 @@ from chain.transactions import keystore
 from fl.crypto import age_file
 from fl.protocol.names import Role
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.ledger_view import LedgerView
 from fl.storage.journal import SqliteJournal
+from fl.storage.keyring import load_keys
+from fl.storage.vaults import create_vault
 from scripts.commands.consortium import ChainChoice, found_consortium
 from scripts.wiring.backup import PASSWORD_VARIABLE
 from scripts.wiring.home import Home
@@ -135,6 +138,44 @@ def test_the_agent_of_a_restored_hospital_settles_before_it_acts(home: Home, tmp
         assert journal.execute("SELECT key, value FROM promise").fetchall() == [("spent/" + "ab" * 32, b"7")]
     spent = json.loads(contents(tmp_path / "while-it-runs.age")["members/alpha/restored.json"])["spent"]
     assert spent == {"ab" * 32: 7}
+
+
+def test_a_restored_trustee_gets_a_new_key(home: Home, tmp_path: Path) -> None:
+    assert backup(home, tmp_path / "b.age", "--name", "carol").exit_code == 0
+    empty = Home(tmp_path / "empty")
+    assert restore(tmp_path / "b.age", empty.folder).exit_code == 0
+    create_vault("", empty.folder, empty.deployment.anchor.consortium)
+    assert invoke("trustee", "requests", "--home", str(empty.folder), "--name", "carol").exit_code == 0
+    key = LedgerView(open_ledger(home)).refresh().book.active(load_account(home.member("carol")).address).key
+    assert key is not None
+    assert load_keys(empty.member("carol").folder, PASSWORD["HEMALEDGER_PASSWORD"])[2].public_key == key.public_key
+
+
+def test_a_chain_comes_back_while_it_grows_and_its_site_with_it(tmp_path: Path) -> None:
+    home, empty = Home(tmp_path / "home"), Home(tmp_path / "empty")
+    with DevChain(DevChainSettings(PROJECT, home.chain, lambda: int(time.time()), port=0)) as chain:
+        found_consortium(home, ChainChoice(chain.url), LEUKEMIA)
+        (home.folder / "site").mkdir()
+        (home.folder / "site" / "secret").write_bytes(b"secret")
+        with closing(sqlite3.connect(home.folder / "site" / "site.sqlite")) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("CREATE TABLE patient (name TEXT)")
+            database.execute("INSERT INTO patient VALUES ('Tove')")
+            database.commit()
+            parts = ("--with", "chain", "--with", "vault", "--with", "site")
+            made = backup(home, tmp_path / "b.age", *parts)
+            assert made.exit_code == 0, made.output
+        head = chain.head
+        create_member(home, "late", Role.HOSPITAL)
+        account = load_account(home.member("late")).address
+        register_member(open_ledger(home, home.member("operator")), account, Role.HOSPITAL, "late")
+        assert chain.head != head
+    assert restore(tmp_path / "b.age", empty.folder).exit_code == 0
+    with DevChain(DevChainSettings(PROJECT, empty.chain, lambda: int(time.time()), port=0)) as again:
+        assert again.head == head
+    with closing(sqlite3.connect(empty.folder / "site" / "site.sqlite")) as database:
+        assert database.execute("SELECT name FROM patient").fetchall() == [("Tove",)]
+    assert (empty.folder / "site" / "secret").read_bytes() == b"secret"
 
 
 def test_a_restore_replaces_nothing(home: Home, tmp_path: Path) -> None:

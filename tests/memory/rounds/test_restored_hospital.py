@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,16 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.round import Phase
+from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.after_restore import Settled, settle_restored
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.outbox import key_of
+from fl.roles.hospital.privacy_limit import PrivacyLimit
 from fl.storage.privacy_account import FolderAccount
-from tests.support.federation import memory_folder, nudge
+from fl.training.local.config import LocalConfig
+from fl.training.privacy.terms import DELTA, Privacy
+from fl.training.recipe import Recipe
+from tests.support.federation import CONFIG, SPEC, initial, memory_folder, nudge
 from tests.support.masked_world import STEP_S, Four, rest, step
 from tests.support.world import audit
 
@@ -106,3 +112,20 @@ def test_uploads_wait_after_a_round_that_revealed_and_gave_no_model(four: Four) 
     while four.account("alpha") not in four.current.revealed:
         step(hospitals[0])
     assert restored(four, "alpha")[1].barred
+
+
+def test_what_trainings_cost_since_the_backup_is_counted_again(tmp_path: Path) -> None:
+    terms = Privacy(noise=2.0, clip=1.0, rate=0.5, delta=DELTA)
+    local = LocalConfig(epochs=2, class_balance=0.0, clip_norm=0.0, privacy=terms)
+    with memory_folder(tmp_path) as folder:
+        world = Four(folder)
+        plan = replace(world.masked_plan(), config=replace(CONFIG, training=Recipe(SPEC, local, 1).to_dict()))
+        boss = Coordinator(world.consortium.coordinator.ports(world.consortium.vault), plan, initial())
+        limit = PrivacyLimit(FolderAccount(folder / "before.json"), math.inf)
+        alpha = Hospital(world.party("alpha").ports(world.consortium.vault), nudge("alpha"), limit=limit)
+        rest(boss, world.auditor(), alpha, *world.hospitals("beta", "gamma", "delta"))
+        assert world.phases() == ["FINAL"]
+        _, settled = restored(world, "alpha")
+        assert (settled.left, settled.charged) == ((), 1)
+        counted = FolderAccount(world.folder / "alpha-restored" / "privacy.json").spends()
+        assert counted == FolderAccount(folder / "before.json").spends() != {}
