@@ -137,10 +137,10 @@ def _add_member(writer: Writer, home: Home, member: MemberHome) -> Iterator[str]
 
 
 def _files(member: MemberHome) -> list[Path]:
-    """Return what is kept of a member, sorted; of a trustee no member key, because an old one opens old shares."""
+    """Return what is kept of a member, sorted; of a trustee neither shares nor member keys (docs/trustee.md)."""
     trustee = member.role == Role.TRUSTEE
     kept = [path for path in member.folder.iterdir() if path.name not in LEFT_OUT and not path.name.startswith(".")]
-    kept = [path for path in kept if not (trustee and path.name.startswith("hpke-"))]
+    kept = [path for path in kept if not (trustee and path.name.startswith(("hpke-", "shares")))]
     return sorted(each for path in kept for each in _plain(path))
 
 

@@ -95,7 +95,7 @@ def _settle_hospital(member: MemberHome, ports: Ports) -> dict[str, object]:
 
 
 def _replace_key(member: MemberHome, ports: Ports) -> dict[str, object]:
-    """Record a new key of a trustee: a backup has none, because an old key opens old shares."""
+    """Record a new key of a trustee: a backup has none, because an old key opens old shares; and no share."""
     from fl.crypto.hpke_keys import key_record
     from fl.replay.ledger_view import LedgerView
     from fl.storage.keyring import FolderKeys
