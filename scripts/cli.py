@@ -9,6 +9,8 @@ import importlib
 
 import click
 
+from scripts.wiring.exit import guarded
+
 COMMANDS = {
     "demo": ("scripts.demo.command", "demo", "Run a whole federation on this machine, audit it, and serve the site."),
     "chain": ("scripts.commands.chain", "chain", "Run the embedded Ethereum chain."),
@@ -76,6 +78,9 @@ def main() -> None:
     Exit codes: 0 success; 65 bad input; 75 something does not answer, try again;
     76 evidence was changed; 77 the rules refuse it; 78 wrong settings.
     """  # noqa: D301 - click needs the character itself
+    from scripts.wiring.secret_files import read_secret_files
+
+    guarded(read_secret_files)()
 
 
 if __name__ == "__main__":
