@@ -213,8 +213,8 @@ class Home:
         except FileNotFoundError as error:
             raise SettingInvalid(
                 "home",
-                f"{path} does not exist. Ask your operator for the invitation file and run `hemaledger join FILE`; the operator "
-                "founds the consortium with `hemaledger consortium create`",
+                f"{path} does not exist. Ask your operator for the invitation file and run `hemaledger join FILE`; "
+                "the operator founds the consortium with `hemaledger consortium create`",
             ) from error
         except OSError as error:
             raise SettingInvalid("home", f"{path} cannot be read ({error.strerror})") from error
