@@ -1,6 +1,6 @@
 # Every target sets up what it needs, once. `make demo` and `make test` are all a newcomer has to know.
 .DEFAULT_GOAL := help
-.PHONY: help setup member wheels demo test lint bench fuzz translations clean
+.PHONY: help setup member wheels demo test lint bench fuzz flower translations clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -53,6 +53,8 @@ bench: $(VENV)/.ready-dev node_modules/.ready $(BENCH)/.ready ## Measure, with a
 fuzz: $(VENV)/.ready-fuzz node_modules/.ready ## Hand damaged bytes to every door for a minute each (ARGS="pictures --seconds 3600"; Linux)
 	$(BIN)/python -m scripts.fuzz $(ARGS)
 
+flower: build/flower-venv/.ready ## Set up Flower's own programs, for rounds that `flwr run` starts (docs/flower.md)
+
 translations: $(VENV)/.ready ## Write new texts of the site into webui/translations/*/LC_MESSAGES/messages.po, and compile them
 	mkdir -p build
 	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext -k _l --no-location --sort-output --omit-header -o build/messages.pot .
@@ -103,6 +105,11 @@ $(VENV)/.ready-fuzz: requirements-fuzz.txt $(VENV)/.ready-dev
 build/bench-venv/.ready: requirements-bench.txt $(VENV)/.ready
 	test -d build/bench-venv || $(PYTHON) -m venv build/bench-venv
 	build/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	touch $@
+
+build/flower-venv/.ready: requirements-flower.txt
+	test -d build/flower-venv || $(PYTHON) -m venv build/flower-venv
+	build/flower-venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-flower.txt
 	touch $@
 
 # Not `npm ci`: it refuses a lock made on another platform, whose native parts it cannot list; --no-save keeps the lock.

@@ -25,6 +25,7 @@ COMMANDS = {
     "restore": ("scripts.commands.backup", "restore", "Put a backup into an empty folder."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
+    "federation": ("scripts.commands.federation", "federation", "Flower: start the rounds with `flwr run`."),
     "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
     "trustee": (
         "scripts.commands.trustee",

@@ -100,7 +100,7 @@ class Admission:
     def _check_stranger(self, call: SignedCall) -> None:
         """Raise NodeRefusal unless the transaction would succeed, because its account is a member or operator."""
         if call.to is None or not self.trials.is_own(call.to):
-            full = ", and this chain has its consortium already" if _founds(call) else ""
+            full = _FULL if _founds(call) else ""
             raise _refusal(_NO_MEMBER.format(show(call.account), full))
         request = {"from": _hex(call.account), "to": _hex(call.to), "data": _hex(call.data), "gas": hex(OWN_GAS)}
         try:
@@ -118,6 +118,8 @@ _NO_MEMBER = (
     "this chain takes only transactions that members and the operator may send; the account {} sent none that the "
     "contracts accept{}"
 )
+
+_FULL = ", and this chain has its consortium already (option --consortia of `chain run` says how many it takes)"
 
 
 def _founds(call: SignedCall) -> bool:

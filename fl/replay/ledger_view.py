@@ -39,6 +39,12 @@ class LedgerView:
             return self.federation
         return self.refresh()
 
+    def look(self) -> Federation:
+        """Return the federation as `current` does, and let the next `current` return the very same one."""
+        federation = self.current()
+        self._nothing_new = True
+        return federation
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until the ledger has a new entry; False if `timeout_s` passed first."""
         news = self.ledger.wait(self.federation.position, timeout_s)

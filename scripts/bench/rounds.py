@@ -36,6 +36,7 @@ from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.presets import DEFAULT_PRESET
+from scripts.bench._machines import own_homes
 from scripts.bench._table import keep, median, show
 from scripts.commands.data import hospital_names
 from scripts.demo.child_process import ChainProcess
@@ -87,10 +88,13 @@ def main(hospitals: int, rounds: int) -> None:
     _sealing(initial.vector.size)
 
 
-def masked_spans(hospitals: int, spec: ModelSpec, rounds: int = 6) -> tuple[int, dict[str, float]]:
-    """Return the network's parameters, and the median seconds of a masked round by phase and as a `whole round`."""
+def masked_spans(hospitals: int, spec: ModelSpec, rounds: int = 6, vault: str = "") -> tuple[int, dict[str, float]]:
+    """Return the network's parameters, and the median seconds of a masked round by phase and as a `whole round`.
+
+    With the address of a vault, each member has a home of its own.
+    """
     initial, steps = _start(hospitals, spec)
-    _, spans = _run(initial, steps, (rounds, Protection.MASKED))
+    _, spans = _run(initial, steps, (rounds, Protection.MASKED), vault)
     return initial.vector.size, {span: median([each[span] for each in spans]) for span in spans[0]}
 
 
@@ -102,14 +106,15 @@ def _start(hospitals: int, spec: ModelSpec) -> tuple[Initial, dict[str, Vector]]
 
 
 def _run(
-    initial: Initial, steps: Mapping[str, Vector], how: tuple[int, Protection]
+    initial: Initial, steps: Mapping[str, Vector], how: tuple[int, Protection], vault: str = ""
 ) -> tuple[Together, list[dict[str, float]]]:
     """Found a consortium and run the rounds; return the agents and the seconds of each round by phase."""
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         with ChainProcess(home) as chain:
-            found_together(home, chain.url, list(steps))
-            return _rounds(home, initial, steps, how)
+            found_together(home, chain.url, list(steps), vault=vault)
+            apart = own_homes(home, (COORDINATOR, AUDITOR, *steps)) if vault else {}
+            return _rounds(home, initial, steps, how, apart)
 
 
 def _step(parameters: int, index: int) -> Vector:
@@ -131,7 +136,11 @@ def _plain(start: Vector, steps: Mapping[str, Vector], repeats: int) -> float:
 
 
 def _rounds(
-    home: Home, initial: Initial, steps: Mapping[str, Vector], how: tuple[int, Protection]
+    home: Home,
+    initial: Initial,
+    steps: Mapping[str, Vector],
+    how: tuple[int, Protection],
+    apart: Mapping[str, Home],
 ) -> tuple[Together, list[dict[str, float]]]:
     """Run the rounds; return the agents and the seconds of each round by phase."""
     marks: dict[tuple[object, str], float] = {}
@@ -157,7 +166,7 @@ def _rounds(
     )
     trains = {name: train(step) for name, step in steps.items()}
     work = Work(plan, initial, trains, lambda _model, _config: Evaluation())
-    together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify))
+    together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify), apart)
     together.run(notify)
     finished = [r.number for r in together.coordinator.view.refresh().rounds if r.phase == Phase.FINAL]
     names = MARKS[protection]

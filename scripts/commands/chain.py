@@ -43,9 +43,16 @@ def chain() -> None:
     multiple=True,
     help="Host name that members use to reach the chain. Repeatable; not needed for IP addresses.",
 )
+@click.option(
+    "--consortia",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many accounts may found a consortium on this chain: one for each model.",
+)
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @guarded
-def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with_parent: bool) -> None:
+def run(home: Path, port: int | None, host: str, names: tuple[str, ...], consortia: int, *, with_parent: bool) -> None:
     """Run the chain until stopped. Its journal survives a crash: after a restart the newest block is the same."""
     from chain.embedded.chain import serve
     from scripts.wiring.home import Home
@@ -58,7 +65,8 @@ def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with
         when_parent_ends(stop.set)
     run_home = Home(home)
     port = usual_port(run_home) if port is None else port
-    settings = replace(chain_settings(run_home, port, host), names=frozenset(map(str.lower, names)))
+    settings = chain_settings(run_home, port, host, consortia)
+    settings = replace(settings, names=frozenset(map(str.lower, names)))
     serve(settings, lambda url: click.echo(f"{READY}{url}"), stop)
 
 
@@ -68,7 +76,7 @@ def usual_port(home: Home) -> int:
     return known or DEFAULT_PORT
 
 
-def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
+def chain_settings(home: Home, port: int, host: str = "127.0.0.1", consortia: int = 1) -> DevChainSettings:
     from chain.embedded.chain import DevChainSettings
 
-    return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host, consortia=1)
+    return DevChainSettings(PROJECT, home.chain, time.time, port=port, host=host, consortia=consortia)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_sums import sum_lanes, train_table
+from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
@@ -46,6 +48,7 @@ from scripts.wiring.plans import (
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
 
 if TYPE_CHECKING:
+    from fl.transport.flower.desk import CalledAgent
     from scripts.wiring.home import Home
 
 ROUNDS = (
@@ -106,6 +109,7 @@ for _command in (hold, go_on, abort_round):
     "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
 )
 @seed_option
+@socket_option
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -130,6 +134,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     preparation: str | None,
     calibrate: bool | None,
     seed: int,
+    flower_socket: Path | None,
     task: TaskOptions,
     joining: AggregationOptions,
     network: NetworkOptions,
@@ -185,10 +190,11 @@ def run(  # noqa: PLR0913  # one parameter per option
         despite_alarm=despite_alarm,
         step_timeout_s=step_timeout,
     )
-    with only_one(member.folder):
-        initial = first_model(recipe)
-        serve_agent(
-            lambda: Coordinator(open_ports(home, member, notify), plan, initial, held_by(member.folder)),
-            notify,
-            lambda agent: agent.done,
-        )
+    with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
+        initial, notify, paused = first_model(recipe), calls.noting(notify), held_by(member.folder)
+
+        def make() -> Coordinator | CalledAgent:
+            inner = Coordinator(open_ports(home, member, notify), plan, initial, lambda: paused() or calls.held())
+            return calls.agent(inner, lambda: inner.done)
+
+        serve_agent(make, notify, lambda agent: agent.done)

@@ -9,6 +9,7 @@ import click
 
 from fl.protocol.names import Role, show
 from scripts.commands.hospital_serve import serve_queries
+from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
 from scripts.wiring.options import DataOptions, chain_options, data_options, device_option, home_option, name_option
@@ -16,8 +17,8 @@ from scripts.wiring.training_options import delta_option, network_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Digest
-    from fl.roles.hospital.key_orders import KeepingKeys
     from fl.roles.hospital.trusted_peers import TrustedPeers
+    from fl.roles.runner import Agent
     from fl.training.local.checkpoint import Progress
     from scripts.wiring.home import Home
     from webui.ports.local_training import LocalTraining
@@ -90,6 +91,7 @@ hospital.add_command(serve_queries)
 @click.option(
     "--uploads-only", is_flag=True, help="Never train here: wait in each round for weights that staff upload."
 )
+@socket_option
 @network_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -104,6 +106,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     epsilon_limit: float | None,
     delta: float,
     uploads_only: bool,
+    flower_socket: Path | None,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
 
@@ -122,7 +125,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     if threads:
         use_threads(threads)
     notify, peers = announce(name), _trust(trust, trust_at_least)
-    with only_one(member.folder):
+    with only_one(member.folder), calls_for(member, Role.HOSPITAL, flower_socket) as calls:
+        notify = calls.noting(notify)
         if uploads_only:
             train, task = no_training(), own_task(member) if member.labels_file.exists() else None
         elif has_table(member):
@@ -133,9 +137,9 @@ def run(  # noqa: PLR0913  # one parameter per option
         limit = privacy_limit(member, epsilon_limit, delta)
         uploads = uploads_of(member, alone=uploads_only)
 
-        def make() -> KeepingKeys:
+        def make() -> Agent:
             ports = open_ports(home, member, notify)
-            return with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads))
+            return calls.agent(with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads)))
 
         serve_agent(make, notify)
 

@@ -65,9 +65,10 @@ class ChildProcess:
 class ChainProcess(ChildProcess):
     """The embedded chain. Its journal has every block that it answered with."""
 
-    def __init__(self, home: Home, port: int = 0) -> None:
-        """Start the chain of `home`; port 0 picks a free one."""
-        super().__init__(["chain", "run", "--home", str(home.folder.resolve()), "--port", str(port)], READY)
+    def __init__(self, home: Home, port: int = 0, consortia: int = 1) -> None:
+        """Start the chain of `home` for so many consortia; port 0 picks a free one."""
+        folder = str(home.folder.resolve())
+        super().__init__(["chain", "run", "--home", folder, "--port", str(port), "--consortia", str(consortia)], READY)
 
 
 class QueryProcess(ChildProcess):

@@ -144,7 +144,7 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
     with console.stage("Preparing images", run.seconds):
         largest = _prepare(run, dataset, images)
     with console.stage("Starting the chain", run.seconds):
-        chain = stack.enter_context(ChainProcess(home, options.rpc_port))
+        chain = stack.enter_context(ChainProcess(home, options.rpc_port, consortia=2))
     with console.stage("Founding the consortium", run.seconds):
         found_together(home, chain.url, run.hospitals, TRUSTEES, task)
     with console.stage("Sharing the key to patient records among three doctors", run.seconds):

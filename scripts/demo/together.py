@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from fl.events import Notify
 from fl.protocol.names import CeremonyKind, KeyUse, Role
@@ -120,13 +121,16 @@ class Work:
     evaluate: Evaluate
 
 
-def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
-    """Open all members' ports and create their agents, each with a stopwatch."""
+def gather(
+    home: Home, work: Work, notify: Mapping[str, Notify], apart: Mapping[str, Home] = MappingProxyType({})
+) -> Together:
+    """Open all members' ports and create their agents, each with a stopwatch; `apart` has members' own homes."""
     watches = {name: Stopwatch(time.perf_counter) for name in (COORDINATOR, AUDITOR, *work.train)}
-    ports = {name: open_ports(home, home.member(name), notify[name]) for name in watches}
+    homes = {name: apart.get(name, home) for name in watches}
+    ports = {name: open_ports(homes[name], homes[name].member(name), notify[name]) for name in watches}
     agents: dict[str, Agent] = {AUDITOR: Auditor(ports[AUDITOR], watches[AUDITOR].around("evaluate", work.evaluate))}
     for name, train in work.train.items():
-        around, limit = watches[name].around("training", train), privacy_limit(home.member(name))
+        around, limit = watches[name].around("training", train), privacy_limit(homes[name].member(name))
         agents[name] = Hospital(ports[name], around, task=work.plan.config.task, limit=limit)
     coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
     others: list[Agent] = [MeasuredAgent(agent, watches[name]) for name, agent in agents.items()]

@@ -46,7 +46,7 @@ class Process:
         self.lines: list[str] = []
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.cli", *arguments],
+            self.command(),
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdout=subprocess.PIPE,
@@ -55,6 +55,10 @@ class Process:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def command(self) -> list[str]:
+        """Return the program and its arguments."""
+        return [sys.executable, "-m", "scripts.cli", *self.arguments]
 
     @property
     def output(self) -> str:

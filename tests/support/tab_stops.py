@@ -32,14 +32,6 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def sign_in(page: Any, address: str, email: str) -> None:
-    page.goto(f"{address}/sign-in")
-    page.fill("#email", email)
-    page.fill("#password", PASSWORD)
-    page.click("#submit")
-    page.wait_for_url(lambda url: "sign-in" not in url)
-
-
 def rings(page: Any, path: str) -> list[dict[str, Any]]:
     """Go through a page with the tab key; return what has the focus at each stop."""
     page.goto(path)

@@ -20,6 +20,7 @@ from werkzeug.routing import RequestRedirect
 
 from fl.training.tables.rows import parse_values
 from tests.support.approval_site import served
+from tests.support.site_browser import sign_in
 from tests.support.site_hospital import weights
 from tests.support.site_risks import HEART, RiskTown
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
@@ -114,11 +115,3 @@ def test_every_page_of_a_role_is_accessible(tmp_path: Path, chromium: Any, email
         context.close()
     assert faults == []
     assert pages >= (3 if email == STRANGER else 4)
-
-
-def sign_in(page: Any, address: str, email: str) -> None:
-    page.goto(f"{address}/sign-in")
-    page.fill("#email", email)
-    page.fill("#password", PASSWORD)
-    page.click("#submit")
-    page.wait_for_url(lambda url: "sign-in" not in url)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.approval_site import served
 from tests.support.second_steps import Phone
+from tests.support.site_browser import sign_in
 from tests.support.site_town import INES, MAYA, PASSWORD, Town
-from tests.support.tab_stops import sign_in
 
 DEVICE = {
     "protocol": "ctap2",

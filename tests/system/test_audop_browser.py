@@ -12,6 +12,7 @@ from fl.protocol.audit import AuditStep, Finding
 from fl.training.model.tensor_file import write_tensors
 from fl.training.model.weights import Manifest, model_digest
 from tests.support.approval_site import served
+from tests.support.site_browser import sign_in
 from tests.support.site_town import NOOR, PASSWORD, Town
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
@@ -46,14 +47,6 @@ def town(tmp_path: Path) -> Town:
     made = Town(tmp_path)
     made.site.accounts.create(NewAccount(SiteRole.OPERATOR, OLGA, "Olga Perez", PASSWORD))
     return made
-
-
-def sign_in(page: Any, address: str, email: str) -> None:
-    page.goto(f"{address}/sign-in")
-    page.fill("#email", email)
-    page.fill("#password", PASSWORD)
-    page.click("#submit")
-    page.wait_for_url(lambda url: "sign-in" not in url)
 
 
 def test_a_dropped_or_chosen_file_is_looked_up_and_never_sent(town: Town, chromium: Any) -> None:

@@ -6,19 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.approval_site import served
-from tests.support.site_town import INES, MAYA, PASSWORD, Town
+from tests.support.site_browser import sign_in
+from tests.support.site_town import INES, MAYA, Town
 
 WIDE, PHONE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}, {"width": 320, "height": 640}
 FOCUS = "() => document.activeElement.getAttribute('aria-label')"
 SEEN = "() => [...document.querySelectorAll('.time')].filter((each) => each.offsetParent).length"
-
-
-def sign_in(page: Any, address: str, email: str) -> None:
-    page.goto(f"{address}/sign-in")
-    page.fill("#email", email)
-    page.fill("#password", PASSWORD)
-    page.click("#submit")
-    page.wait_for_url(lambda url: "sign-in" not in url)
 
 
 def test_arrow_keys_move_between_times_and_days(tmp_path: Path, chromium: Any) -> None:

@@ -59,6 +59,7 @@ OF_OTHER_PROGRAMS = {
     *("--no-deps", "--index-url", "--no-index", "--offline"),  # pip and npm
     *("--decrypt", "--list", "--verbose"),  # age and tar
     *("--target", "--build-arg", "--platform", "--rm", "--detach", "--profile"),  # docker
+    *("--stream", "--trusted-entities"),  # Flower
     *("--system", "--home-dir", "--shell"),  # useradd
     *("--install", "--set", "--set-json"),  # helm
     "--now",  # systemctl

@@ -14,6 +14,7 @@ from fl.crypto.group import random_scalar, scalar_bytes
 from fl.crypto.start_kit import StartKit, lock_start, open_start
 from fl.protocol.names import Address
 from tests.support.approval_site import served
+from tests.support.site_browser import flawless_page
 from tests.support.site_town import INES, MAYA, PASSWORD, Town
 
 KIT_PASSWORD = "vier zufällige Wörter hier"
@@ -31,20 +32,9 @@ def town(tmp_path: Path) -> Town:
 
 @pytest.fixture
 def page(town: Town, chromium: Any) -> Iterator[Any]:
-    """Yield a page on which Inês is signed in; it must have no complaint at the end."""
-    with served(town.app) as address:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, base_url=address)
-        opened, complaints = context.new_page(), []
-        opened.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto("/sign-in")
-        opened.fill("#email", INES)
-        opened.fill("#password", PASSWORD)
-        opened.click("#submit")
-        opened.wait_for_selector(".who-name")
+    """Yield a page on which Inês is signed in."""
+    with served(town.app) as address, flawless_page(chromium, address, INES) as opened:
         yield opened
-        context.close()
-        assert [each for each in complaints if "status of 400" not in each] == []
 
 
 def test_a_doctor_makes_a_key_file_that_python_opens_and_hands_in_its_public_part(page: Any, town: Town) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from fl.roles.hospital.key_orders import OrderOutcome, OrderState
 from tests.support.approval_site import served
+from tests.support.site_browser import sign_in
 from tests.support.site_hospital import weights
 from tests.support.site_town import TOVE, Town
-from tests.support.tab_stops import contrast, rings, sign_in
+from tests.support.tab_stops import contrast, rings
 from webui.ports.local_training import LocalTraining, TrainingStep
 
 PATHS = ("", "model", "uploads", "uploads/1", "training/", "curves", "members", "keys/", "keys/new")

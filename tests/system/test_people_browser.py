@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.approval_site import served
+from tests.support.site_browser import sign_in
 from tests.support.site_town import INES, MAYA, Town
-from tests.support.tab_stops import contrast, rings, sign_in
+from tests.support.tab_stops import contrast, rings
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

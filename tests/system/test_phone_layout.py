@@ -12,9 +12,9 @@ import pytest
 
 from fl.protocol.names import Protection
 from tests.support.approval_site import served
+from tests.support.site_browser import sign_in
 from tests.support.site_federation import RealTown
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, TOVE, Town
-from tests.support.tab_stops import sign_in
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
 

@@ -23,12 +23,14 @@ from chain.transactions.keystore import AccountKey, generate
 from chain.transactions.sender import Sender, TransactionSettings
 from fl.failures import FATAL
 from fl.protocol.errors import ChainReorg
-from fl.protocol.names import Address, Role
+from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import LedgerView
 
 PROJECT = Path(__file__).resolve().parents[2]
-KEY, STRANGER = AccountKey(b"\x07" * 32), AccountKey(b"\x08" * 32)
+KEY = AccountKey(b"\x07" * 32)
+NO_CODE = bytes.fromhex("00")
+"""Creates a contract without code."""
 
 
 @dataclass
@@ -105,8 +107,8 @@ def append(place: LedgerSettings) -> int:
 
 def pass_by(place: LedgerSettings) -> int:
     """Make a block without a record and return its number."""
-    sender = Sender(connect(place.node), place.anchor.chain_id, STRANGER, TransactionSettings())
-    return int(sender.send(Address(bytes(19) + b"\1"), b"")["blockNumber"], 16)
+    sender = Sender(connect(place.node), place.anchor.chain_id, KEY, TransactionSettings())
+    return int(sender.send(None, NO_CODE)["blockNumber"], 16)
 
 
 def agrees(view: LedgerView, place: LedgerSettings) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.approval_site import served
+from tests.support.site_browser import sign_in
 from tests.support.site_town import MAYA, Town, Visitor, cell
-from tests.support.tab_stops import sign_in
 
 SHOWN = """name => getComputedStyle(document.querySelector('.heat-' + name)).display !== 'none'"""
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"

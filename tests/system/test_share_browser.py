@@ -15,8 +15,9 @@ from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
 from fl.protocol.records import MemberRegistered
 from fl.replay.committees import committee_keys
 from tests.support.approval_site import served
+from tests.support.site_browser import flawless_page
 from tests.support.site_committee import CommitteeTown, CommitteeWorld
-from tests.support.site_town import INES, JONAS, MAYA, PASSWORD
+from tests.support.site_town import INES, JONAS, MAYA
 from webui.store.models import StoredRecord
 
 START_PASSWORD, KIT_PASSWORD = "vier zufällige Wörter hier", "five other random words there"
@@ -39,20 +40,9 @@ def town(world: CommitteeWorld, tmp_path: Path) -> CommitteeTown:
 
 @pytest.fixture
 def page(town: CommitteeTown, chromium: Any) -> Iterator[Any]:
-    """Yield a page on which Inês is signed in; it must have no complaint at the end."""
-    with served(town.app) as address:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, base_url=address)
-        opened, complaints = context.new_page(), []
-        opened.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto("/sign-in")
-        opened.fill("#email", INES)
-        opened.fill("#password", PASSWORD)
-        opened.click("#submit")
-        opened.wait_for_selector(".who-name")
+    """Yield a page on which Inês is signed in."""
+    with served(town.app) as address, flawless_page(chromium, address, INES) as opened:
         yield opened
-        context.close()
-        assert complaints == []
 
 
 def number_of_record(town: CommitteeTown) -> str:

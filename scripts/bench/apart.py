@@ -1,0 +1,282 @@
+"""Runs a consortium whose members are on machines of their own, with faults, and compares it with one process.
+
+Each member, the chain and the store have a network namespace and a home of their own; the vault is on a store that
+speaks S3 (moto's server). Members join with `hemaledger join`. Five masked rounds run. Meanwhile a hospital is killed and
+comes back, a fourth hospital joins, the store is down for 30 s, and the chain answers 500 ms late. Then an auditor
+audits, and the same rounds run in one process over a folder: the models must be the same bits. Needs root on Linux.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from fl.events import Event
+from fl.protocol.errors import UnavailableError
+from fl.protocol.federation import Federation
+from fl.protocol.names import Protection, show
+from fl.protocol.rounds.config import RoundConfig
+from fl.replay.expected_files import read_config
+from fl.replay.ledger_view import LedgerView
+from fl.roles.auditor import Evaluation
+from fl.roles.coordinator.plan import Plan
+from fl.storage.vaults import open_vault
+from fl.training.model.device import use_threads
+from fl.training.recipe import Recipe
+from scripts.bench._machines import SMALL, STORE_KEYS, Machine, draw_images, s3_store
+from scripts.bench._networks import Line, Networks, networks
+from scripts.bench._table import keep
+from scripts.bench._table import show as show_table
+from scripts.demo.child_process import ChainProcess
+from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather
+from scripts.wiring.home import PROJECT, Home
+from scripts.wiring.plans import first_model
+from scripts.wiring.roles import open_ledger
+from scripts.wiring.training import trainer
+
+HOSPITALS, LATE = ("alpha", "beta", "gamma"), "delta"
+ROLES = {
+    COORDINATOR: "coordinator",
+    AUDITOR: "auditor",
+    **dict.fromkeys((*HOSPITALS, LATE), "hospital"),
+    **dict.fromkeys(TRUSTEES, "trustee"),
+}
+OPERATOR, CHAIN, STORE = "operator", "chain", "store"
+CHAIN_PORT, LINE_PORT = 8545, 9545
+ROUNDS, DOWN_S, LATE_S = 5, 30.0, "0.5"
+WAIT_S = 600.0
+POLL_S = 0.2
+AGENTS = {
+    "hospital": ("hospital", "run", "--threads", "1", "--device", "cpu"),
+    "auditor": ("auditor", "run"),
+    "trustee": ("trustee", "run"),
+}
+ENV = {"HEMALEDGER_PASSWORD": "a password of the benchmark 7", **STORE_KEYS}
+
+
+@dataclass
+class Town:
+    """The machines, and what happened on them."""
+
+    folder: Path
+    networks: Networks
+    lines: Mapping[str, Line]
+    store: str
+    machines: dict[str, Machine] = field(default_factory=dict)
+    joined_s: dict[str, float] = field(default_factory=dict)
+
+    def home(self, name: str) -> Home:
+        return Home(self.folder / name)
+
+    def run(self, name: str, *words: str, status: tuple[int, ...] = (0,)) -> str:
+        """Run a command to its end on a machine; return what it printed."""
+        done = subprocess.run(
+            [*self.networks.prefix(name), sys.executable, "-m", "scripts.cli", *words],
+            cwd=PROJECT,
+            env={**os.environ, **ENV},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in status:
+            raise click.ClickException(
+                f"{name}: {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
+
+    def start(self, name: str, *words: str) -> Machine:
+        """Start a process that stays, on its machine."""
+        command = (*words, "--home", str(self.home(name).folder))
+        machine = Machine(name, command, self.folder / "log" / name, self.networks.prefix(name), ENV)
+        self.machines[name] = machine
+        machine.start()
+        return machine
+
+    def agent(self, name: str) -> Machine:
+        role = ROLES[name]
+        return self.start(name, *AGENTS[role], "--name", name)
+
+    def kill(self) -> None:
+        for machine in self.machines.values():
+            machine.kill()
+
+    def wait_for(self, name: str, pattern: str) -> None:
+        machine = self.machines[name]
+        _until(lambda: re.search(pattern, machine.output) is not None, f"{name}: {pattern}", lambda: machine.output)
+
+
+@click.command()
+def main() -> None:
+    """Run a consortium on machines of their own, with faults; compare it with one process."""
+    with tempfile.TemporaryDirectory() as folder, _town(Path(folder)) as town:
+        began = time.monotonic()
+        _found(town)
+        _rounds(town)
+        federation = LedgerView(open_ledger(town.home(OPERATOR))).refresh()
+        audit = town.run(
+            AUDITOR, "audit", "--home", str(town.home(AUDITOR).folder), "--auditor", AUDITOR, status=(0, 76)
+        )
+        _report(town, federation, audit, time.monotonic() - began)
+
+
+@contextmanager
+def _town(folder: Path) -> Iterator[Town]:
+    """Make the networks, a store and the chain, each behind a line that can be bad; stop everything at the end."""
+    (folder / "log").mkdir()
+    with networks([OPERATOR, CHAIN, STORE, *ROLES]) as made, ExitStack() as stack:
+        store = stack.enter_context(s3_store(folder, made.prefix(STORE), made.host(STORE), tls=True))
+        os.environ["SSL_CERT_FILE"] = str(store.authority)
+        lines = {
+            CHAIN: _line(made, CHAIN, f"{made.host(CHAIN)}:{CHAIN_PORT}", folder),
+            STORE: _line(made, STORE, store.endpoint.removeprefix("https://"), folder),
+        }
+        for line in lines.values():
+            stack.callback(line.close)
+        town = Town(folder, made, lines, store.vault("one", f"https://{made.host(STORE)}:{LINE_PORT}"))
+        stack.callback(town.kill)
+        chain = ("chain", "run", "--host", made.host(CHAIN), "--port", str(CHAIN_PORT))
+        town.start(CHAIN, *chain)
+        town.wait_for(CHAIN, "Chain ready at")
+        yield town
+
+
+def _line(made: Networks, name: str, upstream: str, folder: Path) -> Line:
+    return Line(made.prefix(name), f"{made.host(name)}:{LINE_PORT}", upstream, folder / f"{name}.line")
+
+
+def _found(town: Town) -> None:
+    """Create the consortium; let everybody but the late hospital join; give the trustees their key."""
+    rpc = f"http://{town.networks.host(CHAIN)}:{LINE_PORT}"
+    home = ("--home", str(town.home(OPERATOR).folder))
+    town.run(OPERATOR, "consortium", "create", *home, "--rpc", rpc, "--vault", town.store)
+    homes = {name: town.home(name) for name in ROLES}
+    for name in ROLES:
+        if name != LATE:
+            _join(town, name)
+    draw_images((*HOSPITALS, LATE), homes, AUDITOR)
+    for name in (*TRUSTEES, *HOSPITALS, AUDITOR):
+        town.agent(name)
+    town.run(OPERATOR, "consortium", "ceremony", *home)
+
+
+def _join(town: Town, name: str) -> None:
+    """Do what the operator and a member's IT do until the member's key is on the ledger; measure the member's part."""
+    role, file = ROLES[name], town.folder / f"{name}.json"
+    home = ("--home", str(town.home(OPERATOR).folder))
+    town.run(OPERATOR, "consortium", "invite", *home, "--role", role, "--out", str(file), name)
+    join = ("join", str(file), "--home", str(town.home(name).folder))
+    began = time.monotonic()
+    said = town.run(name, *join, "--no-wait", status=(UnavailableError.exit_code,))
+    asked_s = time.monotonic() - began
+    account = re.search(r"--account (0x\w+)", said)
+    if account is None:
+        raise click.ClickException(said)
+    town.run(OPERATOR, "consortium", "register", *home, "--account", account[1], "--role", role, "--name", name)
+    began = time.monotonic()
+    town.run(name, *join)
+    town.joined_s[name] = asked_s + time.monotonic() - began
+
+
+def _rounds(town: Town) -> None:
+    """Run five rounds with one fault in each of the last four."""
+    terms = ("--rounds", str(ROUNDS), "--hospitals", str(len(HOSPITALS)))
+    town.start(COORDINATOR, "coordinator", "run", *SMALL, *terms)
+    town.wait_for("alpha", r"training \(round 2\)")
+    town.machines["alpha"].kill()
+    town.machines["alpha"].start()
+    town.wait_for(COORDINATOR, r"final \(round 2\)")
+    _join(town, LATE)
+    town.agent(LATE)
+    town.wait_for(COORDINATOR, r"final \(round 3\)")
+    with town.lines[STORE].bad("down", DOWN_S):
+        pass
+    town.wait_for(COORDINATOR, r"final \(round 4\)")
+    town.lines[CHAIN].set(LATE_S)
+    coordinator = town.machines[COORDINATOR]
+    _until(lambda: not coordinator.running, "the end of the rounds", lambda: coordinator.output)
+    town.lines[CHAIN].set("0")
+    for name in (*HOSPITALS, LATE, AUDITOR, *TRUSTEES):
+        if status := town.machines[name].stop():
+            click.echo(f"{name} ended with {status}\n{town.machines[name].output[-1000:]}")
+
+
+def _report(town: Town, federation: Federation, audit: str, seconds: float) -> None:
+    book = federation.book
+    rows = [
+        (
+            each.number,
+            each.phase.name.lower(),
+            ", ".join(book.name_of(account) for account in each.hospitals),
+            show(each.proposal.model_digest)[:18] if each.proposal else "",
+        )
+        for each in federation.rounds
+    ]
+    show_table("On machines of their own", ("round", "end", "hospitals", "model"), rows)
+    alone = _in_one_process(town, federation)
+    digests = [show(each.proposal.model_digest) for each in federation.rounds if each.proposal]
+    click.echo(audit)
+    click.echo(f"in one process: {'the same bits' if alone == digests else f'OTHER BITS: {alone}'}")
+    click.echo(f"joining took {max(town.joined_s.values()):.1f} s at most; all of it {seconds:.0f} s")
+    keep("apart", {"rounds": rows, "same_bits": alone == digests, "joined_s": town.joined_s, "seconds": seconds})
+
+
+def _in_one_process(town: Town, apart: Federation) -> list[str]:
+    """Run the same rounds with the same hospitals as threads over a folder; return the models' digests."""
+    home = Home(town.folder / "alone")
+    vault = open_vault(town.store, town.home(OPERATOR).folder, apart.anchor.consortium)
+    everybody = (*HOSPITALS, LATE)
+    use_threads(1)
+    with ChainProcess(home) as chain:
+        done: list[str] = []
+        for current in apart.rounds:
+            names = [apart.book.name_of(account) for account in current.hospitals]
+            found_together(home, chain.url, names)
+            draw_images(everybody, dict.fromkeys((*everybody, AUDITOR), home), AUDITOR)
+            config = read_config(current, vault)
+            train = {name: trainer(home.member(name).data_file, name, "cpu") for name in names}
+            plan, initial = _plan(config, current.number, len(names)), first_model(Recipe.from_dict(config.training))
+            work = Work(plan, initial, train, lambda _model, _config: Evaluation())
+            together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *names), _quiet))
+            together.run(_quiet)
+            proposal = together.coordinator.view.refresh().round(current.number).proposal
+            done += [show(proposal.model_digest)] if proposal else []
+        return done
+
+
+def _plan(config: RoundConfig, rounds: int, hospitals: int) -> Plan:
+    return Plan(
+        rounds=rounds,
+        min_commitments=hospitals,
+        attestations=1,
+        config=config,
+        commit_timeout_s=600,
+        close_timeout_s=600,
+        min_hospitals=hospitals,
+        protection=Protection.MASKED,
+    )
+
+
+def _quiet(_what: Event, _facts: Mapping[str, object]) -> None:
+    """Take a notice and show nothing."""
+
+
+def _until(done: Callable[[], bool], what: str, output: Callable[[], str]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"{what} did not come within {WAIT_S:g} s:\n{output()[-3000:]}")
+        time.sleep(POLL_S)
+
+
+if __name__ == "__main__":
+    main()
