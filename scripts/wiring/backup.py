@@ -11,7 +11,6 @@ Not here: the archive's format (fl/storage/backup.py).
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from fl.protocol.codec import parse_document, write_document
 from fl.protocol.errors import BackupUnusable, EncodingError, RestoreRefused, SettingInvalid, StorageFull
 from fl.protocol.names import Role
 from fl.storage.backup import Writer, extract, writing
+from fl.storage.lock import only_one
 from fl.storage.staged_keys import finish_change
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
@@ -31,7 +31,7 @@ from scripts.wiring.joining import own_version
 from scripts.wiring.restored import RESTORED_FILE, mark_of
 
 PASSWORD_VARIABLE = "HEMALEDGER_BACKUP_PASSWORD"  # noqa: S105 - the name of the variable, not a password
-HEAD = "backup.json"
+HEAD, WORKSHOP = "backup.json", ".restoring"
 FORM = "hemaledger-backup/1"
 PARTS = ("chain", "vault", "site")
 """What else a home can have. Their databases on a server are no part of it."""
@@ -100,19 +100,26 @@ def restore_backup(home: Home, path: Path, password: str) -> list[str]:
         BackupUnusable: it is damaged, or the password is wrong.
         RestoreRefused: something that it would replace is here, or the consortium is another one.
         StorageFull: the disk is too small, or refuses.
+        RoleRunning: another restore runs in this home.
     """
     make_folder(home.folder)
-    partial = home.folder / f".restoring-{secrets.token_hex(6)}"
+    workshop = home.folder / WORKSHOP
+    with only_one(workshop):
+        shutil.rmtree(workshop / "files", ignore_errors=True)  # of a restore that was killed
+        try:
+            return _restore(home, path, password, workshop / "files")
+        except OSError as error:
+            raise StorageFull(str(home.folder), error.strerror or "the disk refused it") from error
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _restore(home: Home, path: Path, password: str, partial: Path) -> list[str]:
     partial.mkdir(mode=0o700)
-    try:
-        left = [max(shutil.disk_usage(home.folder).free - _SPARE, 0)]
-        extract(path, password, partial, lambda name, size: _admit(path, name, size, left))
-        _check(path, home, partial)
-        return _move(home, partial)
-    except OSError as error:
-        raise StorageFull(str(home.folder), error.strerror or "the disk refused it") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    left = [max(shutil.disk_usage(home.folder).free - _SPARE, 0)]
+    extract(path, password, partial, lambda name, size: _admit(path, name, size, left))
+    _check(path, home, partial)
+    return _move(home, partial)
 
 
 # --- Making ------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.ledger_view import LedgerView
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import load_keys
+from fl.storage.lock import only_one
 from fl.storage.vaults import create_vault
 from scripts.commands.consortium import ChainChoice, found_consortium
 from scripts.wiring.backup import PASSWORD_VARIABLE
@@ -179,6 +180,17 @@ def test_a_chain_comes_back_while_it_grows_and_its_site_with_it(tmp_path: Path) 
     with closing(sqlite3.connect(empty.folder / "site" / "site.sqlite")) as database:
         assert database.execute("SELECT name FROM patient").fetchall() == [("Tove",)]
     assert (empty.folder / "site" / "secret").read_bytes() == b"secret"
+
+
+def test_a_killed_restore_leaves_nothing_once_another_ends(home: Home, tmp_path: Path) -> None:
+    assert backup(home, tmp_path / "b.age", "--name", "alpha").exit_code == 0
+    left = tmp_path / "home" / ".restoring" / "files" / "members" / "alpha"
+    left.mkdir(parents=True)
+    (left / "data.npz").write_bytes(b"images")
+    with only_one(tmp_path / "home" / ".restoring"):
+        assert restore(tmp_path / "b.age", tmp_path / "home").exit_code == 77  # one at a time
+    assert restore(tmp_path / "b.age", tmp_path / "home").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["consortium.json", "members"]
 
 
 def test_a_restore_replaces_nothing(home: Home, tmp_path: Path) -> None:
