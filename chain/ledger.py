@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chain.authorship import makes
@@ -53,7 +53,7 @@ class EthereumLedger:
         self._fresh = False
         """Whether `wait` has just read the entries that `replay` will return."""
         self._poll_s = settings.transactions.poll_s
-        self._node = connect(NodeSettings(settings.node.url, settings.anchor.chain_id, settings.node.timeout_s))
+        self._node = connect(replace(settings.node, chain_id=settings.anchor.chain_id))
         check_deployment(self._node, settings.anchor)
         contracts = {settings.anchor.authority: "KeyAuthority"}
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")

@@ -23,7 +23,7 @@ from chain.accounts import typed_transaction
 from chain.contracts import artifacts, events
 from chain.contracts.lookup import check_deployment
 from chain.ledger import LedgerSettings, receipt_of
-from chain.rpc.node import NodeSettings, connect
+from chain.rpc.node import connect
 from chain.transactions import keystore
 from chain.transactions.sender import FREE_GAS_LIMIT, Sender
 from fl.protocol.errors import EncodingError
@@ -49,7 +49,7 @@ class EthereumRelay:
         """Connect; raises as EthereumLedger."""
         self._anchor = settings.anchor
         self._free_gas = settings.transactions.free_gas
-        self._node = connect(NodeSettings(settings.node.url, settings.anchor.chain_id, settings.node.timeout_s))
+        self._node = connect(replace(settings.node, chain_id=settings.anchor.chain_id))
         check_deployment(self._node, settings.anchor)
         nobody = keystore.generate()
         self._sender = Sender(self._node, settings.anchor.chain_id, nobody, settings.transactions)

@@ -19,14 +19,22 @@ class Event(StrEnum):
     """The chain, the vault or a file in it is not available now."""
     HANDED_OVER = "handed over"
     """The ledger is closed, and the agent continues with its successor."""
+    REORG_SEEN = "the chain took back records"
+    """The agent sends its own again, and waits for those of the others."""
+    REORG_FOLLOWED = "all records are back"
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
     ALARM = "alarm"
     """A person must look at a problem."""
+
+    MODEL_GRANTED = "granted the model"
+    """A member who came later can open the current model now."""
 
     # Rounds, by the coordinator
     FEDERATION_OPENED = "opened federation"
     ROUND_OPENED = "opened"
     PHASE_CLOSED = "closed"
+    HOSPITAL_DECLINED = "declined by a hospital"
+    """A hospital stated that it does not take part in the round, and by which rule."""
     HOSPITAL_LEFT_OUT = "left out"
     """A hospital was rejected: its keys or its update cannot be used."""
     SET_FROZEN = "frozen"
@@ -69,6 +77,8 @@ class Event(StrEnum):
     """This hospital committed, but the frozen set does not include it."""
     ROUND_REFUSED = "refused"
     """This hospital leaves the round."""
+    POLICY_STATED = "stated the site policy"
+    """The ledger has the digest of the policy that is in force here."""
 
     # Rounds, by a member that replays them
     ANSWER_LEFT_OUT = "answer left out"

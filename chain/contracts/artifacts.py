@@ -7,6 +7,7 @@ Source: chain/contracts/compile.py writes the files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,10 @@ from importlib import resources
 from typing import Any
 
 CONTRACTS = ("KeyAuthority", "FederationLedger")
+EARLIER: tuple[tuple[str, str, int, str], ...] = (
+    ("FederationLedger", "1.0.0", 18606, "4224b7fe3a1e4325efd11f6c611d6c8a41403cdf532d52e659654779708b4caa"),
+)
+"""Contracts of earlier versions, which run on: name, version, bytes of the creation code without arguments, SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,13 @@ def parse(text: str) -> Artifact:
     document = json.loads(text)
     abi = tuple(document["abi"])
     return Artifact(document["contractName"], abi, bytes.fromhex(document["bytecode"].removeprefix("0x")))
+
+
+def is_own(code: bytes) -> bool:
+    """Return whether creation code, with or without arguments, is of a contract of this or an earlier version."""
+    if any(code.startswith(load(name).bytecode) for name in CONTRACTS):
+        return True
+    return any(hashlib.sha256(code[:length]).hexdigest() == digest for _, _, length, digest in EARLIER)
 
 
 @cache

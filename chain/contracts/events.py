@@ -47,6 +47,7 @@ from fl.protocol.records import (
     MemberRegistered,
     MemberRevoked,
     ModelAttested,
+    ModelGranted,
     ModelProposed,
     OperatorChanged,
     OperatorProposed,
@@ -65,6 +66,7 @@ from fl.protocol.records import (
     SharesChecked,
     SharesDealt,
     SharesRevealed,
+    StatementMade,
     Terms,
     UpdateCommitted,
 )
@@ -102,12 +104,14 @@ FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
         PhaseClosed: "closePhase",
         UpdateCommitted: "commitUpdate",
         RoundFrozen: "freezeRound",
+        ModelGranted: "grantModel",
         SetEndorsed: "endorseSet",
         SharesRevealed: "revealShares",
         ModelProposed: "proposeModel",
         ModelAttested: "attestModel",
         RoundFinalised: "finaliseRound",
         RoundAborted: "abortRound",
+        StatementMade: "makeStatement",
         LedgerHandedOver: "handOver",
     }
 )

@@ -33,7 +33,7 @@ class Trials:
     _own: set[Address] = field(default_factory=set)
 
     def note(self, call: SignedCall) -> None:
-        if call.to is None and _is_own(call.data):
+        if call.to is None and artifacts.is_own(call.data):
             self._own.add(created_by(call))
 
     def is_own(self, contract: Address) -> bool:
@@ -55,11 +55,7 @@ class Trials:
     def _reaches_own(self, call: dict[str, Any]) -> bool:
         if call.get("to") is not None:
             return data(call["to"], ADDRESS) in self._own
-        return any(_is_own(data(call[name])) for name in ("data", "input") if call.get(name) is not None)
-
-
-def _is_own(code: bytes) -> bool:
-    return any(code.startswith(artifacts.load(name).bytecode) for name in artifacts.CONTRACTS)
+        return any(artifacts.is_own(data(call[name])) for name in ("data", "input") if call.get(name) is not None)
 
 
 def _refusal(message: str) -> NodeRefusal:

@@ -27,6 +27,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from chain.accounts import keep_recursion_limit
 from chain.rpc import transport as wire
 from chain.rpc.deadline import Deadline, TimedSocket
+from chain.rpc.own_ca import file_of
 from chain.rpc.transport import HEADERS, LOST, NO_JSON_RPC, Broken, Call, Response, TooMuch
 from fl.protocol.strict_json import JsonValue
 
@@ -41,11 +42,12 @@ MOST_CAUSES = 16
 class Provider(JSONBaseProvider):
     """A `Wire`, and a provider for `Web3`; used by one thread at a time."""
 
-    def __init__(self, url: str, *, trust_env: bool) -> None:
+    def __init__(self, url: str, *, trust_env: bool, ca: str = "") -> None:
         super().__init__()
         self.timeout_s = PATIENCE_S
         """How long the next answer may take."""
         self._url = url
+        self._ca = ca
         self._sent = 0
         self._deadline = Deadline()
         self._session = requests.Session()
@@ -101,7 +103,7 @@ class Provider(JSONBaseProvider):
                 timeout=timeout_s,
                 stream=True,
                 allow_redirects=False,
-                verify=os.environ.get(CA_VARIABLE) or None,
+                verify=os.environ.get(CA_VARIABLE) or (file_of(self._ca) if self._ca else None),
             ) as response:
                 received: bytes = response.raw.read(wire.ANSWER_CAP + 1, decode_content=True)
         except (requests.Timeout, ReadTimeoutError, PoolTimeout, TimeoutError):
@@ -180,7 +182,7 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
     """Return what is wrong with a certificate, and how to trust a CA of one's own."""
     return (
         f"its TLS certificate is not trusted here: {error.verify_message.rstrip('.')}. If a CA of your own signed it, "
-        f"set {CA_VARIABLE} to the file with the certificate of this CA, in PEM"
+        f"set {CA_VARIABLE} to the file with the certificate of this CA, in PEM, or ask for an invitation that names it"
     )
 
 

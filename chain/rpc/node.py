@@ -52,6 +52,8 @@ class NodeSettings:
     """None accepts any chain (for deployment)."""
     timeout_s: float = 10.0
     """How long one answer may take."""
+    ca: str = field(default="", repr=False)
+    """PEM: the CAs that may sign its certificate; empty: the public ones. HEMALEDGER_RPC_CA goes before."""
 
 
 class NodeRefusal(Exception):
@@ -190,7 +192,7 @@ class Node:
     def _wire(self) -> Wire:
         wire: Wire | None = getattr(self._local, "wire", None)
         if wire is None:
-            wire = self._local.wire = wire_to(self.settings.url)
+            wire = self._local.wire = wire_to(self.settings.url, self.settings.ca)
         return wire
 
     def _result(self, response: Any) -> Any:  # noqa: ANN401 - JSON

@@ -9,8 +9,11 @@ from chain.rpc.direct import Direct
 from chain.rpc.transport import Broken, Wire
 
 
-def wire_to(url: str) -> Wire:
-    """Return a wire to `url` without sending anything; raise Broken unless it is an HTTP URL."""
+def wire_to(url: str, ca: str = "") -> Wire:
+    """Return a wire to `url` without sending anything; raise Broken unless it is an HTTP URL.
+
+    `ca` are the CAs (PEM) that may sign the node's certificate; empty: the public ones.
+    """
     try:
         place = urlsplit(url)
         usable = place.scheme in ("http", "https") and place.hostname and place.port != 0
@@ -22,7 +25,7 @@ def wire_to(url: str) -> Wire:
         return Direct(place)
     from chain.rpc.http import Provider  # noqa: PLC0415  # a chain on this machine needs no web3
 
-    return Provider(url, trust_env=not is_loopback(place))
+    return Provider(url, trust_env=not is_loopback(place), ca=ca)
 
 
 def is_loopback(place: SplitResult) -> bool:

@@ -21,7 +21,7 @@ contract FederationLedger is MaskedRounds {
     uint256 private constant ENTRY_BYTES = 52;
 
     /// @inheritdoc IFederationLedger
-    string public constant override version = "1.0.0"; // solhint-disable-line const-name-snakecase
+    string public constant override version = "1.1.0"; // solhint-disable-line const-name-snakecase
 
     /// @inheritdoc IFederationLedger
     IFederationLedger public immutable override predecessor;
@@ -36,6 +36,9 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     bytes32 public override manifest;
+
+    /// @dev Which grants were recorded: hash of model, reader, epoch and sender.
+    mapping(bytes32 grant => bool made) private _granted;
 
     /// @notice Begin a ledger; the coordinator opens it with {openFederation}.
     /// @dev Reverts with PredecessorMismatch when the predecessor belongs to another authority.
@@ -121,6 +124,25 @@ contract FederationLedger is MaskedRounds {
             proposedModel: 0
         });
         emit RoundOpened(msg.sender, round, terms, roster, previousModel);
+    }
+
+    /// @inheritdoc IFederationLedger
+    function grantModel(
+        address reader,
+        uint32 epoch,
+        bytes32 modelDigest,
+        bytes32 digest
+    ) external override whileInForce {
+        _requireReader(msg.sender, authority.requireSender(msg.sender));
+        if (!opened) revert FederationNotOpened();
+        if (modelDigest != currentModel) revert ModelDigestMismatch(currentModel, modelDigest);
+        _requireReader(reader, authority.requireActive(reader));
+        uint32 current = authority.keyEpochOf(reader);
+        if (epoch == 0 || epoch != current) revert IMembers.KeyEpochMismatch(current, epoch);
+        bytes32 grant = keccak256(abi.encode(modelDigest, reader, epoch, msg.sender));
+        if (_granted[grant]) revert DuplicateStep(msg.sender);
+        _granted[grant] = true;
+        emit ModelGranted(msg.sender, reader, epoch, modelDigest, digest);
     }
 
     /// @inheritdoc IFederationLedger
@@ -217,13 +239,34 @@ contract FederationLedger is MaskedRounds {
     function abortRound(uint64 round, string calldata reason) external override whileInForce {
         authority.requireSender(msg.sender);
         Round storage data = _requireRound(round);
-        Phase phase = data.state.phase;
-        bool running = phase != Phase.NONE && phase != Phase.FINAL && phase != Phase.ABORTED;
-        if (!running) revert WrongPhase(round, uint8(phase));
+        _requireRunning(round, data);
         uint64 deadline = data.state.closeDeadline;
-        if (msg.sender != data.state.opener && block.timestamp <= deadline) revert DeadlineNotPassed(deadline);
+        address opener = data.state.opener;
+        bool due = block.timestamp > deadline || authority.statusOf(opener) != IMembers.Status.ACTIVE;
+        if (msg.sender != opener && !due) revert DeadlineNotPassed(deadline);
         _enter(data, Phase.ABORTED);
         emit RoundAborted(msg.sender, round, reason);
+    }
+
+    /// @inheritdoc IFederationLedger
+    function makeStatement(
+        uint64 round,
+        Statement kind,
+        bytes32 digest,
+        string calldata text
+    ) external override whileInForce {
+        IMembers.Role role = authority.requireSender(msg.sender);
+        bool may = kind == Statement.RETENTION
+            ? role == IMembers.Role.COORDINATOR || role == IMembers.Role.AUDITOR
+            : kind != Statement.NONE && role == IMembers.Role.HOSPITAL;
+        if (!may) revert IMembers.WrongRole(msg.sender);
+        if (kind == Statement.DECLINE) {
+            Round storage data = _requireRound(round);
+            _requireRunning(round, data);
+            (bool found, ) = data.state.rosterList.load().find(msg.sender);
+            if (!found) revert NotInRoster(msg.sender);
+        }
+        emit StatementMade(msg.sender, round, kind, digest, text);
     }
 
     /// @inheritdoc IFederationLedger
@@ -279,6 +322,12 @@ contract FederationLedger is MaskedRounds {
         return found && _isMarked(data, phase, index);
     }
 
+    function _requireRunning(uint64 round, Round storage data) private view {
+        Phase phase = data.state.phase;
+        bool running = phase != Phase.NONE && phase != Phase.FINAL && phase != Phase.ABORTED;
+        if (!running) revert WrongPhase(round, uint8(phase));
+    }
+
     function _requireTerms(Terms calldata terms, address[] calldata roster) private view {
         uint256 count = roster.length;
         bool coherent = terms.minCommitments >= 1 &&
@@ -299,6 +348,12 @@ contract FederationLedger is MaskedRounds {
         }
         for (uint256 i = 1; coherent && i < count; ++i) coherent = roster[i - 1] < roster[i];
         if (!coherent) revert TermsInvalid();
+    }
+
+    /// @dev Who may read a global model.
+    function _requireReader(address account, IMembers.Role role) private pure {
+        bool may = role == IMembers.Role.COORDINATOR || role == IMembers.Role.HOSPITAL || role == IMembers.Role.AUDITOR;
+        if (!may) revert IMembers.WrongRole(account);
     }
 
     function _requireHospital(address account) private view {

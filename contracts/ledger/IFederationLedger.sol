@@ -37,6 +37,17 @@ interface IFederationLedger is ISteps {
         ABORTED
     }
 
+    /// @notice What a member states beside the rounds. The numbers are those of `names.StatementKind`.
+    /// @dev POLICY: a hospital's site policy is the file of this digest. DECLINE: a hospital does not take part in the
+    /// running round, by the rule that the text names. RETENTION: old files may be deleted under the record of this
+    /// digest; it counts when a coordinator and an auditor stated it.
+    enum Statement {
+        NONE,
+        POLICY,
+        DECLINE,
+        RETENTION
+    }
+
     /// @notice The conditions of a round.
     /// @param protection MASKED or SEALED.
     /// @param minCommitments Fewer commitments than this cannot be frozen.
@@ -137,6 +148,20 @@ interface IFederationLedger is ISteps {
         bytes32 previousModel
     );
 
+    /// @notice A member sealed the key of the current model's envelope to another member, who could not open it.
+    /// @param sender Who could open it.
+    /// @param reader Who can now.
+    /// @param epoch The key of the reader to which it is sealed.
+    /// @param modelDigest Digest of the current model.
+    /// @param digest SHA-256 of the GRANT envelope.
+    event ModelGranted(
+        address indexed sender,
+        address indexed reader,
+        uint32 epoch,
+        bytes32 modelDigest,
+        bytes32 digest
+    );
+
     /// @notice A hospital advertised its two keys of one masked round.
     /// @param sender The hospital.
     /// @param round The round.
@@ -223,6 +248,14 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param reason Why, for people.
     event RoundAborted(address indexed sender, uint64 indexed round, string reason);
+
+    /// @notice A member made a statement beside the rounds.
+    /// @param sender The member.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0.
+    /// @param kind What it states.
+    /// @param digest SHA-256 of the document it is about.
+    /// @param text For people; DECLINE: the name of the rule.
+    event StatementMade(address indexed sender, uint64 indexed round, Statement kind, bytes32 digest, string text);
 
     /// @notice The operator closed this ledger in favour of a successor.
     /// @param sender The operator.
@@ -326,6 +359,17 @@ interface IFederationLedger is ISteps {
     /// @param roster Its hospitals in ascending order.
     /// @param previousModel Digest of the current model.
     function openRound(uint64 round, Terms calldata terms, address[] calldata roster, bytes32 previousModel) external;
+
+    /// @notice Record a grant: the key of the current model's envelope, sealed to a member who cannot open it.
+    /// @dev By the coordinator, a hospital or an auditor. Reverts, in this order: FederationNotOpened;
+    /// ModelDigestMismatch(current, modelDigest); UnknownSender, RevokedSender or WrongRole unless the reader is an
+    /// active coordinator, hospital or auditor; KeyEpochMismatch unless the epoch is that of the reader's key;
+    /// DuplicateStep for a second grant of one sender for the same model and key. Emits {ModelGranted}.
+    /// @param reader Who can read the model now.
+    /// @param epoch The epoch of the reader's key.
+    /// @param modelDigest Digest of the current model.
+    /// @param digest SHA-256 of the GRANT envelope.
+    function grantModel(address reader, uint32 epoch, bytes32 modelDigest, bytes32 digest) external;
 
     /// @notice Advertise the sender's two keys of a masked round.
     /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless ADVERTISE; NotInSet unless in the
@@ -436,12 +480,22 @@ interface IFederationLedger is ISteps {
     function finaliseRound(uint64 round) external;
 
     /// @notice End a round without a new model.
-    /// @dev By its opener at any time, by every other active member after the close deadline. Reverts, in this order:
-    /// WrongRound; WrongPhase when the round ended already (or none was opened); DeadlineNotPassed.
-    /// Emits {RoundAborted}.
+    /// @dev By its opener at any time, by every other active member after the close deadline, or as soon as its opener
+    /// is revoked. Reverts, in this order: WrongRound; WrongPhase when the round ended already (or none was opened);
+    /// DeadlineNotPassed. Emits {RoundAborted}.
     /// @param round The round.
     /// @param reason Why, for people.
     function abortRound(uint64 round, string calldata reason) external;
+
+    /// @notice State something beside the rounds; no state of a round changes.
+    /// @dev POLICY and DECLINE by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this order:
+    /// WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
+    /// NotInRoster. Emits {StatementMade}.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0.
+    /// @param kind What is stated.
+    /// @param digest SHA-256 of the document.
+    /// @param text For people; DECLINE: the name of the rule.
+    function makeStatement(uint64 round, Statement kind, bytes32 digest, string calldata text) external;
 
     /// @notice Close this ledger in favour of `successor_`.
     /// @dev By the operator. Reverts, in this order: FederationNotOpened; RoundStillOpen; PredecessorMismatch when

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation, LedgerOpening
+from fl.protocol.grants import model_of
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
@@ -40,6 +41,15 @@ def why_closed(federation: Federation, key: AuditKey, source: Round | LedgerOpen
     if role == "hospital" and federation.book.members[key.account].revoked:
         return "the hospital was revoked, so no file is sealed to it any more"
     return _held_back(source, vault) if role == "hospital" and isinstance(source, Round) else ""
+
+
+def why_model_closed(federation: Federation, key: AuditKey, source: Round | LedgerOpening, vault: Vault) -> str:
+    """Return why this key cannot open a model by its file or by a grant; empty when it can."""
+    granted = any(
+        grant.record.reader == key.account and grant.record.epoch in key.keyring.keys
+        for grant in federation.grants.of(model_of(source).digest)
+    )
+    return "" if granted else why_closed(federation, key, source, vault)
 
 
 def why_sealed_away(federation: Federation, key: AuditKey, current: Round) -> str:

@@ -9,8 +9,9 @@ Source: PROTOCOL.md 7.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-from fl.audit.access import AuditKey, why_closed, why_sealed_away
+from fl.audit.access import AuditKey, why_closed, why_model_closed, why_sealed_away
 from fl.audit.files import FileAudit
 from fl.audit.findings import FindingCollector
 from fl.audit.reports import check_report
@@ -18,6 +19,7 @@ from fl.failures import reason_of
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import AccuracyAlarm
 from fl.protocol.federation import Federation, LedgerOpening
+from fl.protocol.grants import Grants
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.round import Phase, Round
@@ -29,6 +31,7 @@ from fl.replay.expected_files import (
     read_manifest,
 )
 from fl.replay.participants import participants, why_not
+from fl.replay.retention import retained
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
@@ -59,9 +62,10 @@ class RoundAudit:
         self._bench = bench
         self._report = report
         key = bench.key
-        self._reader = FileReader(key.account, bench.vault, key.keyring) if key else None
+        grants = partial(_grants_of, federation)
+        self._reader = FileReader(key.account, bench.vault, key.keyring, grants=grants) if key else None
         self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
-        self._files = FileAudit(federation, bench.vault, report)
+        self._files = FileAudit(federation, bench.vault, report, retained(federation, bench.vault).files)
         self._model: tuple[Digest, Vector] | None = None
 
     def _tools(self, reader: FileReader) -> Tools:
@@ -72,7 +76,7 @@ class RoundAudit:
         """Check the manifest and the model with which a ledger opened."""
         manifest = self.manifest(opening)
         if manifest is not None:
-            closed = self._closed(opening)
+            closed = self._model_closed(opening)
             if closed:
                 self._report.notes.append(f"The initial model was not opened: {closed}.")
             self._check_model(opening, manifest, "initial model")
@@ -86,10 +90,16 @@ class RoundAudit:
             return manifest
         return None
 
+    def manifest_of(self, opening: LedgerOpening) -> Manifest | None:
+        """Return the manifest of a ledger's models without counting it as checked; None after a finding."""
+        with self._finding(None, "model manifest"):
+            return read_manifest(opening, self._bench.vault)
+        return None
+
     def start_from(self, current: Round, manifest: Manifest) -> None:
         """Open the model from which a round starts, if this key can open it."""
         source = self._federation.source_of(current)
-        if self._reader is None or self._closed(source):
+        if self._reader is None or self._model_closed(source):
             return
         with self._finding(current.number, "model it starts from", AuditStep.SUM):
             self._model = (digest_of(source), self._reader.model(source, manifest))
@@ -127,17 +137,23 @@ class RoundAudit:
             self._report.notes.append(f"Round {number} was neither summed again nor opened: {closed}.")
         elif sealed_away:
             self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
-        replayed = None
-        if not whole:
-            self._report.notes.append(f"Round {number} could not be summed again because of its findings.")
-        elif self._reader is not None and not closed and not sealed_away:
-            replayed = self._replay(current, manifest)
+        readable = self._reader is not None and not closed and not sealed_away
+        replayed = self._replay(current, manifest) if self._is_whole(current, whole=whole) and readable else None
         self._check_model(current, manifest, "global model")
         self._check_reports(current, replayed)
 
+    def _is_whole(self, current: Round, *, whole: bool) -> bool:
+        """Return whether a round has all its files; note it if not."""
+        if self._files.deleted(current):
+            self._report.notes.append(f"Round {current.number} was not summed again: its updates are deleted.")
+            return False
+        if not whole:
+            self._report.notes.append(f"Round {current.number} could not be summed again because of its findings.")
+        return whole
+
     def _weigh(self, current: Round, fixed: int) -> None:
         """Note which bound the sum of a round without a model breaks, if this key can compute that sum."""
-        if self._reader is None or self._closed(current) or self._sealed_away(current):
+        if self._reader is None or self._closed(current) or self._sealed_away(current) or self._files.deleted(current):
             return
         error = broken_bound(current, self._tools(self._reader), fixed)
         if error is not None:
@@ -186,7 +202,7 @@ class RoundAudit:
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
             self._files.check_one(expected_model(source, manifest.length))
-        if not outcome.ok or self._reader is None or self._closed(source):
+        if not outcome.ok or self._reader is None or self._model_closed(source):
             return
         with self._finding(number, what, AuditStep.MODEL):
             vector = self._reader.model(source, manifest)
@@ -213,6 +229,10 @@ class RoundAudit:
         key = self._bench.key  # without a key, one note for the whole audit says so
         return why_closed(self._federation, key, source, self._bench.vault) if key else ""
 
+    def _model_closed(self, source: Round | LedgerOpening) -> str:
+        key = self._bench.key
+        return why_model_closed(self._federation, key, source, self._bench.vault) if key else ""
+
     def _sealed_away(self, current: Round) -> str:
         key = self._bench.key
         return why_sealed_away(self._federation, key, current) if key else ""
@@ -222,6 +242,10 @@ class RoundAudit:
 
     def _finding(self, number: int | None, subject: str, step: AuditStep | None = None) -> FindingCollector:
         return FindingCollector(self._report, number, subject, step)
+
+
+def _grants_of(federation: Federation) -> Grants:
+    return federation.grants
 
 
 def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
@@ -253,6 +277,6 @@ def obstacle(federation: Federation, number: int, bench: Bench) -> str:
     reasons = (
         why_closed(federation, key, current, bench.vault),
         why_sealed_away(federation, key, current),
-        why_closed(federation, key, source, bench.vault),
+        why_model_closed(federation, key, source, bench.vault),
     )
     return next(filter(None, reasons), "")

@@ -239,6 +239,31 @@ def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point)
     return _open(parts, key.key_id, lambda sealed: unwrap_with(sealed, key, secret, parts.head))
 
 
+def content_key(file: bytes, core: Core, key: PrivateKey) -> bytes:
+    """Return the content key of a file with the right size and digest, 32 bytes, so that it can be granted to others.
+
+    Raises as `receive` does in steps 3 and 4, but does not open the body.
+    """
+    _check_core(file, core)
+    parts = Parts.of(file)
+    if key.member_key.key_id not in parts.wraps:
+        raise RecipientNotFound
+    found = unwrap(parts.wraps[key.member_key.key_id], key, parts.head)
+    _body_key(parts, found)
+    return found
+
+
+@timed("open")
+def open_granted(file: bytes, core: Core, granted: bytes) -> bytes:
+    """Open a file with the right size and digest by its content key, which somebody granted; raises as `receive`.
+
+    Raises:
+        KeyCommitMismatch: it is the key of another file.
+    """
+    _check_core(file, core)
+    return _open_body(Parts.of(file), granted)
+
+
 def check_file(file: bytes, expected: Expected) -> None:
     """Do steps 1 to 3, which need no key; raises as `receive` does."""
     if len(file) > expected.cap:
@@ -285,9 +310,19 @@ def _open(parts: Parts, key_id: bytes, unseal: Callable[[bytes], bytes]) -> byte
     """Step 4 after parsing: own wrap, key commitment, body."""
     if key_id not in parts.wraps:
         raise RecipientNotFound
-    body_key, commitment = _derive(unseal(parts.wraps[key_id]), parts.head[:CORE_BYTES])
+    return _open_body(parts, unseal(parts.wraps[key_id]))
+
+
+def _body_key(parts: Parts, found: bytes) -> bytes:
+    """Return the key of the body, or raise KeyCommitMismatch unless the file commits to this content key."""
+    body_key, commitment = _derive(found, parts.head[:CORE_BYTES])
     if not compare_digest(commitment, parts.head[CORE_BYTES : CORE_BYTES + 32]):
         raise KeyCommitMismatch
+    return body_key
+
+
+def _open_body(parts: Parts, found: bytes) -> bytes:
+    body_key = _body_key(parts, found)
     try:
         return AESGCM(body_key).decrypt(_NONCE, parts.body, sha256(parts.prefix))
     except InvalidTag as error:

@@ -23,11 +23,13 @@ from fl.protocol.records import (
     Entry,
     FederationOpened,
     ModelAttested,
+    ModelGranted,
     ModelProposed,
     Record,
     RoundOpened,
     SharesDealt,
     SharesRevealed,
+    StatementMade,
     UpdateCommitted,
 )
 
@@ -188,9 +190,11 @@ _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
         ("global model (sealed)", lambda proposed: proposed.envelope_digest),
         ("global model (weights)", lambda proposed: proposed.model_digest),
     ),
+    ModelGranted: (("grant of a model", lambda granted: granted.digest),),
     CeremonyDealt: (("shares of a key, sealed to trustees", lambda dealt: dealt.bundle_digest),),
     DecryptionRequested: (("capsule of a request", lambda requested: requested.capsule_digest),),
     DecryptionApproved: (("sealed answer of a trustee", lambda approved: approved.digest),),
+    StatementMade: (("document of a statement", lambda made: made.digest),),
     ModelAttested: (("auditor's report", lambda attested: attested.report_digest),),
 }
 """Each record's files and models: a name for people, and how to get the digest."""

@@ -8,11 +8,10 @@ Source: PROTOCOL.md 5S and 8; contracts/ledger/FederationLedger.sol.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from fl.protocol.codec import Writer
 from fl.protocol.errors import (
     EncodingError,
     FederationAlreadyOpened,
@@ -23,12 +22,16 @@ from fl.protocol.errors import (
     PredecessorMismatch,
     RoundStillOpen,
     WrongPhase,
+    WrongRole,
     WrongRound,
 )
+from fl.protocol.grants import Grants, Model, check_reader, model_of
 from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain, VerifyPossession
 from fl.protocol.keys.succession import Succession
 from fl.protocol.keys.threshold import ThresholdKeys
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
+from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role, StatementKind
+from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 - others know it from here
+from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
     ConsortiumFounded,
@@ -38,29 +41,26 @@ from fl.protocol.records import (
     LedgerHandedOver,
     MemberRecord,
     MemberRevoked,
+    ModelGranted,
     OperatorChanged,
     Position,
     RoundOpened,
     RoundRecord,
+    StatementMade,
     SuccessionRecord,
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
 
-
-@dataclass(frozen=True)
-class LedgerOpening:
-    """How a ledger began: its first model and that model's readers."""
-
-    record: FederationOpened
-    opened: Entry
-    anchor: Anchor
-    keys: Mapping[Address, MemberKey]
-    """The key of every active member at that moment."""
-
-    @property
-    def context(self) -> bytes:
-        return genesis_context(self.anchor, self.record.last_round, self.record.manifest_digest)
+MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
+    {
+        StatementKind.NONE: (),
+        StatementKind.POLICY: (Role.HOSPITAL,),
+        StatementKind.DECLINE: (Role.HOSPITAL,),
+        StatementKind.RETENTION: (Role.COORDINATOR, Role.AUDITOR),
+    }
+)
+"""Who may make which statement."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ class Federation:
     openings: tuple[LedgerOpening, ...] = ()
     """How each ledger began: the first one and its successors."""
     rounds: tuple[Round, ...] = ()
+    grants: Grants = field(default_factory=Grants)
+    statements: tuple[Entry, ...] = ()
+    """Every StatementMade, in ledger order."""
     successor: Address | None = None
     position: Position | None = None
 
@@ -120,6 +123,21 @@ class Federation:
         return self.opening.record.model_digest
 
     @property
+    def model(self) -> Model:
+        """Return the current global model, or raise FederationNotOpened."""
+        return model_of(self.source)
+
+    @property
+    def readers(self) -> frozenset[Address]:
+        """Return the accounts that can open the current model, by its file or by a grant."""
+        return self.grants.readers(self.model_digest, self.source)
+
+    def readers_before(self, current: Round) -> frozenset[Address]:
+        """Return the accounts that could open the model from which a round started when it opened."""
+        source = self.source_of(current)
+        return self.grants.readers(model_of(source).digest, source, current.opened.position)
+
+    @property
     def untrained(self) -> bool:
         """Return whether the current model is still the first one of all: rounds of lanes can keep it."""
         return self.model_digest == self.openings[0].record.model_digest
@@ -130,6 +148,17 @@ class Federation:
         if not self.openings:
             raise FederationNotOpened
         return self.openings[-1]
+
+    def stated(self, kind: StatementKind) -> Iterator[tuple[Entry, StatementMade]]:
+        """Yield the statements of one kind, in ledger order."""
+        for entry in self.statements:
+            if isinstance(entry.record, StatementMade) and entry.record.kind == kind:
+                yield entry, entry.record
+
+    def declined(self, current: Round) -> Mapping[Address, StatementMade]:
+        """Return which hospitals stated that they do not take part in a round."""
+        since, made = current.opened.position, self.stated(StatementKind.DECLINE)
+        return {each.sender: each for entry, each in made if entry.position > since and each.round == current.number}
 
     def round(self, number: int) -> Round:
         """Return the round of that number, or raise WrongRound."""
@@ -156,6 +185,10 @@ def step(federation: Federation, entry: Entry) -> Federation:
         _check_contract(federation, entry)
         if isinstance(record, FederationOpened):
             changed = _open_federation(federation, entry, record)
+        elif isinstance(record, ModelGranted):
+            changed = _grant(federation, entry, record)
+        elif isinstance(record, StatementMade):
+            changed = _state(federation, entry, record)
         elif isinstance(record, LedgerHandedOver):
             changed = _hand_over(federation, entry, record)
         elif isinstance(record, RoundOpened):
@@ -163,15 +196,6 @@ def step(federation: Federation, entry: Entry) -> Federation:
         else:
             changed = _advance_round(federation, entry, record)
     return replace(changed, position=entry.position)
-
-
-def genesis_context(anchor: Anchor, last_round: int, manifest_digest: Digest) -> bytes:
-    """Return the envelope context of a ledger's first model, 32 bytes.
-
-    SHA-256(`genesis` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ last round u64 ‖ manifest digest[32]).
-    """
-    writer = Writer("genesis").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
-    return writer.u64(last_round).raw(manifest_digest, 32).digest()
 
 
 def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) -> Federation:
@@ -203,6 +227,14 @@ def _check_contract(federation: Federation, entry: Entry) -> None:
         raise EncodingError("ledger", "a record comes from a contract that is not this consortium's ledger")
 
 
+def _grant(federation: Federation, entry: Entry, record: ModelGranted) -> Federation:
+    book = federation.book
+    check_reader(record.sender, book)
+    if federation.successor is not None or not federation.openings:
+        raise FederationNotOpened
+    return replace(federation, grants=federation.grants.advance(entry, record, federation.model, book))
+
+
 def _hand_over(federation: Federation, entry: Entry, record: LedgerHandedOver) -> Federation:
     federation.book.active(record.sender, Role.OPERATOR)
     if federation.active_round is not None:
@@ -212,6 +244,21 @@ def _hand_over(federation: Federation, entry: Entry, record: LedgerHandedOver) -
     if federation.successor is not None:
         raise FederationNotOpened
     return replace(federation, anchor=replace(federation.anchor, contract=entry.contract), successor=record.successor)
+
+
+def _state(federation: Federation, entry: Entry, record: StatementMade) -> Federation:
+    if federation.book.active(record.sender).role not in MAY_STATE[record.kind]:
+        raise WrongRole(record.sender)
+    if record.kind == StatementKind.DECLINE:
+        here = [each for each in federation.rounds[-1:] if each.anchor.contract == entry.contract]
+        last = federation.last_round if federation.successor is None else 0
+        if record.round != last:
+            raise WrongRound(last, record.round)
+        if not here or here[0].ended:
+            raise WrongPhase(record.round, here[0].phase if here else Phase.NONE)
+        if record.sender not in here[0].roster:
+            raise NotInRoster(record.sender)
+    return replace(federation, statements=(*federation.statements, entry))
 
 
 def _advance_round(federation: Federation, entry: Entry, record: RoundRecord) -> Federation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role, StatementKind
 
 # --- Key authority ---------------------------------------------------------------------------------------------
 
@@ -309,6 +309,19 @@ class FederationOpened:
 
 
 @dataclass(frozen=True)
+class ModelGranted:
+    """A reader of the current model sealed the key of its file to a member who could not open it."""
+
+    sender: Address
+    reader: Address
+    epoch: int
+    """u32: the reader's key to which the grant is sealed."""
+    model_digest: Digest
+    digest: Digest
+    """SHA-256 of the GRANT envelope."""
+
+
+@dataclass(frozen=True)
 class RoundOpened:
     """The coordinator opened a round."""
 
@@ -451,6 +464,20 @@ class RoundAborted:
 
 
 @dataclass(frozen=True)
+class StatementMade:
+    """A member stated its site policy, that it declines a round, or what may be deleted."""
+
+    sender: Address
+    round: int
+    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0."""
+    kind: StatementKind
+    digest: Digest
+    """SHA-256 of the document that the statement is about."""
+    text: str
+    """For people; DECLINE: the name of the rule."""
+
+
+@dataclass(frozen=True)
 class LedgerHandedOver:
     """The operator closed this ledger in favour of a successor contract."""
 
@@ -474,7 +501,7 @@ KeyRecord = MemberRecord | SuccessionRecord | CeremonyRecord | RequestRecord | R
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
-LedgerRecord = FederationOpened | RoundRecord | LedgerHandedOver
+LedgerRecord = FederationOpened | ModelGranted | RoundRecord | StatementMade | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 
 KEY_RECORDS: tuple[type[KeyRecord], ...] = (
@@ -503,6 +530,7 @@ KEY_RECORDS: tuple[type[KeyRecord], ...] = (
 )
 LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     FederationOpened,
+    ModelGranted,
     RoundOpened,
     KeysAdvertised,
     SharesDealt,
@@ -516,6 +544,7 @@ LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     ModelAttested,
     RoundFinalised,
     RoundAborted,
+    StatementMade,
     LedgerHandedOver,
 )
 

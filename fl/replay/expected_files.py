@@ -12,10 +12,23 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 
 from fl.crypto.curve import Point
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, Parts, open_file, open_with, sealed_size
+from fl.crypto.envelope import (
+    MAX_RECIPIENTS,
+    Core,
+    Expected,
+    Kind,
+    Parts,
+    content_key,
+    open_file,
+    open_granted,
+    open_with,
+    sealed_size,
+)
 from fl.crypto.key_wrapping import Recipient
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
+    GrantUnusable,
+    KeyCommitMismatch,
     KeyEpochMismatch,
     ModelDigestMismatch,
     NotInRoster,
@@ -24,11 +37,13 @@ from fl.protocol.errors import (
     WrongPhase,
 )
 from fl.protocol.federation import LedgerOpening
+from fl.protocol.grants import MODEL_READERS, Grant, Grants
 from fl.protocol.keys.members import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import CONFIG_CAP, RoundConfig
 from fl.protocol.rounds.round import Round
+from fl.replay.granted_models import open_grant
 from fl.replay.ledger_view import Keyring
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.kinds import work_of
@@ -39,8 +54,6 @@ MANIFEST_CAP = 4 * 1024 * 1024
 UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
 """Who may open one hospital's update in a sealed round."""
 ANSWER_CAP = 2 + 53 * 1024
-MODEL_READERS = (Role.COORDINATOR, Role.HOSPITAL, Role.AUDITOR)
-"""Who may open a global model."""
 
 
 def update_core(current: Round, hospital: Address) -> Core:
@@ -120,6 +133,15 @@ def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
     return Expected(model_core(source), digest, cap)
 
 
+GrantsNow = Callable[[], Grants]
+"""The grants on the ledger now."""
+
+
+def no_grants() -> Grants:
+    """Return no grant: for a member who was there from the beginning."""
+    return Grants()
+
+
 Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 """A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
 
@@ -127,8 +149,16 @@ Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 class FileReader:
     """Opens files for one member: it fetches, checks and opens a file in the order of PROTOCOL.md 4."""
 
-    def __init__(self, account: Address, vault: Vault, keyring: Keyring, release: Release | None = None) -> None:
-        """Open files as `account`; `release` opens models that trustees released."""
+    def __init__(
+        self,
+        account: Address,
+        vault: Vault,
+        keyring: Keyring,
+        release: Release | None = None,
+        grants: GrantsNow = no_grants,
+    ) -> None:
+        """Open files as `account`; `release` opens models that trustees released, `grants` those granted to it."""
+        self._grants = grants
         self._account = account
         self._release = release
         self._vault = vault
@@ -165,12 +195,13 @@ class FileReader:
             WrongPhase: the round proposed no model.
             ModelDigestMismatch: the envelope does not have the proposed model.
             NotReleased: trustees must release it first.
+            GrantUnusable: it was granted to this member, and no grant opens it.
             TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
         """
         expected = expected_model(source, manifest.length)
         if self._last is not None and self._last[:2] == (expected, digest_of(source)):
             return self._last[2]
-        body = self._open_model(expected, source)
+        body = self._open_model(expected, source, manifest.length)
         vector = vector_from_bytes(body, manifest.length)
         if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
             actual = model_digest(manifest.digest, vector)
@@ -187,10 +218,41 @@ class FileReader:
         vector.flags.writeable = False
         self._last = (expected, digest, vector)
 
-    def _open_model(self, expected: Expected, source: Round | LedgerOpening) -> bytes:
+    def content_key(self, source: Round | LedgerOpening, parameters: int) -> bytes:
+        """Return the content key of a model's file, 32 bytes, to grant it to somebody else; raises as `model`."""
+        expected = expected_model(source, parameters)
+        if self._account in source.keys:
+            own = self._keyring.of(source.keys[self._account].epoch)
+            return content_key(self._fetch(expected), expected.core, own)
+        _, key = self._by_grant(source, parameters)
+        open_granted(self._fetch(expected), expected.core, key)  # an earlier file can have the same model
+        return key
+
+    def _granted(self, source: Round | LedgerOpening) -> list[Grant]:
+        """Return the grants of a source's model to this member, the newest first."""
+        grants = self._grants().of(digest_of(source))
+        return [grant for grant in grants if grant.record.reader == self._account][::-1]
+
+    def _by_grant(self, source: Round | LedgerOpening, parameters: int) -> tuple[bytes, bytes]:
+        """Return a model's bytes and its file's content key by a grant; the last error counts if none opens it."""
+        error: GrantUnusable | RecipientNotFound = RecipientNotFound()
+        for grant in self._granted(source):
+            try:
+                key = open_grant(grant, self._vault, self._keyring.of(grant.record.epoch))
+                expected = expected_model(grant.model.source, parameters)
+                return open_granted(self._fetch(expected), expected.core, key), key
+            except KeyCommitMismatch:
+                error = GrantUnusable(grant.record.sender, "it holds the key of another file")
+            except GrantUnusable as why:
+                error = why
+        raise error
+
+    def _open_model(self, expected: Expected, source: Round | LedgerOpening, parameters: int) -> bytes:
         try:
             return self._open(expected, source.keys)
         except RecipientNotFound:
+            if self._granted(source):
+                return self._by_grant(source, parameters)[0]
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
         key, secret = self._release(source, file := self._fetch(expected))

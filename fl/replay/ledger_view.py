@@ -12,8 +12,9 @@ from fl.crypto.hpke_keys import PrivateKey, verify_possession
 from fl.events import Notify
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
+from fl.protocol.grants import Grants
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
-from fl.protocol.records import Receipt, Record
+from fl.protocol.records import Entry, Receipt, Record
 from fl.timing import timed
 
 
@@ -23,13 +24,17 @@ class LedgerView:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.federation = Federation(ledger.anchor, verify_possession)
+        self.entries: list[Entry] = []
+        """Every entry that was folded."""
         self._nothing_new = False
         """Whether the last `wait` found no new entry."""
 
     def refresh(self) -> Federation:
         """Fold the new entries and return the federation, or raise the error of a record that breaks the rules."""
         self._nothing_new = False
-        self.federation = fold(self.federation, self.ledger.replay(self.federation.position))
+        news = self.ledger.replay(self.federation.position)
+        self.federation = fold(self.federation, news)
+        self.entries += news
         return self.federation
 
     def current(self) -> Federation:
@@ -50,6 +55,11 @@ class LedgerView:
         news = self.ledger.wait(self.federation.position, timeout_s)
         self._nothing_new = not news
         return news
+
+
+def grants_of(view: LedgerView) -> Grants:
+    """Return the grants that a view has read so far."""
+    return view.federation.grants
 
 
 @dataclass(frozen=True)

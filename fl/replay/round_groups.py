@@ -92,7 +92,7 @@ def deal(seed: Digest, hospitals: Accounts, groups: int) -> tuple[Accounts, ...]
 
 def members_of(federation: Federation, current: Round) -> Accounts:
     """Return all hospitals that could take part when a round opened: with a key, and readers of the model before."""
-    readers, book = federation.source_of(current).keys, federation.book
+    readers, book = federation.readers_before(current), federation.book
     return tuple(sorted(each for each in current.keys if each in readers and book.members[each].role == Role.HOSPITAL))
 
 

@@ -106,7 +106,7 @@ class TableDesigns:
     def _opens(self, federation: Federation, current: Round) -> bool:
         """Return whether the files of a round are sealed to this member."""
         account = self._account
-        if account is None or account not in current.keys or account not in federation.source_of(current).keys:
+        if account is None or account not in current.keys or account not in federation.readers_before(current):
             return False
         role = federation.book.members[account].role
         return role in UPDATE_READERS or (role == Role.HOSPITAL and current.masked and account in current.roster)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from fl.events import Event
 from fl.failures import NOT_READY, reason_of
@@ -23,7 +24,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_groups import check_groups
@@ -61,7 +62,7 @@ class Auditor:
         self._ports = ports
         self._evaluate = evaluate
         self._account = ports.ledger.account
-        self._reader = FileReader(self._account, ports.vault, ports.keyring)
+        self._reader = FileReader(self._account, ports.vault, ports.keyring, grants=partial(grants_of, self.view))
         self._sums = RoundSum(self._reader, ports.vault)
         self._designs = TableDesigns(self._account, self._reader, ports.vault, ports.endorser)
         self._rejections = RejectionReporter(ports.notify)

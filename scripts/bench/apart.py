@@ -1,8 +1,8 @@
 """Runs a consortium whose members are on machines of their own, with faults, and compares it with one process.
 
 Each member, the chain and the store have a network namespace and a home of their own; the vault is on a store that
-speaks S3 (moto's server). Members join with `hemaledger join`. Five masked rounds run. Meanwhile a hospital is killed and
-comes back, a fourth hospital joins, the store is down for 30 s, and the chain answers 500 ms late. Then an auditor
+speaks S3 (moto's server). Members join with `hemaledger join`. Five masked rounds run. Meanwhile a hospital is killed
+and comes back, a fourth hospital joins, the store is down for 30 s, and the chain answers 500 ms late. Then an auditor
 audits, and the same rounds run in one process over a folder: the models must be the same bits. Needs root on Linux.
 """
 
@@ -112,6 +112,7 @@ class Town:
 
     def wait_for(self, name: str, pattern: str) -> None:
         machine = self.machines[name]
+        click.echo(f"{time.strftime('%H:%M:%S')} waiting for {name}: {pattern}")
         _until(lambda: re.search(pattern, machine.output) is not None, f"{name}: {pattern}", lambda: machine.output)
 
 
@@ -171,6 +172,7 @@ def _found(town: Town) -> None:
 
 def _join(town: Town, name: str) -> None:
     """Do what the operator and a member's IT do until the member's key is on the ledger; measure the member's part."""
+    click.echo(f"{time.strftime('%H:%M:%S')} {name} joins")
     role, file = ROLES[name], town.folder / f"{name}.json"
     home = ("--home", str(town.home(OPERATOR).folder))
     town.run(OPERATOR, "consortium", "invite", *home, "--role", role, "--out", str(file), name)

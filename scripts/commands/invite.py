@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import chain_options
@@ -31,17 +32,25 @@ ROLES = [role.name.lower() for role in Role if role != Role.OPERATOR]
 @click.option(
     "--rpc", "urls", multiple=True, help="RPC URL as the member reaches it. Repeatable. Default: the one that you use."
 )
+@click.option(
+    "--rpc-ca",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Certificate (PEM) of the CA that signed the nodes' certificates, if it is not a public one.",
+)
 @guarded
-def invite(home: Home, name: str, *, role: str, out: Path, days: int, urls: tuple[str, ...]) -> None:
+def invite(  # one parameter per option
+    home: Home, name: str, *, role: str, out: Path, days: int, urls: tuple[str, ...], rpc_ca: Path | None
+) -> None:
     """Write an invitation for NAME, signed with your account. It holds nothing secret, and admits nobody.
 
     The member runs `hemaledger join FILE` and tells you an account, which you register.
     """
     from chain.transactions.addresses import checksummed
     from fl.files import write_atomic
-    from scripts.wiring.joining import write_invitation
+    from scripts.wiring.joining import Reach, write_invitation
 
-    invitation = write_invitation(home, Role[role.upper()], name, urls, days)
+    reach = Reach(urls, _text_of(rpc_ca) if rpc_ca else "")
+    invitation = write_invitation(home, Role[role.upper()], name, reach, days)
     write_atomic(out, invitation.to_bytes())
     click.echo(f"The invitation of {invitation.name} as {role} is in {out}, valid until {_day(invitation.expires_at)}.")
     click.echo(
@@ -71,6 +80,13 @@ def withdraw(home: Home, file: Path) -> None:
     invitation = read_invitation(file)
     joining.withdraw(home, invitation)
     click.echo(f"The invitation of {invitation.name} is withdrawn: `hemaledger join` refuses it from now on.")
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid("rpc-ca", "it holds no certificate in PEM") from error
 
 
 def _day(seconds: int) -> str:

@@ -31,7 +31,8 @@ class MachineHealth:
     backup_folders: tuple[Path, ...] = ()
 
     def node(self) -> NodeAnswer:
-        node = Node(NodeSettings(self.home.deployment.url, timeout_s=NODE_TIMEOUT_S))
+        where = self.home.deployment
+        node = Node(NodeSettings(where.url, timeout_s=NODE_TIMEOUT_S, ca=where.rpc_ca))
         begun = time.perf_counter()
         block = node.request("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 the node's own parameter
         took_ms = 1000 * (time.perf_counter() - begun)

@@ -14,8 +14,18 @@ import click
 
 from fl.audit.plain_words import without_names
 from fl.events import Event, Notify
-from fl.protocol.errors import ChainUnavailable, LedgerClosed
-from fl.protocol.names import shown
+from fl.protocol.errors import (
+    ChainReorg,
+    ChainUnavailable,
+    HemaledgerError,
+    LedgerClosed,
+    MembershipEnded,
+    RevokedSender,
+)
+from fl.protocol.names import Role, shown
+from fl.protocol.records import MemberRevoked
+from fl.replay.ledger_view import LedgerView
+from fl.roles.reorgs import Following
 from fl.roles.runner import Agent, Run, run
 
 A = TypeVar("A", bound=Agent)
@@ -39,6 +49,8 @@ def announce(name: str) -> Notify:
 def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
     """Run until SIGINT or SIGTERM, or until `done(agent)`. After a hand-over, continue with the new ledger.
 
+    After a reorg that took back records, continue when all of them are back (fl/roles/reorgs.py).
+
     Args:
         make: Opens the ledger in force and returns an agent for it.
         notify: Gets the events.
@@ -48,12 +60,19 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     successor: bytes | None = b""
+    following: Following | None = None
     while successor is not None:
         agent = made(make, notify, stop)
-        if agent is None:
+        if agent is None or (following is not None and not following.restore(agent.view.ledger)):
             return
-        notify(Event.READY, {})
-        successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        notify(Event.READY if following is None else Event.REORG_FOLLOWED, {})
+        following = None
+        try:
+            successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        except ChainReorg as error:
+            notify(Event.REORG_SEEN, {"block": error.block})
+            following = Following(error, agent.view.entries, agent.view.ledger.account, stop.wait)
+            continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
 
@@ -80,10 +99,31 @@ def _run(agent: Agent, how: Run) -> bytes | None:
         return contract if contract != agent.view.ledger.anchor.contract else None
 
     try:
-        run(agent, replace(how, done=lambda: how.done() or successor() is not None))
+        run(agent, replace(how, done=lambda: how.done() or successor() is not None or has_left(agent.view)))
     except LedgerClosed as error:
         return error.successor
+    except RevokedSender as error:
+        check_membership(agent.view, error)
+    if has_left(agent.view):
+        check_membership(agent.view)
     return None if how.done() or how.stop.is_set() else successor()
+
+
+def has_left(view: LedgerView) -> bool:
+    """Return whether the account of a view was revoked. A trustee stays, because it still has to destroy keys."""
+    member = view.federation.book.members.get(view.ledger.account)
+    return member is not None and member.revoked and member.role != Role.TRUSTEE
+
+
+def check_membership(view: LedgerView, error: HemaledgerError | None = None) -> None:
+    """Raise MembershipEnded with the operator's reason if the account was revoked, else `error`."""
+    account = view.ledger.account
+    for entry in view.ledger.replay():
+        if isinstance(entry.record, MemberRevoked) and entry.record.member == account:
+            name = view.federation.book.name_of(account)
+            raise MembershipEnded(name, shown(entry.record.reason).rstrip(".")) from error
+    if error is not None:
+        raise error
 
 
 def _short(value: object) -> object:

@@ -72,7 +72,7 @@ class Machine:
     def node(self) -> Node:
         """Return the chain's node, which serves the right chain; raises as `connect`."""
         deployment = self.home.deployment
-        return connect(NodeSettings(deployment.url, deployment.anchor.chain_id))
+        return connect(NodeSettings(deployment.url, deployment.anchor.chain_id, ca=deployment.rpc_ca))
 
     def newest_block(self) -> tuple[int, int]:
         """Return number and time of the newest block."""

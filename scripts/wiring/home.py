@@ -52,6 +52,8 @@ class Deployment:
     """How many blocks confirm a record, its own block included."""
     vault: str = ""
     """The address of the vault (fl/storage/vaults.py); empty: the folder `vault` beside consortium.json."""
+    rpc_ca: str = field(default="", repr=False)
+    """PEM: the CAs that may sign the node's certificate; empty: the public ones (chain/rpc/own_ca.py)."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,9 @@ class Home:
 def document_of(deployment: Deployment) -> dict[str, JsonValue]:
     """Return what consortium.json holds."""
     anchor = deployment.anchor
+    ca: dict[str, JsonValue] = {"rpc_ca": deployment.rpc_ca} if deployment.rpc_ca else {}
     return {
+        **ca,
         "authority": show(anchor.authority),
         "chain_id": anchor.chain_id,
         "confirmations": deployment.confirmations,
@@ -247,7 +251,8 @@ def deployment_of(fields: Fields) -> Deployment:
     task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
     confirmations = fields.integer("confirmations") if "confirmations" in fields.value else 1
     vault = fields.text("vault") if "vault" in fields.value else ""
-    return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations, vault)
+    ca = fields.text("rpc_ca") if "rpc_ca" in fields.value else ""
+    return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations, vault, ca)
 
 
 def _read(path: Path) -> Fields:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from eth_utils.crypto import keccak
 
+from chain.rpc.own_ca import certificates_of
 from chain.transactions.eip712 import SIGNATURE_BYTES, signer_of
 from fl.protocol.codec import Fields, JsonValue, Writer, parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError, SettingInvalid
@@ -104,7 +105,7 @@ class Invitation:
             raise EncodingError(WHAT, "this version does not know its form")
         made_at, expires_at = _times(fields)
         return cls(
-            deployment=deployment_of(Fields(fields.mapping("consortium"), WHAT)),
+            deployment=_deployment(fields),
             urls=_urls(fields),
             role=_role(fields.text("role")),
             name=_bounded(fields.text("name"), "name", MAX_NAME),
@@ -192,6 +193,18 @@ def rosters(entries: Iterable[Entry]) -> Iterator[Digest]:
             case _:
                 continue
         yield roster_digest(roster)
+
+
+def _deployment(fields: Fields) -> Deployment:
+    """Return the consortium of an invitation; the certificates in it are certificates, and nothing else."""
+    deployment = deployment_of(Fields(fields.mapping("consortium"), WHAT))
+    try:
+        same = not deployment.rpc_ca or certificates_of(deployment.rpc_ca) == deployment.rpc_ca
+    except SettingInvalid as error:
+        raise EncodingError(WHAT, "what it names as CA is no certificate") from error
+    if not same:
+        raise EncodingError(WHAT, "there is more than certificates in what it names as CA")
+    return deployment
 
 
 def _times(fields: Fields) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.rpc.node import NodeSettings
+from chain.rpc.own_ca import certificates_of
 from chain.transactions import keystore
 from chain.transactions.addresses import checksummed
 from fl.files import write_atomic
@@ -47,7 +48,20 @@ WAIT_S = 2.0
 INVITATION_FILE = "invitation.json"
 
 
-def write_invitation(home: Home, role: Role, name: str, urls: tuple[str, ...], days: int) -> Invitation:
+@dataclass(frozen=True)
+class Reach:
+    """How a new member reaches the chain.
+
+    Attributes:
+        urls: RPC URLs in the order in which they are tried; empty: the operator's own.
+        ca: PEM of the CAs that sign the nodes' certificates; empty: what the operator's consortium.json names.
+    """
+
+    urls: tuple[str, ...] = ()
+    ca: str = ""
+
+
+def write_invitation(home: Home, role: Role, name: str, reach: Reach, days: int) -> Invitation:
     """Return an invitation that the operator in office signed.
 
     Raises:
@@ -58,10 +72,11 @@ def write_invitation(home: Home, role: Role, name: str, urls: tuple[str, ...], d
     book = LedgerView(ledger).refresh().book
     book.active(ledger.account, Role.OPERATOR)
     deployment = replace(home.deployment, anchor=ledger.anchor, confirmations=home.confirmations)
-    chosen = tuple(check_url(url) for url in urls or (deployment.url,))
+    chosen = tuple(check_url(url) for url in reach.urls or (deployment.url,))
+    ca = certificates_of(reach.ca) if reach.ca else deployment.rpc_ca
     at = now()
     plain = Invitation(
-        deployment=replace(deployment, url=chosen[0]),
+        deployment=replace(deployment, url=chosen[0], rpc_ca=ca),
         urls=chosen,
         role=role,
         name=proper(name, book.shown_names),
@@ -212,7 +227,7 @@ class Joining:
 
 def ledger_at(deployment: Deployment) -> EthereumLedger:
     """Return the ledger in force of a deployment, read-only; raises as `open_ledger`."""
-    node = NodeSettings(deployment.url)
+    node = NodeSettings(deployment.url, ca=deployment.rpc_ca)
     how = transactions(free_gas=deployment.free_gas, confirmations=deployment.confirmations)
     return EthereumLedger(LedgerSettings(node, in_force(node, deployment.anchor), how))
 

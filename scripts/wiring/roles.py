@@ -50,7 +50,7 @@ def open_ledger(
 def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
     """Return the settings of the consortium's ledger in force."""
     deployment = home.deployment
-    node = NodeSettings(deployment.url, timeout_s=timeout_s)
+    node = NodeSettings(deployment.url, timeout_s=timeout_s, ca=deployment.rpc_ca)
     how = transactions(free_gas=deployment.free_gas, confirmations=home.confirmations)
     return LedgerSettings(node, in_force(node, deployment.anchor), how)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +22,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, read_config
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.table_design import TableDesigns
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.coordinator.agent import Coordinator
@@ -122,7 +123,8 @@ class TableCoordinator:
         """Start. `plan.config` gives bounds and task; its training and its number of rounds are not used."""
         self.view = LedgerView(ports.ledger)
         self._ports, self._plan, self._table = ports, plan, table
-        self._reader = FileReader(ports.ledger.account, ports.vault, ports.keyring)
+        grants = partial(grants_of, self.view)
+        self._reader = FileReader(ports.ledger.account, ports.vault, ports.keyring, grants=grants)
         self._designs = TableDesigns(ports.ledger.account, self._reader, ports.vault, ports.endorser)
         self._initial = Initial(*table.first())
         self._agent: Coordinator | None = None

@@ -6,7 +6,7 @@ import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 
 /// @title tests/vectors/rounds.json against the contracts.
-contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 91) {
+contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 96) {
     function _checkEnd(string memory json) internal view override {
         uint64 last = uint64(_number(json, ".then.lastRound"));
         require(_ledger.currentModel() == _digest(json, ".then.model"), "another model");
@@ -19,6 +19,7 @@ contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 91) {
         address ledger = later ? address(_successor) : address(_ledger);
         if (kind == keccak256("RoundOpened")) return (ledger, _openRound(json));
         if (kind == keccak256("FederationOpened")) return (ledger, _openFederation(json));
+        if (kind == keccak256("ModelGranted")) return (ledger, _grantModel(json));
         if (kind == keccak256("UpdateCommitted")) return (ledger, _commitUpdate(json));
         if (kind == keccak256("RoundFrozen")) return (ledger, _freezeRound(json));
         if (_isMasked(kind)) return (ledger, _maskedCall(json, kind));
@@ -31,11 +32,19 @@ contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 91) {
             string memory reason = _text(json, ".args.reason");
             return (ledger, abi.encodeCall(IFederationLedger.abortRound, (_round(json), reason)));
         }
+        if (kind == keccak256("StatementMade")) return (ledger, _makeStatement(json));
         if (kind == keccak256("LedgerHandedOver")) {
             address to = _account(_text(json, ".args.successor"));
             return (ledger, abi.encodeCall(IFederationLedger.handOver, (to)));
         }
         return super._call(json, kind);
+    }
+
+    function _makeStatement(string memory json) private view returns (bytes memory) {
+        IFederationLedger.Statement what = IFederationLedger.Statement(_number(json, ".args.kind"));
+        bytes32 digest = _digest(json, ".args.digest");
+        string memory text = _text(json, ".args.text");
+        return abi.encodeCall(IFederationLedger.makeStatement, (_round(json), what, digest, text));
     }
 
     function _isMasked(bytes32 kind) private pure returns (bool) {
@@ -121,6 +130,19 @@ contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 91) {
         address[] memory roster = _accounts(json, ".args.roster");
         bytes32 previous = _digest(json, ".args.previousModel");
         return abi.encodeCall(IFederationLedger.openRound, (_round(json), terms, roster, previous));
+    }
+
+    function _grantModel(string memory json) private view returns (bytes memory) {
+        return
+            abi.encodeCall(
+                IFederationLedger.grantModel,
+                (
+                    _account(_text(json, ".args.reader")),
+                    uint32(_number(json, ".args.epoch")),
+                    _digest(json, ".args.modelDigest"),
+                    _digest(json, ".args.digest")
+                )
+            );
     }
 
     function _commitUpdate(string memory json) private pure returns (bytes memory) {

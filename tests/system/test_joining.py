@@ -23,6 +23,7 @@ from scripts.wiring import joining
 from scripts.wiring.home import Home
 from scripts.wiring.invitation import DAY_S, Invitation
 from scripts.wiring.roles import create_member, load_account, open_ledger
+from tests.support.private_ca import behind_tls, signed_certificate
 from tests.support.processes import PASSWORD, Process, free_port, invoke
 from tests.support.s3_server import KEYS, address, s3_server
 
@@ -266,6 +267,30 @@ def test_the_first_url_that_answers_is_used(operator: Home, chain: str, tmp_path
     assert nobody.exit_code == 75
     assert dead in nobody.output
     assert not (tmp_path / "second").exists()
+
+
+def test_a_member_reaches_a_node_whose_ca_only_the_invitation_names(operator: Home, chain: str, tmp_path: Path) -> None:
+    ca = signed_certificate(tmp_path) / "ca.pem"
+    with behind_tls(chain, tmp_path / "server.pem") as url:
+        stranger = join(invited(operator, tmp_path, "sigma", "--rpc", url), tmp_path / "stranger", "--no-wait")
+        assert stranger.exit_code == 75
+        assert "not trusted here" in stranger.output
+        file, machine = invited(operator, tmp_path, "sigma", "--rpc", url, "--rpc-ca", str(ca)), tmp_path / "machine"
+        assert join(file, machine, "--no-wait").exit_code == 75
+        register(operator, machine, "sigma")
+        joined = join(file, machine)
+        assert joined.exit_code == 0, joined.output
+        assert Home(machine).deployment.rpc_ca == ca.read_text()
+        assert doctor(machine, "sigma").exit_code == 0
+
+
+def test_a_private_key_does_not_get_into_an_invitation(operator: Home, tmp_path: Path) -> None:
+    key = signed_certificate(tmp_path) / "server.pem"
+    options = ("--role", "hospital", "--out", str(tmp_path / "x"), "tau", "--rpc-ca", str(key))
+    refused = invoke("consortium", "invite", "--home", str(operator.folder), *options)
+    assert refused.exit_code == 78
+    assert "a private key is in it" in refused.output
+    assert not (tmp_path / "x").exists()
 
 
 def test_an_operator_who_is_none_any_more_invites_nobody(operator: Home, tmp_path: Path) -> None:

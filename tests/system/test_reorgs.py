@@ -26,6 +26,9 @@ from fl.protocol.errors import ChainReorg
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import LedgerView
+from scripts.wiring.home import Deployment, Home
+from scripts.wiring.roles import create_member, register_key
+from tests.support.processes import Process, until
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = AccountKey(b"\x07" * 32)
@@ -173,6 +176,38 @@ def test_a_reorg_deeper_than_the_confirmations_is_said_too(place: LedgerSettings
         with pytest.raises(ChainReorg) as reorg:
             view.refresh()
         assert reorg.value.block == gone
+
+
+def test_a_running_agent_goes_on_when_all_records_are_back(place: LedgerSettings, tmp_path: Path) -> None:
+    fork, calls = Fork(connect(place.node)), list[str]()
+
+    def handle(method: str, params: list[Any]) -> Any:
+        calls.append(method)
+        return fork(method, params)
+
+    server = RpcServer("127.0.0.1", 0, handle)
+    server.start()
+    home = Home(tmp_path)
+    home.member("alpha").create_password()
+    home.save(Deployment(f"http://127.0.0.1:{server.port}", place.anchor, free_gas=True))
+    try:
+        alpha = create_member(home, "alpha", Role.HOSPITAL)
+        EthereumLedger(place, KEY).append(MemberRegistered(KEY.address, alpha, Role.HOSPITAL, "alpha"))
+        register_key(home, "alpha")
+        agent = Process("hospital", "run", "--name", "alpha", "--uploads-only", "--home", str(tmp_path))
+        agent.wait_for("alpha: ready")
+        calls.clear()
+        until("the agent's second look", lambda: "eth_blockNumber" in calls[_first(calls, "eth_getLogs") :])
+        fork.first = EthereumLedger(place).replay()[-1].position.block
+        agent.wait_for("the chain took back records")
+        agent.wait_for("alpha: all records are back")
+        assert agent.stop() == 0, agent.output
+    finally:
+        server.stop()
+
+
+def _first(calls: list[str], method: str) -> int:
+    return calls.index(method) if method in calls else len(calls)
 
 
 def test_a_transaction_that_a_reorg_took_out_of_its_block_is_offered_again(place: LedgerSettings) -> None:

@@ -24,6 +24,18 @@ class RevokedSender(RefusedError):
 
 
 @dataclass(eq=False)
+class MembershipEnded(RefusedError):
+    """The operator revoked this member, so its agent has nothing more to do."""
+
+    member: str
+    reason: str
+    sentence = (
+        "The operator ended the membership of {member}. The reason: {reason}. This agent stops, and nothing more is "
+        "sealed to this member. Keep its folder if you want to read old files or audit old rounds."
+    )
+
+
+@dataclass(eq=False)
 class SenderHasCode(RefusedError):
     """The member is a contract or acts through one, so no signature of its own proves its records."""
 

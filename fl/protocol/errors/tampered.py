@@ -108,6 +108,18 @@ class UnsupportedSuite(TamperedError):
 
 
 @dataclass(eq=False)
+class GrantUnusable(TamperedError):
+    """The grant of a model opens nothing, or its sender or reader has no right to it (PROTOCOL.md 4, Grants)."""
+
+    sender: bytes
+    why: str
+    sentence = (
+        "The grant of a model by {sender} cannot be used: {why}. "
+        "Another member can grant the model, or the next round's model is sealed to its reader."
+    )
+
+
+@dataclass(eq=False)
 class RecipientNotFound(RefusedError):
     """The envelope was not sealed to this key (PROTOCOL.md 4, step 4)."""
 
@@ -271,9 +283,9 @@ class ChainReorg(TamperedError):
 
     block: int
     sentence = (
-        "This program acted on records of block {block}, but the chain has lost that block. The chain was reorganised "
-        "deeper than --confirmations allows, or restored from an older copy. Ask the operator which history counts. "
-        "Then start again; on a public chain, use more --confirmations."
+        "This program acted on records of block {block}, but the chain has lost that block, and they did not all come "
+        "back. The chain was reorganised deeper than --confirmations allows, or restored from an older copy. Ask the "
+        "operator which history counts. Then start again; on a public chain, use more --confirmations."
     )
 
 

@@ -93,7 +93,7 @@ def _advance_common(current: Round, record: CommonRecord, now: int, book: KeyBoo
         case RoundFinalised():
             return _finalise(current, record, book)
         case RoundAborted():
-            return _abort(current, record, now)
+            return _abort(current, record, now, book)
 
 
 def check_sender(record: RoundRecord, book: KeyBook) -> None:
@@ -184,8 +184,9 @@ def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
     return current
 
 
-def _abort(current: Round, record: RoundAborted, now: int) -> Round:
-    if record.sender != current.opener and now <= current.terms.close_deadline:
+def _abort(current: Round, record: RoundAborted, now: int, book: KeyBook) -> Round:
+    due = now > current.terms.close_deadline or book.members[current.opener].revoked
+    if record.sender != current.opener and not due:
         raise DeadlineNotPassed(current.terms.close_deadline)
     return replace(current, reason=shown(record.reason))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from fl.audit.reports import alarms_of
 from fl.crypto.envelope import Core, Kind, seal
@@ -17,6 +18,7 @@ from fl.failures import FATAL, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
     AccuracyAlarm,
     BelowThreshold,
+    DeadlineNotPassed,
     RevokedMidRound,
     TooFewReveals,
     UpdateUnusable,
@@ -25,6 +27,7 @@ from fl.protocol.errors import (
     WrongRound,
 )
 from fl.protocol.federation import Federation, genesis_context
+from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
@@ -38,7 +41,6 @@ from fl.protocol.records import (
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
-    MODEL_READERS,
     FileReader,
     expected_model,
     model_core,
@@ -46,11 +48,12 @@ from fl.replay.expected_files import (
     read_config,
     read_manifest,
 )
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
+from fl.roles.coordinator.declines import Declines
 from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
 from fl.roles.coordinator.opened_model import check_model
@@ -59,6 +62,7 @@ from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
+from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
@@ -80,8 +84,11 @@ class Coordinator:
         self._initial = initial
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        self._reader = FileReader(self._account, ports.vault, ports.keyring, release)
+        grants = partial(grants_of, self.view)
+        self._reader = FileReader(self._account, ports.vault, ports.keyring, release, grants)
+        self._granting = Granting(ports, self._reader)
         self._sums = RoundSum(self._reader, ports.vault)
+        self._declines = Declines(ports, self._abort)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
         self._opening = Opening(ports, self._sums)
@@ -103,7 +110,8 @@ class Coordinator:
         if federation.successor == self._ports.ledger.anchor.contract:
             return self._succeed(federation)
         if current is None:
-            return self._release(federation) or (not self.done and self._open_round(federation))
+            granted = self._granting.step(federation)
+            return granted or self._release(federation) or (not self.done and self._open_round(federation))
         return self._continue(federation, current)
 
     def finish(self) -> None:
@@ -111,6 +119,8 @@ class Coordinator:
 
     def _continue(self, federation: Federation, current: Round) -> bool:
         """Go on with a round; after its close deadline, abort it on any error."""
+        if current.opener != self._account:
+            return self._abort_foreign(current)
         try:
             return self._go_on(federation, current)
         except (WrongPhase, WrongRound):  # somebody else ended the round after its close deadline
@@ -122,7 +132,16 @@ class Coordinator:
                 raise
             return self._abort(current, f"{error.name}: the round could not go on in time")
 
+    def _abort_foreign(self, current: Round) -> bool:
+        """Abort a round that a former coordinator opened: nobody can finish it."""
+        try:
+            return self._abort(current, "RoundStalled: the coordinator that opened this round was replaced")
+        except DeadlineNotPassed:  # a ledger of an earlier version waits for the close deadline
+            return False
+
     def _go_on(self, federation: Federation, current: Round) -> bool:
+        if self._declines.step(federation, current):
+            return True
         match current.phase:
             case Phase.OPEN | Phase.MASK:
                 return self._freezing.step(federation, current)
@@ -174,7 +193,10 @@ class Coordinator:
             SettingInvalid: the plan trains another model than that with which the federation opened, or calibrates one
                 without room for it.
         """
-        readers = federation.source.keys
+        readers = federation.readers
+        if self._account not in readers and not self._is_held(federation):
+            self._pauses.alarm(federation, "this coordinator waits until a hospital grants it the current model")
+            return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
         if self._held_back(federation):
@@ -223,6 +245,11 @@ class Coordinator:
         """Ask the trustees to release the current model if its round's configuration holds it back."""
         source = federation.source
         return isinstance(source, Round) and self._desk.step(federation, source)
+
+    def _is_held(self, federation: Federation) -> bool:
+        """Return whether trustees release the current model, and no grant is needed."""
+        source = federation.source
+        return isinstance(source, Round) and read_config(source, self._ports.vault).release
 
     def _held_back(self, federation: Federation) -> bool:
         """Return whether a round must wait for the release of its model, or for a committee that holds its key."""

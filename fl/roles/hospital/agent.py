@@ -7,6 +7,9 @@ Source: PROTOCOL.md 5 (What stops a hospital) and 13.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from fl.events import Event
 from fl.failures import ALREADY_RECORDED, FATAL, MISSED_DEADLINE, NOT_READY, ROUND_ONLY, reason_of
 from fl.protocol.errors import DeadlineNotPassed
@@ -15,17 +18,20 @@ from fl.protocol.records import RoundAborted
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, read_config
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_aggregation
 from fl.replay.round_groups import check_groups
 from fl.replay.round_task import check_labels
 from fl.replay.table_design import TableDesigns
 from fl.replay.trained_rounds import check_calibration
+from fl.roles.granting import Granting
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.hospital.policy_statements import PolicyStatements
 from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
 from fl.roles.hospital.sealed_rounds import SealedHospital
+from fl.roles.hospital.site_policy import no_policy
 from fl.roles.hospital.trusted_peers import NO_TRUST, TrustedPeers
 from fl.roles.hospital.uploads import MakeUploads, Sealer, no_uploads
 from fl.roles.requester.agent import Requester
@@ -47,8 +53,12 @@ class Hospital:
         task: Task | None = None,
         limit: PrivacyLimit = NO_LIMIT,
         uploads: MakeUploads = no_uploads,
+        policy: Callable[[], bytes | None] = no_policy,
     ) -> None:
-        """Take part with `train`, or an upload; `task` is what the images are labelled for, None if unknown."""
+        """Take part with `train`, or an upload; `task` is what the images are labelled for, None if unknown.
+
+        `policy` returns the bytes of the hospital's site policy as they are now.
+        """
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._task = task
@@ -61,10 +71,12 @@ class Hospital:
         """The context of the round whose network this process cannot build."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        reader = FileReader(self._account, ports.vault, ports.keyring, release)
+        reader = FileReader(self._account, ports.vault, ports.keyring, release, partial(grants_of, self.view))
+        self._granting = Granting(ports, reader)
         self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
         self._training = Background(train, handed.ready)
         self._promises = RoundOutbox(ports)
+        self._policy = PolicyStatements(ports, self._promises, policy)
         self._sealed = SealedHospital(ports, reader, self._promises, train, handed)
         self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
 
@@ -78,12 +90,16 @@ class Hospital:
         federation = self.view.current()
         self._promises.settle_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
+        if federation.openings and federation.active_round is None and self._granting.step(federation):
+            return True
         if current is None or self._account not in current.roster:
             return False
         if not current.ended:
             self._promises.check_own(current, self._account)
         if self._abandoned(federation, current):
             return self._abort(current)
+        if not current.ended and self._policy.step(federation, current):
+            return True
         if self._unready == current.context:
             return self._promises.deliver_recorded(current, self._account)
         return self._go_on(federation, current)
@@ -106,7 +122,7 @@ class Hospital:
         except FATAL:
             raise
         except ROUND_ONLY as error:
-            return self._promises.refuse(current, reason_of(error, current, federation.book))
+            return self._policy.refuse(current, error, reason_of(error, current, federation.book))
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended."""
@@ -138,10 +154,12 @@ class Hospital:
             AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
             NoiseMissing, EpsilonExceeded: the round would cost more than this hospital allows.
+            PolicyRefused: the round breaks a rule of the site policy.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
             return
         config = read_config(current, self._ports.vault)
+        self._policy.check(current, config)
         check_labels(current, config.task, self._task)
         check_aggregation(current, config)
         self._designs.check(federation, current, config)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError, WrongRound
@@ -23,7 +24,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
-from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.ledger_view import Keyring, LedgerView, grants_of
 from fl.replay.trained_rounds import is_untrained
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
@@ -136,7 +137,7 @@ class VerifiedCache(Generic[P]):
         self._vault = vault
         self._now = now
         release = Releases(self._view, Requester(ledger, vault, keyring))
-        self._reader = FileReader(account, vault, keyring, release)
+        self._reader = FileReader(account, vault, keyring, release, partial(grants_of, self._view))
         self._watch = FileWatch(vault, now)
         self._open: _Open[P] | None = None
         self._lock = threading.Lock()

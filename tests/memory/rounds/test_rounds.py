@@ -186,6 +186,7 @@ def test_a_hospital_whose_training_broke_sends_nothing(world: World) -> None:
     hospital = world.hospital("beta", broken)
     assert hospital.step()
     assert world.refusals("beta") == [f"NonFinite: {NonFinite('trained weights', 3)}"]
+    assert hospital.step(), "it states on the ledger that it declines"
     assert not hospital.step()
     assert world.current.commitments == {}
     assert everything(world) == before
@@ -456,21 +457,14 @@ def test_a_key_rotated_during_a_round_is_used_from_the_next_round_on(world: Worl
     assert world.current.keys[party.account].public_key == party.keys[2].public_key
 
 
-def test_a_hospital_that_joins_takes_part_once_it_can_read_a_model(world: World) -> None:
-    """It joins during round 1: round 2's model is the first one sealed to it, so round 3 is its first."""
+def test_a_hospital_that_joins_during_a_round_takes_part_in_the_next(world: World) -> None:
+    """It joins during round 1, whose model is not sealed to it: the coordinator grants it that model."""
     opened(world)
     late = world.join("late", Role.HOSPITAL)
     settle(world.coordinator(4), world.auditor(), *world.hospitals(), world.hospital_of(late))
     assert world.phases() == ["FINAL"] * 4
-    assert [late.account in found.roster for found in world.federation.rounds] == [False, False, True, True]
+    assert [late.account in found.roster for found in world.federation.rounds] == [False, True, True, True]
     assert late.account in world.current.hospitals
-
-
-def test_a_hospital_that_joins_between_rounds_waits_one_round(world: World) -> None:
-    world.run(1)
-    late = world.join("late", Role.HOSPITAL)
-    settle(world.coordinator(3), world.auditor(), *world.hospitals(), world.hospital_of(late))
-    assert [late.account in found.hospitals for found in world.federation.rounds] == [False, False, True]
 
 
 def test_two_auditors_both_attest_when_the_terms_demand_two(world: World) -> None:
@@ -484,7 +478,7 @@ def test_two_auditors_both_attest_when_the_terms_demand_two(world: World) -> Non
     assert len(set(world.current.attestations.values())) == 2
 
 
-def test_an_auditor_that_joins_attests_from_the_round_after_the_first_model_it_can_read(world: World) -> None:
+def test_an_auditor_that_joins_during_a_round_attests_from_the_next_one_on(world: World) -> None:
     opened(world)
     second = world.join("auditor two", Role.AUDITOR)
     agents: list[Agent] = [
@@ -495,7 +489,7 @@ def test_an_auditor_that_joins_attests_from_the_round_after_the_first_model_it_c
     ]
     settle(*agents)
     attested = [second.account in found.attestations for found in world.federation.rounds]
-    assert attested == [False, False, True]
+    assert attested == [False, True, True]
 
 
 def test_a_coordinator_without_a_key_waits_until_it_has_one(world: World) -> None:
@@ -512,14 +506,14 @@ def test_a_coordinator_without_a_key_waits_until_it_has_one(world: World) -> Non
     assert world.phases() == ["FINAL"]
 
 
-def test_a_new_coordinator_that_cannot_read_the_model_opens_no_round_that_could_not_end(world: World) -> None:
+def test_a_new_coordinator_opens_no_round_before_it_can_read_the_model(world: World) -> None:
     world.run(1)
     revoke(world, world.consortium.coordinator)
     heir = world.join("heir", Role.COORDINATOR)
     agent = Coordinator(heir.ports(world.consortium.vault), world.plan(2), START)
-    with pytest.raises(RecipientNotFound):
-        agent.step()
+    settle(agent)
     assert world.phases() == ["FINAL"]
+    assert "waits until a hospital grants it" in str(heir.events[-1])
 
 
 def test_the_new_model_is_the_weighted_mean(world: World) -> None:

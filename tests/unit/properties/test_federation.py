@@ -19,6 +19,7 @@ from fl.protocol.records import (
     MemberRegistered,
     MemberRevoked,
     ModelAttested,
+    ModelGranted,
     ModelProposed,
     PhaseClosed,
     Record,
@@ -189,6 +190,15 @@ class Ledger(RuleBasedStateMachine):
             if self.throw(record):
                 assert not wrong
                 assert who in self.log.round.hospitals
+
+    @rule(who=people, reader=people, model=models, epoch=st.sampled_from((1, 1, 2)))
+    def grant(self, who: Address, reader: Address, model: Digest, epoch: int) -> None:
+        """Grant a model; whoever can read it afterwards could before, or got it from somebody who could."""
+        before = self.federation.readers
+        if self.throw(ModelGranted(who, reader, epoch, model, ENVELOPE)):
+            assert model == self.models[-1]
+            assert self.federation.readers - before <= {reader}
+            assert self.federation.readers == before or who in before
 
     @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, AUDITOR)), model=models, offset=offsets)
     def propose(self, who: Address, model: Digest, offset: int) -> None:

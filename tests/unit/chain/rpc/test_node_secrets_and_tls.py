@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import ssl
 import traceback
 from collections.abc import Iterator
@@ -12,19 +10,16 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from chain.rpc.http import CA_VARIABLE
 from chain.rpc.node import Node, NodeSettings, connect
-from fl.protocol.errors import ChainUnavailable, FeeDemanded, WrongChain
+from chain.rpc.own_ca import certificates_of
+from fl.protocol.errors import ChainUnavailable, FeeDemanded, SettingInvalid, WrongChain
 from fl.protocol.errors.shown_url import shown_url
 from scripts.wiring.home import Deployment
+from tests.support.private_ca import signed_certificate
 
 BAD_FILE = "CAs is missing or holds no certificate in PEM; check the path in HEMALEDGER_RPC_CA"
-FOREVER = dt.timedelta(days=2)
 
 
 @pytest.mark.parametrize(
@@ -70,27 +65,7 @@ def test_a_traceback_of_an_unreachable_node_shows_no_password(scheme: str) -> No
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a private CA (ca.pem) and the certificate of 127.0.0.1 that it signed (server.pem)."""
-    folder = tmp_path_factory.mktemp("ca")
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hospital CA")])
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
-    ca = _certificate(ca_name, ca_key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    mine = _certificate(name, key).issuer_name(ca_name).add_extension(address, critical=False)
-    ca_pem = ca.issuer_name(ca_name).sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    (folder / "ca.pem").write_bytes(ca_pem)
-    plain = serialization.NoEncryption()
-    key_pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    pem = mine.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    (folder / "server.pem").write_bytes(key_pem + pem)
-    return folder
-
-
-def _certificate(name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
-    begun = x509.CertificateBuilder().subject_name(name).public_key(key.public_key())
-    begun = begun.serial_number(x509.random_serial_number())
-    return begun.not_valid_before(now - FOREVER).not_valid_after(now + FOREVER)
+    return signed_certificate(tmp_path_factory.mktemp("ca"))
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -129,6 +104,27 @@ def test_a_certificate_of_an_unknown_ca_is_called_not_trusted(node: str) -> None
 def test_a_private_ca_is_trusted_through_the_variable(node: str, signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CA_VARIABLE, str(signed / "ca.pem"))
     assert Node(NodeSettings(node)).number("eth_chainId") == 5
+
+
+def test_a_private_ca_in_the_settings_is_trusted(node: str, signed: Path) -> None:
+    settings = NodeSettings(node, ca=(signed / "ca.pem").read_text())
+    assert Node(settings).number("eth_chainId") == 5
+
+
+@pytest.mark.parametrize("text", ["", "nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_text_without_a_certificate_is_refused(text: str) -> None:
+    with pytest.raises(SettingInvalid, match="no certificate"):
+        certificates_of(text)
+
+
+def test_a_private_key_is_never_taken_for_a_certificate(signed: Path) -> None:
+    with pytest.raises(SettingInvalid, match="a private key is in it"):
+        certificates_of((signed / "server.pem").read_text())
+
+
+def test_only_the_certificates_of_a_text_are_kept(signed: Path) -> None:
+    pem = (signed / "ca.pem").read_text()
+    assert certificates_of(f"a note\n{pem}another note\n") == certificates_of(pem) == pem
 
 
 def test_a_missing_file_of_cas_is_named_as_the_reason(node: str, signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,94 @@
+"""After a reorg that took back records: whether this agent can go on, and how its own records come back.
+
+Invariant: an agent goes on only when the new history holds every record that the old one held, and nothing that this
+agent published depends on a block that was replaced. What it sends meanwhile are its own records, unchanged. So no
+promise is lost, and none is made twice.
+
+Source: PROTOCOL.md 8 (Reorgs).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fl.protocol.errors import ChainReorg, MalformedError, RefusedError, TamperedError, UnavailableError
+from fl.protocol.names import Address
+from fl.protocol.ports import Ledger
+from fl.protocol.records import CeremonyStarted, Entry, FederationOpened, Record, RoundFrozen, RoundOpened
+
+BOUND = (FederationOpened, RoundOpened, RoundFrozen, CeremonyStarted)
+"""Files, statements and shares are bound to the hashes of these records' blocks."""
+PATIENCE_S = 120.0
+"""Every member's agent sends its own records again, one after the other, as blocks take them."""
+PAUSE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Following:
+    """One agent after one reorg.
+
+    Attributes:
+        error: What the agent's reader said.
+        before: All entries that the agent had read.
+        account: The agent's own.
+        sleep: Waits so many seconds; True if the agent shall stop.
+    """
+
+    error: ChainReorg
+    before: Sequence[Entry]
+    account: Address
+    sleep: Callable[[float], bool]
+
+    def restore(self, ledger: Ledger, patience_s: float = PATIENCE_S) -> bool:
+        """Wait until a fresh `ledger` holds every record of before; False if the agent shall stop.
+
+        Raises:
+            ChainReorg: the records did not all come back in time, or something that this agent published depends on a
+                block that was replaced.
+        """
+        until = time.monotonic() + patience_s
+        while True:
+            now = ledger.replay()
+            if self._is_bound(now):
+                raise self.error
+            missing = missing_in(self.before, now)
+            if not missing:
+                return True
+            self._send_again(ledger, missing)
+            if time.monotonic() >= until:
+                raise self.error
+            if self.sleep(PAUSE_S):
+                return False
+
+    def _is_bound(self, now: Sequence[Entry]) -> bool:
+        """Return whether this agent recorded something behind the first BOUND record whose block was replaced."""
+        kept = {(entry.record, entry.block_hash) for entry in now if isinstance(entry.record, BOUND)}
+        for place, entry in enumerate(self.before):
+            if isinstance(entry.record, BOUND) and (entry.record, entry.block_hash) not in kept:
+                return any(each.record.sender == self.account for each in self.before[place + 1 :])
+        return False
+
+    def _send_again(self, ledger: Ledger, missing: Sequence[Record]) -> None:
+        """Send this agent's own missing records, in their order; what is refused now is tried again later."""
+        for record in missing:
+            if record.sender != self.account:
+                continue
+            try:
+                ledger.append(record)
+            except (RefusedError, TamperedError, MalformedError, UnavailableError):
+                return
+
+
+def missing_in(before: Sequence[Entry], now: Sequence[Entry]) -> list[Record]:
+    """Return the records of `before` that `now` does not hold, in their order."""
+    there = Counter(entry.record for entry in now)
+    missing = []
+    for entry in before:
+        if there[entry.record]:
+            there[entry.record] -= 1
+        else:
+            missing.append(entry.record)
+    return missing
