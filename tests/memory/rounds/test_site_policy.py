@@ -83,7 +83,9 @@ def test_a_damaged_policy_file_refuses_every_round(four: Four) -> None:
 
 
 def test_a_policy_that_allows_the_round_is_on_the_ledger_before_the_hospital_takes_part(four: Four) -> None:
-    everybody = [with_policy(four, name, b"[rounds]\nmasked_only = true\n") for name in ("alpha", "beta", "gamma")]
+    everybody: list[Agent] = [
+        with_policy(four, name, b"[rounds]\nmasked_only = true\n") for name in ("alpha", "beta", "gamma")
+    ]
     rest(four.boss(), four.auditor(), four.hospital("delta"), *everybody)
     assert four.phases() == ["FINAL"]
     assert len(four.current.hospitals) == 4
