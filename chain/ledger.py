@@ -18,7 +18,8 @@ from chain.contracts import events
 from chain.contracts.lookup import check_deployment, ledgers_of
 from chain.log_ranges import stamp_of
 from chain.log_reader import LogReader, LogSource
-from chain.rpc.node import Node, NodeSettings, connect
+from chain.rpc import shapes
+from chain.rpc.node import HEADER_ONLY, Node, NodeSettings, connect
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
@@ -59,6 +60,7 @@ class EthereumLedger:
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
         source = LogSource(contracts, settings.anchor, settings.transactions.confirmations)
         self._reader = LogReader(self._node, source)
+        self._key = key
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
     @property
@@ -68,6 +70,29 @@ class EthereumLedger:
     @property
     def account(self) -> Address:
         return self._sender.account if self._sender else NO_ADDRESS
+
+    @property
+    def read_to(self) -> int:
+        """Return the newest block whose entries were read; -1 before the first read."""
+        return self._reader.read_to
+
+    def newest_block(self) -> tuple[int, int]:
+        """Ask the node for its newest block; return number and time (seconds since 1970).
+
+        Raises:
+            ChainUnavailable: it does not answer, or has no block.
+        """
+        return newest_block(self._node)
+
+    def sign_note(self, digest: bytes) -> bytes:
+        """Return this account's signature of 32 bytes that are no transaction's: r ‖ s ‖ v, 65 bytes.
+
+        Raises:
+            SettingInvalid: the ledger was opened without a key.
+        """
+        if self._key is None:
+            raise SettingInvalid("account", "the ledger was opened without a key, so it is read-only")
+        return self._key.sign_digest(digest)
 
     def append(self, record: Record) -> Receipt:
         """Sign and append `record`, and wait until it is included and has the confirmations of the settings.
@@ -131,6 +156,18 @@ class EthereumLedger:
                 time.sleep(min(max(self._poll_s, min(timeout_s, MAX_PAUSE_S)), left))
         self._fresh = news
         return news
+
+
+def newest_block(node: Node) -> tuple[int, int]:
+    """Return number and time (seconds since 1970) of a node's newest block.
+
+    Raises:
+        ChainUnavailable: it does not answer, or has no block.
+    """
+    block = node.parsed(shapes.block, node.request("eth_getBlockByNumber", "latest", HEADER_ONLY))
+    if block is None:
+        raise node.unavailable("it has no newest block")
+    return block.number, block.timestamp
 
 
 def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:

@@ -59,6 +59,11 @@ class LogReader:
         self._turns: dict[Address, int] = {}
         """The nonce of each account's newest record: a transaction makes one record and occurs once."""
 
+    @property
+    def read_to(self) -> int:
+        """Return the newest block whose entries were read; -1 before the first read."""
+        return self._scanned
+
     def head(self) -> int:
         """Return the number of the newest block that counts."""
         return self._node.number("eth_blockNumber") - self._source.confirmations + 1

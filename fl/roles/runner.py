@@ -46,6 +46,10 @@ class Run:
     patience_s: float = 60.0
     """How long chain or disk may fail before UnavailableError ends the agent."""
     done: Callable[[], bool] = lambda: False
+    failed: Callable[[UnavailableError], None] = lambda _error: None
+    """Gets every fault of the world, also one that is not reported again."""
+    step_ended: Callable[[], None] = lambda: None
+    """Called after every step that ended well."""
 
 
 def run(agent: Agent, how: Run) -> None:
@@ -55,11 +59,13 @@ def run(agent: Agent, how: Run) -> None:
         try:
             acted = agent.step()
             silent_s, backoff_s = 0.0, MIN_BACKOFF_S
+            how.step_ended()
             if how.done():
                 break
             news = acted or agent.view.wait(idle_s)
             idle_s = MIN_IDLE_S if news else min(idle_s * IDLE_GROWTH, MAX_IDLE_S)
         except UnavailableError as error:
+            how.failed(error)
             missing = isinstance(error, VaultMissing | VaultUnavailable | ClockWrong)
             if silent_s >= how.patience_s and not missing:
                 raise

@@ -12,6 +12,7 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
 from scripts.wiring.options import DataOptions, chain_options, data_options, home_option, name_option
 from scripts.wiring.training_options import network_options
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -72,32 +73,34 @@ add_keys(auditor, Role.AUDITOR, "auditor")
 @chain_options
 @name_option("auditor")
 @network_options
+@watch_options
 @guarded
-def run(home: Home, name: str) -> None:
+def run(home: Home, name: str, watch: WatchOptions) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     from fl.roles.auditor import Auditor
     from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.output.card import attested_card
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.models import kept_models
     from scripts.wiring.roles import open_ports
     from scripts.wiring.tables import has_table, own_table, table_evaluator
     from scripts.wiring.training import evaluator
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.AUDITOR)
-    notify = announce(name)
+    watching = Watching.of(home, member, watch)
     with only_one(member.folder):
         use_threads(1)  # the site's number: so an answer has the site's digits
         pictures = evaluator(member.data_file, attested_card)
         evaluate = table_evaluator(own_table(member)) if has_table(member) else pictures
 
         def make() -> KeepingModels[Auditor]:
-            ports = open_ports(home, member, notify)
+            ports = open_ports(home, member, watching.notify)
             return KeepingModels(Auditor(ports, evaluate), ports.vault, kept_models(member))
 
-        serve_agent(make, notify)
+        serve_agent(make, watching)
 
 
 @auditor.command()

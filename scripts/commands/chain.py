@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import PROJECT
 from scripts.wiring.options import home_option
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from chain.embedded.chain import DevChainSettings
@@ -51,23 +51,46 @@ def chain() -> None:
     help="How many accounts may found a consortium on this chain: one for each model.",
 )
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@watch_options
 @guarded
-def run(home: Path, port: int | None, host: str, names: tuple[str, ...], consortia: int, *, with_parent: bool) -> None:
+def run(
+    home: Path,
+    port: int | None,
+    host: str,
+    names: tuple[str, ...],
+    consortia: int,
+    *,
+    with_parent: bool,
+    watch: WatchOptions,
+) -> None:
     """Run the chain until stopped. Its journal survives a crash: after a restart the newest block is the same."""
     from chain.embedded.chain import serve
+    from fl.events import Event
     from scripts.wiring.home import Home
     from scripts.wiring.parent import when_parent_ends
+    from scripts.wiring.watch.log import Speaker
+    from scripts.wiring.watch.watching import ChainWatching
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    if with_parent:
-        when_parent_ends(stop.set)
     run_home = Home(home)
+    watching = ChainWatching(Speaker("chain", "chain"), watch, run_home)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: watching.ask_to_stop())
+    if with_parent:
+        when_parent_ends(watching.ask_to_stop)
+
+    def ready(url: str) -> None:
+        watching.url = url
+        if watch.log_format == "json":
+            watching.notify(Event.CHAIN_READY, {"url": url})
+        else:
+            click.echo(f"{READY}{url}")
+
     port = usual_port(run_home) if port is None else port
     settings = chain_settings(run_home, port, host, consortia)
     settings = replace(settings, names=frozenset(map(str.lower, names)))
-    serve(settings, lambda url: click.echo(f"{READY}{url}"), stop)
+    with watching.running():
+        serve(settings, ready, watching.stop)
+        watching.notify(Event.STOPPED, {})
 
 
 def usual_port(home: Home) -> int:

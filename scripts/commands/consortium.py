@@ -148,9 +148,11 @@ def ceremony(
 ) -> None:
     """Start a ceremony that gives trustees their shares of a key. The running trustees do the rest."""
     from fl.roles.trustee.dealer import Dealer
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
     from scripts.wiring.roles import open_ledger, open_ports, operator_of
+    from scripts.wiring.watch.options import WatchOptions
+    from scripts.wiring.watch.watching import Watching
 
     member = operator_of(home)
     plan = CeremonyPlan(USES[use], KINDS[kind], trustees, threshold, new_key, days)
@@ -158,10 +160,10 @@ def ceremony(
     click.echo(f"Ceremony {number} of the key for {use} has started.")
     if plan.kind == CeremonyKind.DEALER:
         click.echo("You are the dealer: this machine knows the key until it deletes it, and every page says so.")
-        notify = announce(OPERATOR)
+        watching = Watching.of(home, member, WatchOptions())
         serve_agent(
-            lambda: Dealer(open_ports(home, member, notify), plan.use),
-            notify,
+            lambda: Dealer(open_ports(home, member, watching.notify), plan.use),
+            watching,
             lambda agent: agent.done,
         )
 

@@ -50,6 +50,7 @@ from scripts.wiring.plans import (
     with_network,
 )
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from fl.transport.flower.desk import CalledAgent
@@ -116,6 +117,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
 @socket_option
 @keep_models_option
 @change_plan_option
+@watch_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -147,6 +149,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     joining: AggregationOptions,
     network: NetworkOptions,
     private: PrivacyOptions,
+    watch: WatchOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -159,15 +162,16 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
     from fl.training.recipe import Recipe, fitted_to
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.models import kept_models
     from scripts.wiring.plan_file import save_plan
     from scripts.wiring.plans import document_of
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.COORDINATOR)
-    notify = announce(name)
+    watching = Watching.of(home, member, watch)
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
@@ -203,13 +207,14 @@ def run(  # noqa: PLR0913  # one parameter per option
         step_timeout_s=step_timeout,
     )
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
-        initial, notify, paused = first_model(recipe), calls.noting(notify), held_by(member.folder)
+        initial, paused = first_model(recipe), held_by(member.folder)
+        watching.pass_through(calls.noting)
         save_plan(member, click.get_current_context(), document_of(plan, initial))
 
         def make() -> KeepingModels[Coordinator | CalledAgent]:
-            ports = open_ports(home, member, notify)
+            ports = open_ports(home, member, watching.notify)
             inner = Coordinator(ports, plan, initial, lambda: paused() or calls.held())
             called = calls.agent(inner, lambda: inner.done)
             return KeepingModels(called, ports.vault, kept_models(member), keep_models)
 
-        serve_agent(make, notify, lambda agent: agent.inner.done)
+        serve_agent(make, watching, lambda agent: agent.inner.done)

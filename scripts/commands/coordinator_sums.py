@@ -33,6 +33,7 @@ from scripts.wiring.plans import (
     held_back,
     protection_of,
 )
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -59,6 +60,7 @@ KINDS = ("regression", "network")
 @click.option("--width", type=click.IntRange(8, 512), help="As for `run`.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="As for `run`.")
 @seed_option
+@watch_options
 @guarded
 def sum_lanes(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -76,6 +78,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     image_size: int | None,
     seed: int,
     task: TaskOptions,
+    watch: WatchOptions,
 ) -> None:
     """Open one round that sums numbers of the hospitals and keeps the model. Everybody gets the same totals.
 
@@ -87,13 +90,14 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
     from fl.training.recipe import Recipe, fitted_to
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.sums import next_sum, sum_config
     from scripts.wiring.task import FLAGS, task_of
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.COORDINATOR)
-    notify, summed = announce(name), task_of(home, task)
+    watching, summed = Watching.of(home, member, watch), task_of(home, task)
     if summed is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
     chosen, rule = chosen_training(task, preset, AggregationOptions(), hospitals)
@@ -115,14 +119,14 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     plans: list[Plan] = []  # made once, also if the ledger is handed over
 
     def make() -> Coordinator:
-        ports = open_ports(home, member, notify)
+        ports = open_ports(home, member, watching.notify)
         if not plans:
             plans.append(next_sum(plan, ports))
         return Coordinator(ports, plans[0], initial)
 
     with only_one(member.folder):
         initial = first_model(recipe)
-        serve_agent(make, notify, lambda agent: agent.done)
+        serve_agent(make, watching, lambda agent: agent.done)
 
 
 @click.command("table")
@@ -145,6 +149,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
 @click.option("--model", "model_file", type=click.Path(path_type=Path), help="The file for the trained model.")
+@watch_options
 @guarded
 def train_table(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -167,6 +172,7 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     commit_timeout: int,
     close_timeout: int,
     model_file: Path | None,
+    watch: WatchOptions,
 ) -> None:
     """Train on the hospitals' tables: a logistic regression, or a network.
 
@@ -181,12 +187,13 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     from fl.training.tables.plans import TablePlan, network_plan
     from fl.training.tables.saved import save_model
     from fl.training.tables.schema import load_schema
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.tables import TableCoordinator
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.COORDINATOR)
-    notify, bits = announce(name), (most_rows - 1).bit_length()
+    watching, bits = Watching.of(home, member, watch), (most_rows - 1).bit_length()
     meaning, options = load_schema(schema), Options(indicators, splines)
     regression = TablePlan(meaning, options, ridge, bits, steps)
     table = regression if kind == KINDS[0] else network_plan(regression, rounds, epochs, seed)
@@ -205,11 +212,11 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     agents: list[TableCoordinator] = []
 
     def make() -> TableCoordinator:
-        agents.append(TableCoordinator(open_ports(home, member, notify), plan, table))
+        agents.append(TableCoordinator(open_ports(home, member, watching.notify), plan, table))
         return agents[-1]
 
     with only_one(member.folder):
-        serve_agent(make, notify, lambda agent: agent.done)
+        serve_agent(make, watching, lambda agent: agent.done)
     if model_file and agents[-1].model:
         save_model(agents[-1].model, model_file)
         click.echo(f"The {kind} {agents[-1].model.digest.hex()[:16]} is in {model_file}.")

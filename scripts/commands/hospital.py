@@ -23,6 +23,7 @@ from scripts.wiring.options import (
     name_option,
 )
 from scripts.wiring.training_options import delta_option, network_options
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Digest
@@ -105,6 +106,7 @@ hospital.add_command(policy)
 @socket_option
 @keep_models_option
 @network_options
+@watch_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -120,6 +122,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     uploads_only: bool,
     flower_socket: Path | None,
     keep_models: int,
+    watch: WatchOptions,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
 
@@ -129,36 +132,38 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.handed_in import no_training, uploads_of, with_orders
     from scripts.wiring.models import kept_models
     from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.site_policy import policy_of
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
-    notify, peers = announce(name), _trust(trust, trust_at_least)
+    watching, peers = Watching.of(home, member, watch), _trust(trust, trust_at_least)
     with only_one(member.folder), calls_for(member, Role.HOSPITAL, flower_socket) as calls:
-        notify = calls.noting(notify)
+        watching.pass_through(calls.noting)
         if uploads_only:
             train, task = no_training(), own_task(member) if member.labels_file.exists() else None
         elif has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:
-            train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
+            notify, passed = watching.notify, watching.passed
+            train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero, passed=passed)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
         uploads, rules = uploads_of(member, alone=uploads_only), policy_of(member)
 
         def make() -> KeepingModels[Agent]:
-            ports = open_ports(home, member, notify)
+            ports = open_ports(home, member, watching.notify)
             agent = with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads, rules))
             return KeepingModels(calls.agent(agent), ports.vault, kept_models(member), keep_models)
 
-        serve_agent(make, notify)
+        serve_agent(make, watching)
 
 
 @hospital.command()

@@ -15,6 +15,7 @@ from fl.protocol.names import KeyUse, Refusal, Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
 from scripts.wiring.options import USES, chain_options, home_option, name_option, use_option
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from fl.crypto.start_kit import StartKit
@@ -64,10 +65,11 @@ add_keys(
 @chain_options
 @name_option()
 @click.option("--release-models", is_flag=True, help="Approve every release of a final model automatically.")
+@watch_options
 @guarded
-def run(home: Home, name: str, *, release_models: bool) -> None:
+def run(home: Home, name: str, *, release_models: bool, watch: WatchOptions) -> None:
     """Take part in every ceremony until stopped, and replace the key after each. Requests for records wait for you."""
-    _serve(home, name, release_models=release_models)
+    _serve(home, name, watch, release_models=release_models)
 
 
 @trustee.command()
@@ -124,7 +126,7 @@ def refuse(home: Home, name: str, number: int, reason: str) -> None:
 @guarded
 def refresh(home: Home, name: str) -> None:
     """Do this trustee's part of the running ceremonies, then stop. For trustees who do not keep `run` running."""
-    _serve(home, name, _settled)
+    _serve(home, name, WatchOptions(), _settled)
     click.echo(f"{name} has nothing left to do.")
 
 
@@ -189,22 +191,28 @@ def _settled(agent: Trustee) -> bool:
 
 
 def _serve(
-    home: Home, name: str, done: Callable[[Trustee], bool] = lambda _agent: False, *, release_models: bool = False
+    home: Home,
+    name: str,
+    watch: WatchOptions,
+    done: Callable[[Trustee], bool] = lambda _agent: False,
+    *,
+    release_models: bool = False,
 ) -> None:
     """Run the trustee until it is stopped or `done` returns True."""
     from fl.roles.trustee.agent import Trustee
     from fl.storage.lock import only_one
-    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.agent import serve_agent
     from scripts.wiring.roles import open_ports, open_safe
+    from scripts.wiring.watch.watching import Watching
 
     member = home.member(name).as_a(Role.TRUSTEE)
-    notify = announce(name)
+    watching = Watching.of(home, member, watch)
+
+    def make() -> Trustee:
+        return Trustee(open_ports(home, member, watching.notify), open_safe(member), release_models=release_models)
+
     with only_one(member.folder):
-        serve_agent(
-            lambda: Trustee(open_ports(home, member, notify), open_safe(member), release_models=release_models),
-            notify,
-            done,
-        )
+        serve_agent(make, watching, done)
 
 
 def trustee_of(home: Home, name: str) -> Trustee:

@@ -68,7 +68,8 @@ class ChainProcess(ChildProcess):
     def __init__(self, home: Home, port: int = 0, consortia: int = 1) -> None:
         """Start the chain of `home` for so many consortia; port 0 picks a free one."""
         folder = str(home.folder.resolve())
-        super().__init__(["chain", "run", "--home", folder, "--port", str(port), "--consortia", str(consortia)], READY)
+        command = ["chain", "run", "--home", folder, "--port", str(port), "--consortia", str(consortia)]
+        super().__init__([*command, "--log-format", "text", "--metrics", ""], READY)
 
 
 class QueryProcess(ChildProcess):

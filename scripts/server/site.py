@@ -35,6 +35,7 @@ from scripts.server.audit_process import AuditProcess
 from scripts.server.health import MachineHealth
 from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
+from scripts.server.presence import VaultSigns
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
@@ -143,6 +144,7 @@ def open_services(
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
         training=TrainingProcess(member.training, training_command(home, name), now),
         shares=FederationShares(reader.federation, vault, relay),
+        presence=VaultSigns(home, now, time.monotonic),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
     )
 

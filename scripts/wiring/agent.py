@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import click
 
-from fl.audit.plain_words import without_names
 from fl.events import Event, Notify
 from fl.protocol.errors import (
     ChainReorg,
@@ -27,6 +26,8 @@ from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import LedgerView
 from fl.roles.reorgs import Following
 from fl.roles.runner import Agent, Run, run
+from scripts.wiring.watch.log import line_of
+from scripts.wiring.watch.watching import Watching
 
 A = TypeVar("A", bound=Agent)
 T = TypeVar("T")
@@ -38,37 +39,49 @@ def announce(name: str) -> Notify:
     """Return a notifier that prints one line per event, with date and time."""
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
-        details = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-        line = f"{moment} {name}: {what}{' (' + details + ')' if details else ''}"
-        click.echo(shown(without_names(line)))
+        click.echo(line_of(name, what, facts, time.time()))
 
     return notify
 
 
-def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
+def serve_agent(make: Callable[[], A], watching: Watching, done: Callable[[A], bool] = lambda _agent: False) -> None:
     """Run until SIGINT or SIGTERM, or until `done(agent)`. After a hand-over, continue with the new ledger.
 
+    After a signal, the step that runs is finished; a training ends after the pass that runs, and its next start goes
+    on from there.
     After a reorg that took back records, continue when all of them are back (fl/roles/reorgs.py).
 
     Args:
         make: Opens the ledger in force and returns an agent for it.
-        notify: Gets the events.
+        watching: Gets the events, and says to others how the agent does.
         done: Returns whether the agent may stop.
+
+    Raises:
+        MembershipEnded: the operator ended this membership.
+        HemaledgerError: what ended the agent (fl/failures.py).
     """
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, lambda _number, _frame: watching.ask_to_stop())
+    with watching.running():
+        _serve(make, watching, done)
+        if watching.seen.stopping:
+            watching.notify(Event.STOPPED, {})
+
+
+def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool]) -> None:
+    notify, stop = watching.notify, watching.stop
     successor: bytes | None = b""
     following: Following | None = None
     while successor is not None:
         agent = made(make, notify, stop)
         if agent is None or (following is not None and not following.restore(agent.view.ledger)):
             return
+        watching.agent = agent
         notify(Event.READY if following is None else Event.REORG_FOLLOWED, {})
         following = None
+        how = Run(stop, notify, PATIENCE_S, partial(done, agent), watching.seen.failed, watching.seen.step_ended)
         try:
-            successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+            successor = _run(agent, how)
         except ChainReorg as error:
             notify(Event.REORG_SEEN, {"block": error.block})
             following = Following(error, agent.view.entries, agent.view.ledger.account, stop.wait)
@@ -124,7 +137,3 @@ def check_membership(view: LedgerView, error: HemaledgerError | None = None) -> 
             raise MembershipEnded(name, shown(entry.record.reason).rstrip(".")) from error
     if error is not None:
         raise error
-
-
-def _short(value: object) -> object:
-    return f"{value:.4g}" if isinstance(value, float) else value

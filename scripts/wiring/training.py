@@ -35,6 +35,7 @@ from fl.training.evaluation.chance import alarm
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.quality import metrics_of
 from fl.training.evaluation.skill import skill_of
+from fl.training.local.checkpoint import Progress
 from fl.training.local.control_store import ControlStore
 from fl.training.local.scaffold import Method, Start, train_controlled
 from fl.training.local.train import TrainContext, train_local
@@ -58,10 +59,12 @@ def trainer(
     notify: Notify = lambda _what, _facts: None,
     *,
     control_from_zero: bool = False,
+    passed: Callable[[Progress], None] | None = None,
 ) -> Train:
     """Return a hospital's training on its own images, or what it enters into a round of lanes.
 
-    `control_from_zero`: a lost control variate (SCAFFOLD) is zero instead of an error.
+    `control_from_zero`: a lost control variate (SCAFFOLD) is zero instead of an error. `passed` is called after each
+    pass over the images; what it raises ends the training, which goes on from that pass at its next start.
 
     Raises:
         DatasetUnusable: it has no images.
@@ -76,7 +79,7 @@ def trainer(
         recipe = Recipe.of(work.config)
         if work.round > 1 and work.trained:
             _compare(dataset, recipe, work, notify)
-        context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), None)
+        context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), passed)
         skill = _skill(dataset, recipe, work) if recipe.quality else SKILLS - 1
         if recipe.aggregation.rule == SCAFFOLD:
             method = Method(recipe.spec, recipe.local, recipe.aggregation)

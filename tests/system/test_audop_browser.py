@@ -34,6 +34,7 @@ OPERATORS: tuple[str, ...] = (
     "/operator/round",
     "/operator/ceremonies",
 )
+OPERATORS += ("/consortium/now",)
 OPERATORS += ("/operator/health", "/operator/orders/register", "/operator/orders/ceremony", "/operator/staff/1")
 DROP = """(bytes) => {
   const data = new DataTransfer();

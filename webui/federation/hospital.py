@@ -23,6 +23,7 @@ from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import Entry, KeyRegistered, KeyRotated, Position, RoundRecord
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.attendance import deadline_of, left_out
 from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import Keyring
 from fl.replay.trained_rounds import newest_configuration
@@ -42,7 +43,7 @@ from fl.training.model.standalone import network_file, obstacle
 from fl.training.model.tensor_file import read_tensors
 from fl.training.recipe import Recipe
 from webui.federation.audits import report_on
-from webui.federation.round_phases import deadline_of, phases_of
+from webui.federation.round_phases import phases_of
 from webui.ports.federation import Report
 from webui.ports.hospital import (
     CheckedUpload,
@@ -161,6 +162,7 @@ class FederationHospital:
             model_digest=_model_digest(current),
             reason=current.reason,
             receipts=self._receipts(current),
+            left_out=tuple((federation.book.name_of(who), why) for who, why in left_out(current).items()),
         )
 
     def version(self) -> str:

@@ -29,6 +29,7 @@ from webui.ports.hospital import HospitalService
 from webui.ports.key_orders import KeyService
 from webui.ports.ledger import History
 from webui.ports.local_training import TrainingService
+from webui.ports.presence import PresenceService
 from webui.ports.records import RecordService
 from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
@@ -289,3 +290,5 @@ class Services:
     """Trustees' sealed shares; None where a test has none."""
     keys: KeyService | None = None
     """Orders for a new key of the hospital; None where a test has none."""
+    presence: PresenceService | None = None
+    """Signs of life of the members' agents; None where nobody reads them."""

@@ -15,6 +15,7 @@ from typing import Protocol
 from fl.protocol.codec import JsonValue
 from fl.protocol.names import Digest
 from fl.protocol.task import Task
+from fl.replay.attendance import Missed
 from fl.roles.hospital.uploads import Outcome
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.handed_in import Declared
@@ -123,6 +124,8 @@ class RoundNow:
     model_digest: Digest | None
     reason: str
     receipts: tuple[Receipt, ...]
+    left_out: tuple[tuple[str, Missed], ...] = ()
+    """(name, why) of the hospitals that the round goes on without."""
 
 
 @dataclass(frozen=True)

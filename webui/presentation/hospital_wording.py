@@ -7,8 +7,13 @@ Source: webui/ports/hospital.py.
 
 from __future__ import annotations
 
-from flask_babel import gettext as _
+from collections.abc import Mapping
+from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from fl.replay.attendance import Missed
 from webui.ports.local_training import LocalTraining, TrainingStep
 from webui.presentation.wording import Saying
 from webui.usecases.own_tools import ShownUpload, UploadStep
@@ -16,6 +21,20 @@ from webui.usecases.own_tools import ShownUpload, UploadStep
 DAY_S = 24 * 3600
 OLD_KEY_DAYS = 365
 """From this age on, a page advises to replace a key."""
+MISSED: Mapping[Missed, Any] = {
+    Missed.KEYS: _l("It sent no keys in time."),
+    Missed.SHARES: _l("It sent no shares in time."),
+    Missed.CHECK: _l("It did not check its shares in time."),
+    Missed.REJECTED: _l("What it sent could not be used."),
+    Missed.UPDATE: _l("It sent no update in time."),
+    Missed.SIGNATURE: _l("It did not sign the set in time."),
+    Missed.ANSWER: _l("It sent no answer for the sum in time."),
+}
+
+
+def left_out_why(why: Missed) -> str:
+    """Return why a round went on without a hospital."""
+    return str(MISSED[why])
 
 
 def phase_step(name: str) -> Saying:

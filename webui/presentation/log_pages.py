@@ -195,6 +195,7 @@ OPERATOR: Mapping[str, Any] = {
     "operator.order_file": _l("An order to sign"),
     "operator.overview": _l("The consortium"),
     "operator.staff": _l("The staff's accounts"),
+    "presence.now": _l("The members now"),
 }
 PROGRAMS: Mapping[str, Any] = {
     "api.appointments": _l("Appointments"),

@@ -43,6 +43,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("operator.overview", _("Overview")),
         ("operator.staff", _("Staff")),
         ("operator.members", _("Members")),
+        ("presence.now", _("Members now")),
         ("operator.next_round", _("Next round")),
         ("operator.ceremonies", _("Ceremonies")),
         ("ledger.index", _("Ledger")),
@@ -56,6 +57,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("local_training.training", _("Train here")),
         ("hospital.curves", _("Curves")),
         ("hospital.members", _("Members")),
+        ("presence.now", _("Members now")),
     ),
 }
 """By the value of `SiteRole`."""

@@ -122,6 +122,18 @@ class StorageFull(UnavailableError):
 
 
 @dataclass(eq=False)
+class TrainingStopped(UnavailableError):
+    """Somebody asked the process to end while it trained."""
+
+    done: int
+    passes: int
+    sentence = (
+        "The training stops after pass {done} of {passes}, because this process shall end. At the next start it goes "
+        "on from there."
+    )
+
+
+@dataclass(eq=False)
 class NotReleased(UnavailableError):
     """The trustees have not released this global model yet."""
 

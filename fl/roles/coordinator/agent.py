@@ -62,6 +62,7 @@ from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
+from fl.roles.coordinator.too_few import why_no_round, why_not_open
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
@@ -157,6 +158,7 @@ class Coordinator:
         if federation.book.active(self._account, Role.COORDINATOR).key is None:
             return False
         if len(self._hospitals(federation)) < self._plan.min_hospitals or not self._auditors(federation):
+            self._pauses.alarm(federation, why_not_open(federation, self._plan.min_hospitals), Event.WAITING)
             return False
         self._record_opening(federation, NO_ADDRESS, self._initial)
         return True
@@ -209,9 +211,7 @@ class Coordinator:
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
-            self._pauses.alarm(
-                federation, f"{len(roster)} hospitals could take part, and the next round needs {fewest}"
-            )
+            self._pauses.alarm(federation, why_no_round(federation, roster, fewest))
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         check_model(self._plan, self._initial.manifest, manifest)

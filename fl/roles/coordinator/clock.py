@@ -59,6 +59,8 @@ class TimedLedger(ForwardingLedger):
 
     def __init__(self, ledger: Ledger, clock: CheckedClock) -> None:
         super().__init__(ledger)
+        self.inner = ledger
+        self.clock = clock
         self._clock = clock
         self._looked: float | None = None
         """When this ledger last read everything that existed, by the steady clock."""

@@ -38,12 +38,12 @@ class Pauses:
         reason = f"{idle} rounds in a row ended before any hospital committed; the next one opens in {pause_s(idle)} s"
         self.alarm(federation, reason)
 
-    def alarm(self, federation: Federation, reason: str) -> None:
-        """Sound an alarm about the next round, unless the last one before it was the same."""
+    def alarm(self, federation: Federation, reason: str, what: Event = Event.ALARM) -> None:
+        """Sound an alarm about the next round, or report `what`, unless the last one before it was the same."""
         if self._alarmed == (federation.last_round, reason):
             return
         self._alarmed = federation.last_round, reason
-        self._ports.notify(Event.ALARM, {"round": federation.last_round, "reason": reason})
+        self._ports.notify(what, {"round": federation.last_round, "reason": reason})
 
 
 def pause_s(idle: int) -> int:

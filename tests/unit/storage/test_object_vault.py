@@ -10,10 +10,11 @@ import pytest
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
-from fl.protocol.names import Digest
+from fl.protocol.names import Address, Digest
 from fl.replay.vault_files import Awaited
 from fl.storage.cached_vault import CachedVault
 from fl.storage.object_vault import PARTS_FROM_BYTES, ObjectVault, StoreAddress
+from fl.storage.sign_board import open_board
 from fl.storage.vault import FolderVault
 from fl.storage.vaults import create_vault, folder_of, open_vault
 from tests.support.s3_server import BUCKET, BadLine, address, client, s3_server
@@ -200,3 +201,20 @@ def test_one_address_names_a_folder_or_a_store(endpoint: str, prefix: str, tmp_p
 def overwrite(endpoint: str, prefix: str, digest: Digest, data: bytes) -> None:
     """Write an object as somebody would who may write to the store and does not keep the vault's rules."""
     client(endpoint).put_object(Bucket=BUCKET, Key=f"{prefix}/{digest.hex()[:2]}/{digest.hex()}", Body=data)
+
+
+def test_a_store_keeps_the_first_sign_of_life_of_a_name(endpoint: str, prefix: str) -> None:
+    board = open_board(address(endpoint, prefix), Path("unused"), CONSORTIUM)
+    account = Address(b"\7" * 20)
+    board.write(account, "m1", b"first")
+    board.write(account, "m1", b"second")
+    board.write(account, "m2", b"x" * 2049)
+    board.keep(account, frozenset())
+    assert [board.read(account, name) for name in ("m1", "m2", "m3")] == [b"first", None, None]
+
+
+def test_a_store_that_is_silent_costs_a_sign_and_nothing_else(line: BadLine, prefix: str) -> None:
+    board = open_board(address(line.url, prefix), Path("unused"), CONSORTIUM)
+    line.close()
+    with pytest.raises(VaultUnavailable):
+        board.write(Address(b"\7" * 20), "m1", b"first")

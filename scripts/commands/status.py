@@ -1,0 +1,32 @@
+"""`hemaledger status`: the members now, for whom the round waits, and whom the last rounds left out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import chain_options
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
+
+
+@click.command()
+@chain_options
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+@guarded
+def status(home: Home, *, as_json: bool) -> None:
+    """Show each member's last sign of life, version and state, for whom the round waits, and the last rounds.
+
+    It needs no key, only consortium.json. The exit code is 0 if all is well, and 1 if a person should look at
+    something.
+    """
+    from scripts.wiring.watch.status import consortium_now, document_of, lines_of
+
+    found = consortium_now(home)
+    click.echo(json.dumps(document_of(found)) if as_json else "\n".join(lines_of(found)))
+    sys.exit(bool(found.faults))

@@ -1,0 +1,1 @@
+"""What an agent's process says about itself: its log, its metrics, its health, its signs of life."""
