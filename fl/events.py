@@ -46,6 +46,8 @@ class Event(StrEnum):
     FEDERATION_OPENED = "opened federation"
     ROUND_OPENED = "opened"
     PHASE_CLOSED = "closed"
+    HOSPITAL_DECLINED = "declined by a hospital"
+    """A hospital stated that it does not take part in the round, and by which rule."""
     HOSPITAL_LEFT_OUT = "left out"
     """A hospital was rejected: its keys or its update cannot be used."""
     SET_FROZEN = "frozen"
@@ -88,6 +90,8 @@ class Event(StrEnum):
     """This hospital committed, but the frozen set does not include it."""
     ROUND_REFUSED = "refused"
     """This hospital leaves the round."""
+    POLICY_STATED = "stated the site policy"
+    """The ledger has the digest of the policy that is in force here."""
 
     # Rounds, by a member that replays them
     ANSWER_LEFT_OUT = "answer left out"

@@ -30,6 +30,7 @@ COMMANDS = {
         "Trustee: hold a share of a key, and approve or refuse requests.",
     ),
     "audit": ("scripts.commands.audit", "audit", "Check a consortium's whole history, or look up one file."),
+    "model": ("scripts.commands.model", "model", "Export a model as a file, or put a lost one back."),
     "evaluate": ("scripts.commands.evaluate", "evaluate", "Judge the newest model, and write its model card."),
     "explain": ("scripts.commands.explain", "explain", "Show where in a picture the newest model looked."),
     "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),

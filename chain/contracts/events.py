@@ -66,6 +66,7 @@ from fl.protocol.records import (
     SharesChecked,
     SharesDealt,
     SharesRevealed,
+    StatementMade,
     Terms,
     UpdateCommitted,
 )
@@ -110,6 +111,7 @@ FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
         ModelAttested: "attestModel",
         RoundFinalised: "finaliseRound",
         RoundAborted: "abortRound",
+        StatementMade: "makeStatement",
         LedgerHandedOver: "handOver",
     }
 )

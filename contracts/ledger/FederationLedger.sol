@@ -239,15 +239,34 @@ contract FederationLedger is MaskedRounds {
     function abortRound(uint64 round, string calldata reason) external override whileInForce {
         authority.requireSender(msg.sender);
         Round storage data = _requireRound(round);
-        Phase phase = data.state.phase;
-        bool running = phase != Phase.NONE && phase != Phase.FINAL && phase != Phase.ABORTED;
-        if (!running) revert WrongPhase(round, uint8(phase));
+        _requireRunning(round, data);
         uint64 deadline = data.state.closeDeadline;
         address opener = data.state.opener;
         bool due = block.timestamp > deadline || authority.statusOf(opener) != IMembers.Status.ACTIVE;
         if (msg.sender != opener && !due) revert DeadlineNotPassed(deadline);
         _enter(data, Phase.ABORTED);
         emit RoundAborted(msg.sender, round, reason);
+    }
+
+    /// @inheritdoc IFederationLedger
+    function makeStatement(
+        uint64 round,
+        Statement kind,
+        bytes32 digest,
+        string calldata text
+    ) external override whileInForce {
+        IMembers.Role role = authority.requireSender(msg.sender);
+        bool may = kind == Statement.RETENTION
+            ? role == IMembers.Role.COORDINATOR || role == IMembers.Role.AUDITOR
+            : kind != Statement.NONE && role == IMembers.Role.HOSPITAL;
+        if (!may) revert IMembers.WrongRole(msg.sender);
+        if (kind == Statement.DECLINE) {
+            Round storage data = _requireRound(round);
+            _requireRunning(round, data);
+            (bool found, ) = data.state.rosterList.load().find(msg.sender);
+            if (!found) revert NotInRoster(msg.sender);
+        }
+        emit StatementMade(msg.sender, round, kind, digest, text);
     }
 
     /// @inheritdoc IFederationLedger
@@ -301,6 +320,12 @@ contract FederationLedger is MaskedRounds {
         if (data.state.rosterList == address(0)) return false;
         (bool found, uint256 index) = data.state.rosterList.load().find(hospital);
         return found && _isMarked(data, phase, index);
+    }
+
+    function _requireRunning(uint64 round, Round storage data) private view {
+        Phase phase = data.state.phase;
+        bool running = phase != Phase.NONE && phase != Phase.FINAL && phase != Phase.ABORTED;
+        if (!running) revert WrongPhase(round, uint8(phase));
     }
 
     function _requireTerms(Terms calldata terms, address[] calldata roster) private view {

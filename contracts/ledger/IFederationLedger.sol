@@ -37,6 +37,17 @@ interface IFederationLedger is ISteps {
         ABORTED
     }
 
+    /// @notice What a member states beside the rounds. The numbers are those of `names.StatementKind`.
+    /// @dev POLICY: a hospital's site policy is the file of this digest. DECLINE: a hospital does not take part in the
+    /// running round, by the rule that the text names. RETENTION: old files may be deleted under the record of this
+    /// digest; it counts when a coordinator and an auditor stated it.
+    enum Statement {
+        NONE,
+        POLICY,
+        DECLINE,
+        RETENTION
+    }
+
     /// @notice The conditions of a round.
     /// @param protection MASKED or SEALED.
     /// @param minCommitments Fewer commitments than this cannot be frozen.
@@ -237,6 +248,14 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param reason Why, for people.
     event RoundAborted(address indexed sender, uint64 indexed round, string reason);
+
+    /// @notice A member made a statement beside the rounds.
+    /// @param sender The member.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0.
+    /// @param kind What it states.
+    /// @param digest SHA-256 of the document it is about.
+    /// @param text For people; DECLINE: the name of the rule.
+    event StatementMade(address indexed sender, uint64 indexed round, Statement kind, bytes32 digest, string text);
 
     /// @notice The operator closed this ledger in favour of a successor.
     /// @param sender The operator.
@@ -467,6 +486,16 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param reason Why, for people.
     function abortRound(uint64 round, string calldata reason) external;
+
+    /// @notice State something beside the rounds; no state of a round changes.
+    /// @dev POLICY and DECLINE by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this order:
+    /// WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
+    /// NotInRoster. Emits {StatementMade}.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0.
+    /// @param kind What is stated.
+    /// @param digest SHA-256 of the document.
+    /// @param text For people; DECLINE: the name of the rule.
+    function makeStatement(uint64 round, Statement kind, bytes32 digest, string calldata text) external;
 
     /// @notice Close this ledger in favour of `successor_`.
     /// @dev By the operator. Reverts, in this order: FederationNotOpened; RoundStillOpen; PredecessorMismatch when

@@ -7,11 +7,13 @@ Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address
+from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
@@ -23,7 +25,11 @@ from fl.replay.vault_files import read_document
 class FileAudit:
     """Checks the files of one federation's rounds."""
 
-    def __init__(self, federation: Federation, vault: Vault, report: Report) -> None:
+    def __init__(
+        self, federation: Federation, vault: Vault, report: Report, deletable: Mapping[Digest, tuple[Digest, Digest]]
+    ) -> None:
+        """Check files; `deletable` names those that may be missing, with the record and the report that allow it."""
+        self._deletable = deletable
         self._federation = federation
         self._vault = vault
         self._report = report
@@ -40,14 +46,31 @@ class FileAudit:
             current: The round.
             reader: Opens the updates outside the set to find out why; None when this key opens no file of the round.
         """
-        updates = [self._check_update(current, hospital, reader) for hospital in current.commitments]
+        gone = self.deleted(current)
+        self._note_deleted(current, gone)
+        there = [hospital for hospital, digest in current.commitments.items() if digest not in gone]
+        updates = [self._check_update(current, hospital, reader) for hospital in there]
         for dealer in current.sharers if current.dealt else ():
             self._check_bundle(current, dealer)
         for hospital in current.revealed:
             self._check_answer(current, hospital)
-        if updates:
+        if updates and not gone:
             self._report.add_passed(current.number, AuditStep.UPDATES)
         return all(updates)
+
+    def deleted(self, current: Round) -> list[Digest]:
+        """Return the updates of a round that are gone, and were allowed to go."""
+        updates = current.commitments.values()
+        return [digest for digest in updates if digest in self._deletable and not self._vault.has(digest)]
+
+    def _note_deleted(self, current: Round, gone: list[Digest]) -> None:
+        for record, report in sorted({self._deletable[digest] for digest in gone}):
+            count = sum(self._deletable[digest] == (record, report) for digest in gone)
+            files = "1 update was" if count == 1 else f"{count} updates were"
+            self._report.notes.append(
+                f"Round {current.number}: {files} deleted under the retention record {show(record)} after the clean "
+                f"audit {show(report)}."
+            )
 
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""

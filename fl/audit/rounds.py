@@ -31,6 +31,7 @@ from fl.replay.expected_files import (
     read_manifest,
 )
 from fl.replay.participants import participants, why_not
+from fl.replay.retention import retained
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
@@ -64,7 +65,7 @@ class RoundAudit:
         grants = partial(_grants_of, federation)
         self._reader = FileReader(key.account, bench.vault, key.keyring, grants=grants) if key else None
         self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
-        self._files = FileAudit(federation, bench.vault, report)
+        self._files = FileAudit(federation, bench.vault, report, retained(federation, bench.vault).files)
         self._model: tuple[Digest, Vector] | None = None
 
     def _tools(self, reader: FileReader) -> Tools:
@@ -87,6 +88,12 @@ class RoundAudit:
             manifest = read_manifest(opening, self._bench.vault)
             self._report.checks["documents"] += 1
             return manifest
+        return None
+
+    def manifest_of(self, opening: LedgerOpening) -> Manifest | None:
+        """Return the manifest of a ledger's models without counting it as checked; None after a finding."""
+        with self._finding(None, "model manifest"):
+            return read_manifest(opening, self._bench.vault)
         return None
 
     def start_from(self, current: Round, manifest: Manifest) -> None:
@@ -130,17 +137,23 @@ class RoundAudit:
             self._report.notes.append(f"Round {number} was neither summed again nor opened: {closed}.")
         elif sealed_away:
             self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
-        replayed = None
-        if not whole:
-            self._report.notes.append(f"Round {number} could not be summed again because of its findings.")
-        elif self._reader is not None and not closed and not sealed_away:
-            replayed = self._replay(current, manifest)
+        readable = self._reader is not None and not closed and not sealed_away
+        replayed = self._replay(current, manifest) if self._is_whole(current, whole=whole) and readable else None
         self._check_model(current, manifest, "global model")
         self._check_reports(current, replayed)
 
+    def _is_whole(self, current: Round, *, whole: bool) -> bool:
+        """Return whether a round has all its files; note it if not."""
+        if self._files.deleted(current):
+            self._report.notes.append(f"Round {current.number} was not summed again: its updates are deleted.")
+            return False
+        if not whole:
+            self._report.notes.append(f"Round {current.number} could not be summed again because of its findings.")
+        return whole
+
     def _weigh(self, current: Round, fixed: int) -> None:
         """Note which bound the sum of a round without a model breaks, if this key can compute that sum."""
-        if self._reader is None or self._closed(current) or self._sealed_away(current):
+        if self._reader is None or self._closed(current) or self._sealed_away(current) or self._files.deleted(current):
             return
         error = broken_bound(current, self._tools(self._reader), fixed)
         if error is not None:

@@ -29,6 +29,7 @@ from fl.protocol.records import (
     RoundOpened,
     SharesDealt,
     SharesRevealed,
+    StatementMade,
     UpdateCommitted,
 )
 
@@ -193,6 +194,7 @@ _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
     CeremonyDealt: (("shares of a key, sealed to trustees", lambda dealt: dealt.bundle_digest),),
     DecryptionRequested: (("capsule of a request", lambda requested: requested.capsule_digest),),
     DecryptionApproved: (("sealed answer of a trustee", lambda approved: approved.digest),),
+    StatementMade: (("document of a statement", lambda made: made.digest),),
     ModelAttested: (("auditor's report", lambda attested: attested.report_digest),),
 }
 """Each record's files and models: a name for people, and how to get the digest."""

@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5S and 8; contracts/ledger/FederationLedger.sol.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -22,13 +22,14 @@ from fl.protocol.errors import (
     PredecessorMismatch,
     RoundStillOpen,
     WrongPhase,
+    WrongRole,
     WrongRound,
 )
 from fl.protocol.grants import Grants, Model, check_reader, model_of
 from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain, VerifyPossession
 from fl.protocol.keys.succession import Succession
 from fl.protocol.keys.threshold import ThresholdKeys
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
+from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role, StatementKind
 from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 - others know it from here
 from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
 from fl.protocol.ports import Anchor
@@ -45,10 +46,21 @@ from fl.protocol.records import (
     Position,
     RoundOpened,
     RoundRecord,
+    StatementMade,
     SuccessionRecord,
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
+
+MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
+    {
+        StatementKind.NONE: (),
+        StatementKind.POLICY: (Role.HOSPITAL,),
+        StatementKind.DECLINE: (Role.HOSPITAL,),
+        StatementKind.RETENTION: (Role.COORDINATOR, Role.AUDITOR),
+    }
+)
+"""Who may make which statement."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,8 @@ class Federation:
     """How each ledger began: the first one and its successors."""
     rounds: tuple[Round, ...] = ()
     grants: Grants = field(default_factory=Grants)
+    statements: tuple[Entry, ...] = ()
+    """Every StatementMade, in ledger order."""
     successor: Address | None = None
     position: Position | None = None
 
@@ -135,6 +149,17 @@ class Federation:
             raise FederationNotOpened
         return self.openings[-1]
 
+    def stated(self, kind: StatementKind) -> Iterator[tuple[Entry, StatementMade]]:
+        """Yield the statements of one kind, in ledger order."""
+        for entry in self.statements:
+            if isinstance(entry.record, StatementMade) and entry.record.kind == kind:
+                yield entry, entry.record
+
+    def declined(self, current: Round) -> Mapping[Address, StatementMade]:
+        """Return which hospitals stated that they do not take part in a round."""
+        since, made = current.opened.position, self.stated(StatementKind.DECLINE)
+        return {each.sender: each for entry, each in made if entry.position > since and each.round == current.number}
+
     def round(self, number: int) -> Round:
         """Return the round of that number, or raise WrongRound."""
         for each in reversed(self.rounds):
@@ -162,6 +187,8 @@ def step(federation: Federation, entry: Entry) -> Federation:
             changed = _open_federation(federation, entry, record)
         elif isinstance(record, ModelGranted):
             changed = _grant(federation, entry, record)
+        elif isinstance(record, StatementMade):
+            changed = _state(federation, entry, record)
         elif isinstance(record, LedgerHandedOver):
             changed = _hand_over(federation, entry, record)
         elif isinstance(record, RoundOpened):
@@ -217,6 +244,21 @@ def _hand_over(federation: Federation, entry: Entry, record: LedgerHandedOver) -
     if federation.successor is not None:
         raise FederationNotOpened
     return replace(federation, anchor=replace(federation.anchor, contract=entry.contract), successor=record.successor)
+
+
+def _state(federation: Federation, entry: Entry, record: StatementMade) -> Federation:
+    if federation.book.active(record.sender).role not in MAY_STATE[record.kind]:
+        raise WrongRole(record.sender)
+    if record.kind == StatementKind.DECLINE:
+        here = [each for each in federation.rounds[-1:] if each.anchor.contract == entry.contract]
+        last = federation.last_round if federation.successor is None else 0
+        if record.round != last:
+            raise WrongRound(last, record.round)
+        if not here or here[0].ended:
+            raise WrongPhase(record.round, here[0].phase if here else Phase.NONE)
+        if record.sender not in here[0].roster:
+            raise NotInRoster(record.sender)
+    return replace(federation, statements=(*federation.statements, entry))
 
 
 def _advance_round(federation: Federation, entry: Entry, record: RoundRecord) -> Federation:

@@ -46,6 +46,18 @@ class Protection(IntEnum):
     SEALED = 2
 
 
+class StatementKind(IntEnum):
+    """What a member states beside the rounds (PROTOCOL.md 5, Statements)."""
+
+    NONE = 0
+    POLICY = 1
+    """The digest of a hospital's site policy."""
+    DECLINE = 2
+    """A hospital does not take part in the running round."""
+    RETENTION = 3
+    """Old files may be deleted, by a record that a coordinator and an auditor stated."""
+
+
 class KeyUse(IntEnum):
     """What a threshold key opens; every use has its own key (PROTOCOL.md 9)."""
 

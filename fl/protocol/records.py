@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role, StatementKind
 
 # --- Key authority ---------------------------------------------------------------------------------------------
 
@@ -464,6 +464,20 @@ class RoundAborted:
 
 
 @dataclass(frozen=True)
+class StatementMade:
+    """A member stated its site policy, that it declines a round, or what may be deleted."""
+
+    sender: Address
+    round: int
+    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0."""
+    kind: StatementKind
+    digest: Digest
+    """SHA-256 of the document that the statement is about."""
+    text: str
+    """For people; DECLINE: the name of the rule."""
+
+
+@dataclass(frozen=True)
 class LedgerHandedOver:
     """The operator closed this ledger in favour of a successor contract."""
 
@@ -487,7 +501,7 @@ KeyRecord = MemberRecord | SuccessionRecord | CeremonyRecord | RequestRecord | R
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
-LedgerRecord = FederationOpened | ModelGranted | RoundRecord | LedgerHandedOver
+LedgerRecord = FederationOpened | ModelGranted | RoundRecord | StatementMade | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 
 KEY_RECORDS: tuple[type[KeyRecord], ...] = (
@@ -530,6 +544,7 @@ LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     ModelAttested,
     RoundFinalised,
     RoundAborted,
+    StatementMade,
     LedgerHandedOver,
 )
 

@@ -56,6 +56,13 @@ class CachedVault:
             self._keep(data)
         return data
 
+    def delete(self, digest: Digest) -> bool:
+        """Remove a file from the vault, and the copy here; raises as the vault does."""
+        gone = self._inner.delete(digest)
+        with suppress(VaultForbidden):
+            self._copies.delete(digest)
+        return gone
+
     def has(self, digest: Digest) -> bool:
         return self._inner.has(digest)
 

@@ -199,6 +199,16 @@ class ObjectVault:
         at = int(facts["last_modified"].timestamp())
         return tag, facts["size"], at, at
 
+    def delete(self, digest: Digest) -> bool:
+        """Remove an object, as `FolderVault.delete` does; its key must allow it."""
+        import obstore  # noqa: PLC0415
+
+        if self.mark(digest) is None:
+            return False
+        with self._asking():
+            obstore.delete(self._store, _path(digest))
+        return True
+
     def _check_once(self) -> None:
         if not self._is_vault:
             self.check()

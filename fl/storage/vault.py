@@ -100,6 +100,23 @@ class FolderVault:
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
+    def delete(self, digest: Digest) -> bool:
+        """Remove a file for good; False if there is none. Only a retention record allows it (fl/replay/retention.py).
+
+        Raises:
+            VaultForbidden: this account may not.
+            VaultUnavailable: the vault is not there.
+        """
+        try:
+            with self._subfolder(digest) as folder:
+                os.unlink(digest.hex(), dir_fd=folder)
+                os.fsync(folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise VaultForbidden(str(self.path(digest))) from error
+        return True
+
     def path(self, digest: Digest) -> Path:
         name = digest.hex()
         return self._folder / name[:2] / name

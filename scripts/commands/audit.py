@@ -19,6 +19,7 @@ from scripts.wiring.training_options import network_options
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
+    from fl.audit.snapshot import Snapshot
     from fl.protocol.names import Digest
     from fl.protocol.ports import Ledger
     from fl.protocol.rounds.config import RoundConfig
@@ -88,17 +89,31 @@ audit_options: Decorator[Any] = gathered(
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to this file.")
 @click.option("--round", "number", type=click.IntRange(1), help="The round to explain. Default: the last.")
 @click.option("--progress-lines", is_flag=True, hidden=True, help="For the site: one line on standard error per round.")
+@click.option(
+    "--from-snapshot",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Start from a signed snapshot of this auditor (see --save-snapshot).",
+)
+@click.option("--trust-account", help="With --from-snapshot: the account of another auditor whose snapshot counts.")
+@click.option(
+    "--save-snapshot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="After a clean audit, sign what it found and write it here, so that the next audit can start from it.",
+)
 @click.option("--explain", is_flag=True, help="Explain in plain words what happened in --round and what was checked.")
 @network_options
 @click.pass_context
 @guarded
-def audit(
+def audit(  # noqa: PLR0913 - one parameter per option
     context: click.Context,
     options: AuditOptions,
     form: str,
     output: Path | None,
     number: int | None,
     *,
+    from_snapshot: Path | None,
+    trust_account: str | None,
+    save_snapshot: Path | None,
     explain: bool,
     progress_lines: bool,
 ) -> None:
@@ -117,8 +132,16 @@ def audit(
         raise SettingInvalid("round", "add --explain")
     context.obj = options
     if context.invoked_subcommand is None:
+        from scripts.wiring.snapshots import Snapshots
+
         evidence = _evidence(options)
-        audited = run_audit(evidence, _key(evidence.home, options), _print_progress if progress_lines else None)
+        key = _key(evidence.home, options)
+        snapshots = Snapshots(evidence.home, options.name, key.account if key else None)
+        since = snapshots.read(from_snapshot, trust_account) if from_snapshot else None
+        tell = _print_progress if progress_lines else None
+        audited = run_audit(evidence, key, tell, since)
+        if save_snapshot is not None:
+            snapshots.save(audited.snapshot, save_snapshot)
         if explain:
             from scripts.output.explain import explain as explain_round
 
@@ -162,7 +185,12 @@ def _print_progress(done: int, of: int) -> None:
     click.echo(f"progress {done} {of}", err=True)
 
 
-def run_audit(evidence: Evidence, key: AuditKey | None, tell: Callable[[int, int], None] | None = None) -> Audited:
+def run_audit(
+    evidence: Evidence,
+    key: AuditKey | None,
+    tell: Callable[[int, int], None] | None = None,
+    since: Snapshot | None = None,
+) -> Audited:
     """Run an audit, with a progress bar or with `tell`, and write its report to the run's folder."""
     from rich.progress import Progress
 
@@ -176,14 +204,16 @@ def run_audit(evidence: Evidence, key: AuditKey | None, tell: Callable[[int, int
     started = time.perf_counter()
     with Progress(transient=True, disable=tell is not None) as progress:
         task = progress.add_task("Replaying rounds", total=None)
-        report, federation = Audit(evidence.ledger.anchor, evidence.vault, key, signatures()).run(
-            evidence.ledger.replay(), tell or (lambda done, of: progress.update(task, completed=done, total=of))
+        audit_of = Audit(evidence.ledger.anchor, evidence.vault, key, signatures())
+        report, federation = audit_of.run(
+            evidence.ledger.replay(), tell or (lambda done, of: progress.update(task, completed=done, total=of)), since
         )
         check_first_model(federation, evidence.vault, report, first_digest)
     if federation.successor is not None and federation.successor != evidence.ledger.anchor.contract:
         report.notes.append(f"The ledger {show(federation.successor)} replaced this one; audit it to see later rounds.")
     privacy = statements_of(federation, evidence.vault)
-    audited = Audited(report, federation, now(), time.perf_counter() - started, privacy)
+    seconds = time.perf_counter() - started
+    audited = Audited(report, federation, now(), seconds, privacy, audit_of.snapshot if report.clean else None)
     if evidence.home is not None:
         save(audited, evidence.home)
     return audited

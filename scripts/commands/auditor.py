@@ -78,10 +78,12 @@ add_keys(auditor, Role.AUDITOR, "auditor")
 def run(home: Home, name: str, watch: WatchOptions) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     from fl.roles.auditor import Auditor
+    from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.output.card import attested_card
     from scripts.wiring.agent import serve_agent
+    from scripts.wiring.models import kept_models
     from scripts.wiring.roles import open_ports
     from scripts.wiring.tables import has_table, own_table, table_evaluator
     from scripts.wiring.training import evaluator
@@ -93,4 +95,31 @@ def run(home: Home, name: str, watch: WatchOptions) -> None:
         use_threads(1)  # the site's number: so an answer has the site's digits
         pictures = evaluator(member.data_file, attested_card)
         evaluate = table_evaluator(own_table(member)) if has_table(member) else pictures
-        serve_agent(lambda: Auditor(open_ports(home, member, watching.notify), evaluate), watching)
+
+        def make() -> KeepingModels[Auditor]:
+            ports = open_ports(home, member, watching.notify)
+            return KeepingModels(Auditor(ports, evaluate), ports.vault, kept_models(member))
+
+        serve_agent(make, watching)
+
+
+@auditor.command()
+@chain_options
+@name_option("auditor")
+@click.option("--keep-rounds", type=click.IntRange(1), required=True, help="The newest rounds that keep all files.")
+@network_options
+@guarded
+def retain(home: Home, name: str, *, keep_rounds: int) -> None:
+    """After a clean audit, record which old updates may be deleted. A coordinator deletes them with its own `retain`.
+
+    The audit runs now, from the first record. A finding ends the command, and nothing is recorded.
+    """
+    from scripts.commands.audit import Evidence, run_audit
+    from scripts.wiring.retention import record_offer
+    from scripts.wiring.roles import audit_key, open_ledger
+
+    ledger, vault = open_ledger(home, home.member(name).as_a(Role.AUDITOR)), home.vault
+    vault.check()
+    audited = run_audit(Evidence(home, ledger, vault), audit_key(home, name))
+    record, digest = record_offer(ledger, vault, audited.report, audited.federation, keep_rounds)
+    click.echo(f"{len(record.files)} updates of rounds up to {record.through} may be deleted: record {show(digest)}.")

@@ -11,6 +11,8 @@ from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
+from scripts.commands.coordinator_plan import show_plan
+from scripts.commands.coordinator_retain import retain_files
 from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
@@ -23,11 +25,13 @@ from scripts.wiring.options import (
     calibrate_option,
     chain_options,
     despite_alarm_option,
+    keep_models_option,
     name_option,
     protection_option,
     seed_option,
     task_options,
 )
+from scripts.wiring.plan_file import PlannedCommand, change_plan_option
 from scripts.wiring.plans import (
     CLIP,
     L2_BOUND,
@@ -68,11 +72,11 @@ add_init(coordinator, Role.COORDINATOR, "coordinator")
 add_keys(coordinator, Role.COORDINATOR, "coordinator")
 coordinator.add_command(sum_lanes)
 coordinator.add_command(train_table)
-for _command in (hold, go_on, abort_round):
+for _command in (hold, go_on, abort_round, show_plan, retain_files):
     coordinator.add_command(_command)
 
 
-@coordinator.command()
+@coordinator.command(cls=PlannedCommand)
 @chain_options
 @name_option("coordinator")
 @click.option(
@@ -111,6 +115,8 @@ for _command in (hold, go_on, abort_round):
 )
 @seed_option
 @socket_option
+@keep_models_option
+@change_plan_option
 @watch_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -137,6 +143,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     calibrate: bool | None,
     seed: int,
     flower_socket: Path | None,
+    keep_models: int,
+    change_plan: bool,  # noqa: ARG001 - PlannedCommand reads it
     task: TaskOptions,
     joining: AggregationOptions,
     network: NetworkOptions,
@@ -145,15 +153,19 @@ def run(  # noqa: PLR0913  # one parameter per option
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
-    Run only one coordinator per consortium. --task and --classes replace the task of consortium.json. The task cannot
-    change between rounds.
+    Run only one coordinator per consortium. The options are kept on disk, so that the next start needs none. --task
+    and --classes replace the task of consortium.json. The task cannot change between rounds.
     """
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.plan import Plan
+    from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
     from fl.training.recipe import Recipe, fitted_to
     from scripts.wiring.agent import serve_agent
+    from scripts.wiring.models import kept_models
+    from scripts.wiring.plan_file import save_plan
+    from scripts.wiring.plans import document_of
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
     from scripts.wiring.watch.watching import Watching
@@ -197,10 +209,12 @@ def run(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
         initial, paused = first_model(recipe), held_by(member.folder)
         watching.pass_through(calls.noting)
+        save_plan(member, click.get_current_context(), document_of(plan, initial))
 
-        def make() -> Coordinator | CalledAgent:
+        def make() -> KeepingModels[Coordinator | CalledAgent]:
             ports = open_ports(home, member, watching.notify)
             inner = Coordinator(ports, plan, initial, lambda: paused() or calls.held())
-            return calls.agent(inner, lambda: inner.done)
+            called = calls.agent(inner, lambda: inner.done)
+            return KeepingModels(called, ports.vault, kept_models(member), keep_models)
 
-        serve_agent(make, watching, lambda agent: agent.done)
+        serve_agent(make, watching, lambda agent: agent.inner.done)

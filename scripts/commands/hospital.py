@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING
 import click
 
 from fl.protocol.names import Role, show
+from scripts.commands.hospital_policy import policy
 from scripts.commands.hospital_serve import serve_queries
 from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import DataOptions, chain_options, data_options, device_option, home_option, name_option
+from scripts.wiring.options import (
+    DataOptions,
+    chain_options,
+    data_options,
+    device_option,
+    home_option,
+    keep_models_option,
+    name_option,
+)
 from scripts.wiring.training_options import delta_option, network_options
 from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from fl.protocol.names import Digest
     from fl.roles.hospital.trusted_peers import TrustedPeers
+    from fl.roles.kept_models import KeepingModels
     from fl.roles.runner import Agent
     from fl.training.local.checkpoint import Progress
     from scripts.wiring.home import Home
@@ -69,6 +79,7 @@ def init(
 
 add_keys(hospital, Role.HOSPITAL)
 hospital.add_command(serve_queries)
+hospital.add_command(policy)
 
 
 @hospital.command()
@@ -93,6 +104,7 @@ hospital.add_command(serve_queries)
     "--uploads-only", is_flag=True, help="Never train here: wait in each round for weights that staff upload."
 )
 @socket_option
+@keep_models_option
 @network_options
 @watch_options
 @guarded
@@ -109,6 +121,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     delta: float,
     uploads_only: bool,
     flower_socket: Path | None,
+    keep_models: int,
     watch: WatchOptions,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
@@ -116,11 +129,14 @@ def run(  # noqa: PLR0913  # one parameter per option
     Weights that the hospital's staff upload on the site are sent in place of a training.
     """
     from fl.roles.hospital.agent import Hospital
+    from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import serve_agent
     from scripts.wiring.handed_in import no_training, uploads_of, with_orders
+    from scripts.wiring.models import kept_models
     from scripts.wiring.roles import open_ports, privacy_limit
+    from scripts.wiring.site_policy import policy_of
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
     from scripts.wiring.watch.watching import Watching
@@ -140,11 +156,12 @@ def run(  # noqa: PLR0913  # one parameter per option
             train = trainer(member.data_file, name, device, told, control_from_zero=control_from_zero, passed=passed)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
-        uploads = uploads_of(member, alone=uploads_only)
+        uploads, rules = uploads_of(member, alone=uploads_only), policy_of(member)
 
-        def make() -> Agent:
+        def make() -> KeepingModels[Agent]:
             ports = open_ports(home, member, watching.notify)
-            return calls.agent(with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads)))
+            agent = with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads, rules))
+            return KeepingModels(calls.agent(agent), ports.vault, kept_models(member), keep_models)
 
         serve_agent(make, watching)
 

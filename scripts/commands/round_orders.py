@@ -29,7 +29,7 @@ def open_rounds(home: Home, member: MemberHome, order: Order) -> str:
     command = terms_of(order).command
     click.echo("If you stop this, start the coordinator again with:")
     click.echo(f"  {command} --name {shlex.quote(member.name)}")
-    words = ["--home", str(home.folder), "--name", member.name]
+    words = ["--home", str(home.folder), "--name", member.name, "--change-plan"]
     run.main([*shlex.split(command)[3:], *words], prog_name="hemaledger coordinator run", standalone_mode=False)
     return "All rounds are done."
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from fl.audit.narrative import CheckOutcome, Results, explain
 from fl.audit.plain_words import finding_title, without_names
+from fl.audit.snapshot import Snapshot
 from fl.files import write_atomic
 from fl.protocol.audit import Finding, Report
 from fl.protocol.codec import JsonValue
@@ -48,6 +49,8 @@ class Audited:
     seconds: float
     privacy: tuple[PrivacyStatement, ...] = ()
     """Of each final round that trained with noise."""
+    snapshot: Snapshot | None = None
+    """What its auditor may sign; None after findings, or without a key."""
 
     @property
     def verdict(self) -> str:

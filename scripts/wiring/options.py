@@ -67,6 +67,13 @@ protection_option = click.option(
     help="masked: nobody sees one hospital's update. sealed: the coordinator and the auditors see it. "
     "Default: masked with 3 hospitals or more, else sealed.",
 )
+keep_models_option = click.option(
+    "--keep-models",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="How many of the newest models this member keeps on its own disk, still encrypted.",
+)
 seed_option = click.option(
     "--seed", type=int, default=2026, show_default=True, help="Random seed of data and training."
 )

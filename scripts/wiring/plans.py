@@ -15,7 +15,8 @@ from scripts.wiring.options import AggregationOptions, TaskOptions
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions
 
 if TYPE_CHECKING:
-    from fl.roles.coordinator.plan import Initial
+    from fl.replay.plan_document import PlanDocument
+    from fl.roles.coordinator.plan import Initial, Plan
     from fl.training.aggregation.choice import Aggregation
     from fl.training.local.config import LocalConfig
     from fl.training.presets import Preset
@@ -221,3 +222,13 @@ def first_model(recipe: Recipe) -> Initial:
     from fl.training.initial import initial_model
 
     return Initial(*initial_model(recipe))
+
+
+def document_of(plan: Plan, initial: Initial) -> PlanDocument:
+    """Return what hospitals can review of a plan."""
+    from fl.replay.plan_document import PlanDocument
+    from fl.replay.round_work import words_of
+
+    configs = (plan.config, *plan.closing)
+    sizes = tuple(words_of(config, initial.manifest) for config in configs)
+    return PlanDocument(plan.protection, plan.min_hospitals, plan.rounds, sizes, configs)

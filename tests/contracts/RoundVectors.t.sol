@@ -32,11 +32,19 @@ contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 96) {
             string memory reason = _text(json, ".args.reason");
             return (ledger, abi.encodeCall(IFederationLedger.abortRound, (_round(json), reason)));
         }
+        if (kind == keccak256("StatementMade")) return (ledger, _makeStatement(json));
         if (kind == keccak256("LedgerHandedOver")) {
             address to = _account(_text(json, ".args.successor"));
             return (ledger, abi.encodeCall(IFederationLedger.handOver, (to)));
         }
         return super._call(json, kind);
+    }
+
+    function _makeStatement(string memory json) private view returns (bytes memory) {
+        IFederationLedger.Statement what = IFederationLedger.Statement(_number(json, ".args.kind"));
+        bytes32 digest = _digest(json, ".args.digest");
+        string memory text = _text(json, ".args.text");
+        return abi.encodeCall(IFederationLedger.makeStatement, (_round(json), what, digest, text));
     }
 
     function _isMasked(bytes32 kind) private pure returns (bool) {

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chain.contracts import events
-from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role
-from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, DecryptionRefused, Record, Terms
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role, StatementKind
+from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, DecryptionRefused, Record, StatementMade, Terms
 
 
 def encode_log(record: Record) -> dict[str, Any]:
@@ -75,7 +75,8 @@ RECORD = st.one_of(
     *(
         st.builds(kind, **{name: BY_FIELD.get(name, DIGEST) for name in kind.__dataclass_fields__})
         for kind in (*KEY_RECORDS, *LEDGER_RECORDS)
-        if kind is not DecryptionRefused
+        if kind not in (DecryptionRefused, StatementMade)
     ),
     st.builds(DecryptionRefused, ADDRESS, U64, st.sampled_from(Refusal)),
+    st.builds(StatementMade, ADDRESS, U64, st.sampled_from(StatementKind), DIGEST, st.text(max_size=70)),
 )

@@ -17,8 +17,8 @@ from flask_babel import lazy_gettext as _l
 
 from fl.audit.plain_words import without_names
 from fl.protocol.keys.ceremony import CeremonyPhase
-from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_ADDRESS, NO_DIGEST, Address, Protection
-from fl.protocol.records import Entry, Record
+from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_ADDRESS, NO_DIGEST, Address, Protection, StatementKind
+from fl.protocol.records import Entry, Record, StatementMade
 from fl.protocol.rounds.round import Phase
 from fl.protocol.steps import COMPLAINT_BYTES
 from webui.http.error_words import translated
@@ -64,6 +64,7 @@ TITLES: Mapping[str, Any] = {
     "ModelAttested": _l("Model attested"),
     "RoundFinalised": _l("Round final"),
     "RoundAborted": _l("Round aborted"),
+    "StatementMade": _l("Statement"),
     "LedgerHandedOver": _l("Ledger handed over"),
 }
 _S: Mapping[str, Any] = {
@@ -125,7 +126,13 @@ _S: Mapping[str, Any] = {
     "ModelAttested": _l("%(sender)s computed round %(round)s again and got the same model."),
     "RoundFinalised": _l("Round %(round)s is final: its model became the current model."),
     "RoundAborted": _l("Round %(round)s ended without a new model. The reason: %(reason)s"),
+    "StatementMade": _l("%(sender)s made a statement. %(text)s"),
     "LedgerHandedOver": _l("%(sender)s closed this ledger; it goes on in another contract."),
+}
+_STATEMENTS: Mapping[StatementKind, Any] = {
+    StatementKind.POLICY: _l("%(sender)s recorded the fingerprint of its site policy."),
+    StatementKind.DECLINE: _l("%(sender)s does not take part in round %(round)s. The rule: %(text)s"),
+    StatementKind.RETENTION: _l("%(sender)s recorded which old updates may be deleted: %(text)s"),
 }
 FIELDS: Mapping[str, Any] = {
     "account": _l("Account"),
@@ -184,6 +191,7 @@ FIELDS: Mapping[str, Any] = {
     "signature": _l("Signature"),
     "step_timeout": _l("Seconds per step"),
     "successor": _l("Ledger after"),
+    "text": _l("Text"),
     "threshold": _l("Threshold"),
     "transport_key": _l("Key for shares"),
 }
@@ -212,6 +220,8 @@ def record_sentence(record: Record, names: Names) -> str:
     kind = type(record).__name__
     if kind == "OperatorProposed" and record.account == NO_ADDRESS:  # type: ignore[union-attr]
         return str(gettext("%(sender)s withdrew its proposal of a next operator.", sender=names(record.sender)))
+    if isinstance(record, StatementMade):
+        return str(_STATEMENTS.get(record.kind, _S[kind])) % _Facts(record, names)
     return str(_S[kind]) % _Facts(record, names)
 
 
@@ -245,7 +255,7 @@ def _word(name: str, value: Any, record: Record, names: Names) -> Any:  # noqa: 
     if name == "phase":
         phases = CeremonyPhase if type(record).__name__.startswith("Ceremony") else Phase
         return phases(value).name.lower()
-    if name == "reason":
+    if name in {"reason", "text"}:
         return str(REFUSALS[value]) if value in REFUSALS else without_names(value)
     if isinstance(value, Enum):
         return translated(value.name.lower().replace("_", " "))

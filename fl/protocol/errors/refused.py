@@ -58,6 +58,48 @@ class ControlLost(RefusedError):
 
 
 @dataclass(eq=False)
+class PolicyRefused(RefusedError):
+    """A round breaks a rule of a hospital's own site policy."""
+
+    round: int
+    rule: str
+    why: str
+    sentence = (
+        "Round {round} breaks the rule {rule} of this hospital's policy: {why}. Nothing was trained or sent. "
+        "Only the hospital can change its policy (hemaledger hospital policy show)."
+    )
+
+
+@dataclass(eq=False)
+class RetentionRefused(RefusedError):
+    """A record of files that may be deleted breaks a rule of retention (fl/replay/retention.py)."""
+
+    record: bytes
+    why: str
+    sentence = "The retention record {record} does not count: {why}. Its files must stay; put back those that are gone."
+
+
+@dataclass(eq=False)
+class FileNotRecorded(RefusedError):
+    """A file that should go into the vault is none that the ledger names there."""
+
+    file: str
+    digest: bytes
+    sentence = (
+        "{file} was not put into the vault: the ledger names no model, manifest or configuration with the digest "
+        "{digest}. It was changed, or it belongs to another consortium."
+    )
+
+
+@dataclass(eq=False)
+class SnapshotRefused(RefusedError):
+    """An audit cannot start from a snapshot: it is forged, old, or of another ledger."""
+
+    why: str
+    sentence = "The audit cannot start from this snapshot: {why}. Run the audit without --from-snapshot."
+
+
+@dataclass(eq=False)
 class EpsilonExceeded(RefusedError):
     """A round of private training would cost more than this hospital allows for all rounds together."""
 

@@ -53,6 +53,7 @@ from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
+from fl.roles.coordinator.declines import Declines
 from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
 from fl.roles.coordinator.opened_model import check_model
@@ -88,6 +89,7 @@ class Coordinator:
         self._reader = FileReader(self._account, ports.vault, ports.keyring, release, grants)
         self._granting = Granting(ports, self._reader)
         self._sums = RoundSum(self._reader, ports.vault)
+        self._declines = Declines(ports, self._abort)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
         self._opening = Opening(ports, self._sums)
@@ -139,6 +141,8 @@ class Coordinator:
             return False
 
     def _go_on(self, federation: Federation, current: Round) -> bool:
+        if self._declines.step(federation, current):
+            return True
         match current.phase:
             case Phase.OPEN | Phase.MASK:
                 return self._freezing.step(federation, current)

@@ -7,6 +7,7 @@ Source: PROTOCOL.md 5 (What stops a hospital) and 13.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from fl.events import Event
@@ -27,8 +28,10 @@ from fl.roles.granting import Granting
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.hospital.policy_statements import PolicyStatements
 from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
 from fl.roles.hospital.sealed_rounds import SealedHospital
+from fl.roles.hospital.site_policy import no_policy
 from fl.roles.hospital.trusted_peers import NO_TRUST, TrustedPeers
 from fl.roles.hospital.uploads import MakeUploads, Sealer, no_uploads
 from fl.roles.requester.agent import Requester
@@ -50,8 +53,12 @@ class Hospital:
         task: Task | None = None,
         limit: PrivacyLimit = NO_LIMIT,
         uploads: MakeUploads = no_uploads,
+        policy: Callable[[], bytes | None] = no_policy,
     ) -> None:
-        """Take part with `train`, or an upload; `task` is what the images are labelled for, None if unknown."""
+        """Take part with `train`, or an upload; `task` is what the images are labelled for, None if unknown.
+
+        `policy` returns the bytes of the hospital's site policy as they are now.
+        """
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._task = task
@@ -69,6 +76,7 @@ class Hospital:
         self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
         self._training = Background(train, handed.ready)
         self._promises = RoundOutbox(ports)
+        self._policy = PolicyStatements(ports, self._promises, policy)
         self._sealed = SealedHospital(ports, reader, self._promises, train, handed)
         self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
 
@@ -90,6 +98,8 @@ class Hospital:
             self._promises.check_own(current, self._account)
         if self._abandoned(federation, current):
             return self._abort(current)
+        if not current.ended and self._policy.step(federation, current):
+            return True
         if self._unready == current.context:
             return self._promises.deliver_recorded(current, self._account)
         return self._go_on(federation, current)
@@ -112,7 +122,7 @@ class Hospital:
         except FATAL:
             raise
         except ROUND_ONLY as error:
-            return self._promises.refuse(current, reason_of(error, current, federation.book))
+            return self._policy.refuse(current, error, reason_of(error, current, federation.book))
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended."""
@@ -144,10 +154,12 @@ class Hospital:
             AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
             NoiseMissing, EpsilonExceeded: the round would cost more than this hospital allows.
+            PolicyRefused: the round breaks a rule of the site policy.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
             return
         config = read_config(current, self._ports.vault)
+        self._policy.check(current, config)
         check_labels(current, config.task, self._task)
         check_aggregation(current, config)
         self._designs.check(federation, current, config)

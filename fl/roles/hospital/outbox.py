@@ -110,8 +110,9 @@ class RoundOutbox:
         delivered = [account in those and self.deliver(what, current) for what, those in recorded]
         return any(delivered)
 
-    def refuse(self, current: Round, reason: str) -> bool:
-        """Leave a round, for a reason that is journalled and reported once."""
+    def refuse(self, current: Round, reason: str, rule: str = "") -> bool:
+        """Leave a round, for a reason that is journalled and reported once; `rule` is what the others hear of it."""
+        self._ports.journal.once(key_of("rule", current), rule.encode())
         self._ports.journal.once(key_of("refused", current), reason.encode())
         self._ports.notify(Event.ROUND_REFUSED, {"round": current.number, "reason": reason})
         return True
@@ -119,6 +120,17 @@ class RoundOutbox:
     def refused(self, current: Round) -> bool:
         """Return whether this hospital left a round."""
         return self._ports.journal.get(key_of("refused", current)) is not None
+
+    def untold(self, current: Round) -> str | None:
+        """Return by which rule this hospital left a round, None if it did not or if the ledger has it."""
+        rule = self._ports.journal.get(key_of("rule", current))
+        if rule is None or not self.refused(current) or self._ports.journal.get(key_of("declined", current)):
+            return None
+        return rule.decode()
+
+    def told(self, current: Round) -> None:
+        """Journal that the ledger has it."""
+        self._ports.journal.once(key_of("declined", current), b"stated")
 
     def note_once(self, what: str, current: Round, why: str) -> bool:
         """Journal something for good; False when it was journalled before."""

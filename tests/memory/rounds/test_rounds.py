@@ -186,6 +186,7 @@ def test_a_hospital_whose_training_broke_sends_nothing(world: World) -> None:
     hospital = world.hospital("beta", broken)
     assert hospital.step()
     assert world.refusals("beta") == [f"NonFinite: {NonFinite('trained weights', 3)}"]
+    assert hospital.step(), "it states on the ledger that it declines"
     assert not hospital.step()
     assert world.current.commitments == {}
     assert everything(world) == before

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask_babel import Babel
 
-from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role, StatementKind
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Entry, Position, Terms
 from tests.support.protocol.scene import TERMS
 from webui.presentation.record_wording import FIELDS, TITLES, record_fields, record_sentence, record_title
@@ -30,6 +30,7 @@ VALUES: dict[str, Any] = {
 
 def record_of(kind: type[Any]) -> Any:
     more = {"Role": Role.HOSPITAL, "KeyUse": KeyUse.RECORDS, "CeremonyKind": CeremonyKind.GENERATE}
+    more |= {"StatementKind": StatementKind.DECLINE}
     return kind(*[(VALUES | more)[str(field.type)] for field in fields(kind)])
 
 

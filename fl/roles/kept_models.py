@@ -1,0 +1,108 @@
+"""A member keeps the sealed files of the newest models on its own disk, so that the vault's copy is not the only one.
+
+Invariant: a copy has the digest that the ledger names. It stays sealed: who takes the disk without the member's key
+learns nothing. A full disk or an absent vault never stops the member.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from fl.protocol.errors import HashMismatch, StorageFull, TooLarge, VaultForbidden, VaultMissing, VaultUnavailable
+from fl.protocol.federation import Federation, LedgerOpening
+from fl.protocol.names import Blob, Digest
+from fl.protocol.ports import Vault
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import expected_model, read_manifest
+from fl.replay.ledger_view import LedgerView
+from fl.replay.vault_files import read_document
+from fl.roles.runner import Agent
+
+KEPT = 3
+"""Models, the one in force included."""
+
+A = TypeVar("A", bound=Agent)
+
+
+class ModelStore(Protocol):
+    """Where a member keeps copies."""
+
+    def names(self) -> frozenset[Digest]:
+        """Return the digests of the copies."""
+        ...
+
+    def put(self, data: Blob) -> Digest:
+        """Store a copy durably, or raise StorageFull."""
+        ...
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        """Return a copy unverified, or raise VaultMissing or TooLarge."""
+        ...
+
+    def delete(self, digest: Digest) -> bool:
+        """Remove a copy."""
+        ...
+
+
+class KeepingModels(Generic[A]):
+    """An agent that keeps the newest models after each of its steps."""
+
+    def __init__(self, agent: A, vault: Vault, store: ModelStore, kept: int = KEPT) -> None:
+        self.inner = agent
+        self._vault = vault
+        self._store = store
+        self._kept = kept
+        self._newest = b""
+        """The file of the newest model that was kept."""
+
+    @property
+    def view(self) -> LedgerView:
+        return self.inner.view
+
+    def step(self) -> bool:
+        """Do the agent's next thing, then keep a model that became final."""
+        acted = self.inner.step()
+        self.keep()
+        return acted
+
+    def finish(self) -> None:
+        self.keep()
+        self.inner.finish()
+
+    def keep(self) -> None:
+        """Copy the newest models that are not here yet, and remove older ones."""
+        newest = newest_models(self.view.federation, self._kept)
+        if not newest or newest[-1][1] == self._newest:
+            return
+        with suppress(VaultMissing, VaultUnavailable, VaultForbidden, StorageFull, HashMismatch, TooLarge):
+            here = self._store.names()
+            for source, digest in newest:
+                if digest not in here:
+                    cap = cap_of(self.view.federation, source, self._vault)
+                    self._store.put(read_document(self._vault, digest, cap))
+            for old in here - {digest for _, digest in newest}:
+                self._store.delete(old)
+            self._newest = newest[-1][1]
+
+
+def newest_models(federation: Federation, count: int) -> list[tuple[Round | LedgerOpening, Digest]]:
+    """Return the newest models that were in force, oldest first, with the digests of their sealed files."""
+    parts: list[Round | LedgerOpening] = [*federation.openings]
+    parts += [each for each in federation.rounds if each.phase == Phase.FINAL and each.proposal]
+    parts.sort(key=lambda part: part.opened.position)
+    return [(part, file_of(part)) for part in parts[-count:]]
+
+
+def file_of(source: Round | LedgerOpening) -> Digest:
+    """Return the digest of a model's sealed file."""
+    if isinstance(source, LedgerOpening):
+        return source.record.envelope_digest
+    assert source.proposal is not None  # noqa: S101 - `newest_models` takes only such rounds
+    return source.proposal.envelope_digest
+
+
+def cap_of(federation: Federation, source: Round | LedgerOpening, vault: Vault) -> int:
+    """Return the largest size of a model's sealed file; raises as `read_manifest`."""
+    before = [each for each in federation.openings if each.opened.position <= source.opened.position]
+    return expected_model(source, read_manifest(before[-1], vault).length).cap

@@ -1,0 +1,55 @@
+"""`hemaledger model`: a model as a file for people, and a lost file back into the vault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fl.protocol.names import show
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import chain_options, name_option
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
+
+
+@click.group()
+def model() -> None:
+    """Models as files: export one, or put a lost file back into the vault."""
+
+
+@model.command("export")
+@chain_options
+@name_option()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--round", "number", type=click.IntRange(1), help="The round that made the model. Default: the newest.")
+@click.option("--sealed", is_flag=True, help="Without the weights: only members can open the file.")
+@guarded
+def export_file(home: Home, name: str, file: Path, *, number: int | None, sealed: bool) -> None:
+    """Write a model to FILE, a ZIP: weights (safetensors), manifest, proof of the ledger, and the sealed file.
+
+    Hospitals, coordinators and auditors can open models. Anybody who gets the weights has the model.
+    """
+    from scripts.wiring.models import export_model
+
+    done = export_model(home, home.member(name), file, number, sealed=sealed)
+    what = "weights and sealed file" if done.opened else "sealed file"
+    click.echo(f"{file}: {what} of round {done.round}, digest {show(done.digest)}.")
+
+
+@model.command("import")
+@chain_options
+@click.option("--name", help="The member whose own copies go back, if there is no FILE.")
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@guarded
+def import_file(home: Home, name: str | None, file: Path | None) -> None:
+    """Put the lost file of a model back into the vault, from FILE (an export) or from a member's own copies.
+
+    Only files with a digest that the ledger names are taken.
+    """
+    from scripts.wiring.models import import_model
+
+    for digest in import_model(home, home.member(name) if name else None, file):
+        click.echo(f"In the vault: {show(digest)}")

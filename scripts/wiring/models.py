@@ -1,0 +1,218 @@
+"""Models as files outside the vault: a member's copies, an export for people, and putting a lost file back.
+
+Invariant: only a file whose digest the ledger names as a model, a manifest or a configuration goes into the vault.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fl.protocol.errors import EncodingError, FileNotRecorded, SettingInvalid
+from fl.protocol.names import show
+
+if TYPE_CHECKING:
+    from fl.protocol.federation import Federation, LedgerOpening
+    from fl.protocol.names import Digest
+    from fl.protocol.rounds.round import Round
+    from fl.storage.kept_models import FolderModels
+    from scripts.wiring.home import Home, MemberHome
+
+FOLDER = "models"
+SEALED, MANIFEST, PROOF = "model.sealed", "manifest.json", "proof.json"
+WEIGHTS, VERIFY = "model.safetensors", "verify.py"
+IMPORT_CAP = 4 * 1024**3
+"""Bytes of one file; the digest decides, and this bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    round: int
+    """0: the model with which the ledger opened."""
+    digest: Digest
+    opened: bool
+    """Whether the weights are in it, readable by everybody."""
+
+
+def kept_models(member: MemberHome) -> FolderModels:
+    from fl.storage.kept_models import FolderModels
+
+    return FolderModels(member.folder / FOLDER)
+
+
+def export_model(home: Home, member: MemberHome, target: Path, number: int | None, *, sealed: bool) -> Exported:
+    """Write one model as a ZIP file: the sealed file, its manifest, proof, and unless `sealed` the weights.
+
+    Args:
+        home: The run.
+        member: Who may open the model.
+        target: The new file.
+        number: The round; None: the model in force.
+        sealed: Leave the weights out.
+
+    Raises:
+        SettingInvalid: the round made no model, or the target exists.
+        RecipientNotFound, NotReleased: this member may not open it; `sealed` still works.
+        VaultMissing, HashMismatch: a file is missing; the member's own copy is used where there is one.
+    """
+    from fl.protocol.names import Digest
+    from fl.replay.expected_files import digest_of
+    from fl.replay.ledger_view import LedgerView
+    from fl.roles.kept_models import cap_of, file_of
+    from scripts.wiring.roles import open_ledger
+    from webui.usecases.model_bundle import VERIFY as PROGRAM
+
+    if target.exists():
+        raise SettingInvalid("file", f"{target} exists already")
+    federation = LedgerView(open_ledger(home, member)).refresh()
+    source = _source(federation, number)
+    opening = [each for each in federation.openings if each.opened.position <= source.opened.position][-1]
+    envelope = file_of(source)
+    file = _found(home, member, envelope, cap_of(federation, source, home.vault))
+    manifest = home.vault.get(Digest(opening.record.manifest_digest), IMPORT_CAP)
+    parts = {SEALED: file, MANIFEST: manifest, PROOF: _proof(source, opening)}
+    if not sealed:
+        parts |= {WEIGHTS: _weights(home, member, source, manifest), VERIFY: PROGRAM.encode()}
+    _write(target, parts)
+    return Exported(_number(source), digest_of(source), not sealed)
+
+
+def import_model(home: Home, member: MemberHome | None, file: Path | None) -> list[Digest]:
+    """Put lost files back into the vault, from an export, a single file, or a member's own copies.
+
+    Raises:
+        FileNotRecorded: a file is none that the ledger names as a model, a manifest or a configuration.
+        SettingInvalid: there is neither a file nor a copy.
+    """
+    from fl.protocol.codec import sha256
+    from fl.replay.ledger_view import LedgerView
+    from scripts.wiring.roles import open_ledger
+
+    named, back = recorded(LedgerView(open_ledger(home)).refresh()), []
+    vault = home.vault
+    vault.check()
+    for name, data in _files(member, file):
+        digest = sha256(data)
+        if digest not in named:
+            raise FileNotRecorded(name, digest)
+        vault.put(data)
+        back.append(digest)
+    if not back:
+        raise SettingInvalid("file", "give a file, or the name of a member that keeps copies")
+    return back
+
+
+def recorded(federation: Federation) -> frozenset[Digest]:
+    """Return the digests of every sealed model, manifest and configuration on the ledger."""
+    files = {each.record.envelope_digest for each in federation.openings}
+    files |= {each.record.manifest_digest for each in federation.openings}
+    files |= {each.terms.config_digest for each in federation.rounds}
+    return frozenset(files | {each.proposal.envelope_digest for each in federation.rounds if each.proposal})
+
+
+def _files(member: MemberHome | None, file: Path | None) -> list[tuple[str, bytes]]:
+    if file is None:
+        kept = kept_models(member) if member else None
+        return [(each.hex(), kept.get(each, IMPORT_CAP)) for each in sorted(kept.names())] if kept else []
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                if sum(archive.getinfo(name).file_size for name in (SEALED, MANIFEST)) > IMPORT_CAP:
+                    raise EncodingError("export", "its files are too large")
+                return [(name, archive.read(name)) for name in (SEALED, MANIFEST)]
+        if file.stat().st_size > IMPORT_CAP:
+            raise EncodingError("export", "the file is too large")
+        return [(file.name, file.read_bytes())]
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise EncodingError("export", f"it does not hold {SEALED} and {MANIFEST}") from error
+    except OSError as error:
+        raise SettingInvalid("file", f"{file} cannot be read ({error.strerror})") from error
+
+
+def _source(federation: Federation, number: int | None) -> Round | LedgerOpening:
+    if number is None:
+        return federation.source
+    found = next((each for each in federation.rounds if each.number == number), None)
+    if found is None or found.proposal is None:
+        raise SettingInvalid("round", f"round {number} made no model")
+    return found
+
+
+def _found(home: Home, member: MemberHome, digest: Digest, cap: int) -> bytes:
+    """Return a sealed file from the vault, else from the member's own copies."""
+    from fl.protocol.errors import HashMismatch, VaultMissing
+    from fl.replay.vault_files import read_document
+
+    try:
+        return read_document(home.vault, digest, cap)
+    except (VaultMissing, HashMismatch):
+        data = kept_models(member).get(digest, cap)
+        from fl.crypto.envelope import check_digest
+
+        check_digest(data, digest)
+        return data
+
+
+def _weights(home: Home, member: MemberHome, source: Round | LedgerOpening, manifest: bytes) -> bytes:
+    from fl.replay.expected_files import FileReader, digest_of
+    from fl.replay.ledger_view import Keyring
+    from fl.storage.keyring import load_keys
+    from fl.training.model.tensor_file import write_tensors
+    from fl.training.model.weights import Manifest
+    from scripts.wiring.roles import load_account
+
+    shape, keys = Manifest.from_bytes(manifest), Keyring(load_keys(member.folder, member.password))
+    vector = FileReader(load_account(member).address, home.vault, keys).model(source, shape)
+    facts = {"format": "pt", "digest": digest_of(source).hex(), "round": str(_number(source))}
+    return write_tensors(shape, vector, facts)
+
+
+def _proof(source: Round | LedgerOpening, opening: LedgerOpening) -> bytes:
+    from fl.protocol.federation import LedgerOpening
+    from fl.replay.expected_files import digest_of
+    from fl.roles.kept_models import file_of
+
+    anchor = source.anchor
+    if isinstance(source, LedgerOpening):
+        attested, last = {}, source.opened
+    else:
+        attested = {show(who): show(what) for who, what in source.attestations.items()}
+        last = source.last or source.opened
+    document: dict[str, object] = {
+        "attestations": attested,
+        "block": last.position.block,
+        "block_hash": show(last.block_hash),
+        "ledger": {
+            "chain_id": anchor.chain_id,
+            "consortium": show(anchor.consortium),
+            "contract": show(anchor.contract),
+        },
+        "manifest_digest": show(opening.record.manifest_digest),
+        "model_digest": show(digest_of(source)),
+        "round": _number(source),
+        "sealed_file_digest": show(file_of(source)),
+        "transaction": show(last.transaction),
+    }
+    return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def _write(target: Path, parts: dict[str, bytes]) -> None:
+    from fl.files import write_once
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    write_once(target, buffer.getvalue(), mode=0o600)
+
+
+def _number(source: Round | LedgerOpening) -> int:
+    from fl.protocol.federation import LedgerOpening
+
+    return source.record.last_round if isinstance(source, LedgerOpening) else source.number

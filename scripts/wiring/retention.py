@@ -1,0 +1,109 @@
+"""Retention: an auditor offers a record after a clean audit; a coordinator accepts it and deletes the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fl.protocol.errors import RetentionRefused, SettingInvalid
+from fl.protocol.names import Digest, StatementKind
+from fl.protocol.records import StatementMade
+from fl.replay.ledger_view import LedgerView
+from fl.replay.retention import (
+    CleanReport,
+    RetentionRecord,
+    accepted,
+    check_record,
+    newest_offer,
+    old_updates,
+)
+
+if TYPE_CHECKING:
+    from fl.protocol.audit import Report
+    from fl.protocol.federation import Federation
+    from fl.protocol.ports import Ledger, Vault
+    from scripts.wiring.home import Home, MemberHome
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a coordinator deleted."""
+
+    record: Digest
+    named: int
+    deleted: int
+
+
+def record_offer(
+    ledger: Ledger, vault: Vault, report: Report, federation: Federation, keep_rounds: int
+) -> tuple[RetentionRecord, Digest]:
+    """Put report and record into the vault, and state the record on the ledger.
+
+    Raises:
+        SettingInvalid: the audit has findings, or there is nothing old enough.
+    """
+    if not report.clean:
+        raise SettingInvalid("retain", "the audit has findings or alarms; nothing may be deleted")
+    summed = checked_rounds(federation, report)
+    files = tuple(each for each in old_updates(federation, keep_rounds, summed) if vault.has(each[1]))
+    if not files or federation.position is None:
+        raise SettingInvalid("keep-rounds", "there is no update outside the window whose round was summed again")
+    consortium = ledger.anchor.consortium
+    clean = CleanReport(consortium, ledger.account, federation.position.block, clean=True, summed=summed)
+    record = RetentionRecord(consortium, ledger.account, keep_rounds, vault.put(clean.to_bytes()), files)
+    digest = vault.put(record.to_bytes())
+    text = f"{len(files)} updates, {keep_rounds} rounds kept"
+    ledger.append(StatementMade(ledger.account, record.through, StatementKind.RETENTION, digest, text))
+    return record, digest
+
+
+def checked_rounds(federation: Federation, report: Report) -> tuple[int, ...]:
+    """Return the rounds that an audit summed again, and those that ended without a proposal."""
+    from fl.protocol.audit import AuditStep
+
+    done = (
+        each.number
+        for each in federation.rounds
+        if each.ended and (each.proposal is None or AuditStep.SUM in report.passed.get(each.number, ()))
+    )
+    return tuple(done)
+
+
+def collect(home: Home, member: MemberHome, keep_rounds: int, *, really: bool = True) -> Collected:
+    """Accept the newest record of an auditor and delete its files.
+
+    Raises:
+        SettingInvalid: no auditor offered one.
+        RetentionRefused: it breaks a rule, or keeps fewer rounds than this coordinator wants.
+        VaultForbidden, VaultUnavailable: the vault does not let this account delete.
+    """
+    from scripts.wiring.roles import open_ledger
+
+    ledger, vault = open_ledger(home, member), home.vault
+    vault.check()
+    record, digest = checked_offer(LedgerView(ledger).refresh(), vault, keep_rounds)
+    named = [each for _, each in record.files]
+    if not really:
+        return Collected(digest, len(named), sum(vault.has(each) for each in named))
+    accept(ledger, record, digest)
+    return Collected(digest, len(named), sum(vault.delete(each) for each in named))
+
+
+def checked_offer(federation: Federation, vault: Vault, keep_rounds: int) -> tuple[RetentionRecord, Digest]:
+    """Return the newest record of an auditor; raises as `collect`."""
+    newest = newest_offer(federation)
+    if newest is None:
+        raise SettingInvalid("retain", "no auditor recorded what may be deleted; ask for `hemaledger auditor retain`")
+    entry, made = newest
+    record = check_record(federation, vault, entry, made)
+    if record.keep_rounds < keep_rounds:
+        why = f"it keeps {record.keep_rounds} rounds, and this coordinator wants to keep {keep_rounds}"
+        raise RetentionRefused(made.digest, why)
+    return record, made.digest
+
+
+def accept(ledger: Ledger, record: RetentionRecord, digest: Digest) -> None:
+    """State on the ledger that this coordinator accepts a record, unless it is there, before anything is deleted."""
+    if not accepted(LedgerView(ledger).refresh(), digest):
+        text = f"{len(record.files)} updates, {record.keep_rounds} rounds kept"
+        ledger.append(StatementMade(ledger.account, record.through, StatementKind.RETENTION, digest, text))

@@ -1,0 +1,62 @@
+"""Members keep the sealed files of the newest models, and a lost file comes back only with the recorded digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fl.roles.kept_models import KeepingModels, file_of, newest_models
+from fl.storage.kept_models import FolderModels
+from scripts.wiring.models import recorded
+from tests.support.federation import memory_folder, settle
+from tests.support.world import World
+
+ROUNDS = 4
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with memory_folder(tmp_path) as folder:
+        yield World(folder)
+
+
+def kept(world: World, name: str) -> FolderModels:
+    return FolderModels(world.party(name).folder / "models")
+
+
+def run(world: World, rounds: int, count: int = 3) -> None:
+    alpha = KeepingModels(world.hospital("alpha"), world.consortium.vault, kept(world, "alpha"), count)
+    settle(world.coordinator(rounds), world.auditor(), alpha, *world.hospitals("beta", "gamma"))
+    assert world.phases()[-1] == "FINAL"
+
+
+def test_a_member_keeps_as_many_of_the_newest_models_as_it_wants(world: World) -> None:
+    run(world, ROUNDS)
+    finals = [file_of(each) for each in world.federation.rounds]
+    assert kept(world, "alpha").names() == set(finals[-3:])
+    assert world.federation.openings[0].record.envelope_digest not in kept(world, "alpha").names()
+
+
+def test_what_is_kept_is_the_sealed_file_of_the_vault(world: World) -> None:
+    run(world, 1)
+    source, digest = newest_models(world.federation, 1)[0]
+    assert source == world.federation.source
+    vault = world.consortium.vault
+    assert kept(world, "alpha").get(digest, 1 << 30) == vault.get(digest, 1 << 30)
+    assert digest in recorded(world.federation)
+
+
+def test_a_model_that_is_not_in_the_vault_stops_nobody(world: World) -> None:
+    run(world, 1)
+    digest = file_of(world.federation.source)
+    copies = kept(world, "beta")
+    world.consortium.vault.delete(digest)
+    beta = KeepingModels(world.hospital("beta"), world.consortium.vault, copies)
+    beta.view.refresh()
+    beta.keep()
+    assert digest not in copies.names()
+    world.consortium.vault.put(kept(world, "alpha").get(digest, 1 << 30))
+    beta.keep()
+    assert digest in copies.names()
