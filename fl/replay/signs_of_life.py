@@ -6,7 +6,7 @@ such a file can say that its agent lives, which version it is, and why it waits.
 Invariant: a sign is never evidence. It counts for display only, it must be signed by its member's account, and its time
 must fit its name, so that nobody can use an old one again. It costs a reader at most `SIGN_CAP` bytes and one check.
 
-Source: DECISIONS.md, D-watch13-1; RFC 8259.
+Source: DECISIONS.md, D306; RFC 8259.
 """
 
 from __future__ import annotations

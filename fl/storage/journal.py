@@ -62,6 +62,13 @@ class SqliteJournal:
             row = self._database.execute("SELECT * FROM promise WHERE key = ?", (key,)).fetchone()
         return self._whole(row) if row else None
 
+    def starting(self, prefix: str) -> list[tuple[str, bytes]]:
+        """Return every promise whose key starts with `prefix`, as (rest of the key, value)."""
+        with self._lock, self._translated():
+            query = "SELECT * FROM promise WHERE substr(key, 1, ?) = ? ORDER BY key"
+            rows = self._database.execute(query, (len(prefix), prefix)).fetchall()
+        return [(row[0][len(prefix) :], self._whole(row)) for row in rows]
+
     def erase(self, key: str) -> None:
         with self._lock, self._translated():
             self._database.execute("DELETE FROM promise WHERE key = ?", (key,))

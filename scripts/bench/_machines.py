@@ -126,7 +126,7 @@ class Store:
 def s3_store(
     folder: Path, prefix: tuple[str, ...] = (), host: str = "127.0.0.1", *, tls: bool = False
 ) -> Iterator[Store]:
-    """Yield a store, moto's server as a process of its own, with the bucket `vault`; its log and keys are in `folder`."""
+    """Yield moto's server as a process of its own, with the bucket `vault`; its log and keys are in `folder`."""
     port = _free_port()
     command = [*prefix, sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
     store = Store(f"http{'s' if tls else ''}://{host}:{port}", folder / "store-ca.pem" if tls else None)

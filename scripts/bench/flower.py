@@ -159,7 +159,7 @@ def _measured(names: list[str], rounds: int, width: int, *, flower: bool) -> dic
         if flower:
             stack.enter_context(_flwr(sites, "run", sites / "app", "-c", f"min-nodes={len(names)}"))
         boss.when(rf"final \(round {rounds}\)")
-        memory = _memory_mb(stack) if flower else 0.0
+        memory = _memory_mb() if flower else 0.0
         return {**_times(boss, hospitals, rounds), "memory_mb": memory}
 
 
@@ -198,7 +198,7 @@ def _times(boss: Lines, hospitals: list[Lines], rounds: int) -> dict[str, float]
     return {"round_s": statistics.median(spans), "call_s": statistics.median(calls)}
 
 
-def _memory_mb(_stack: ExitStack) -> float:
+def _memory_mb() -> float:
     """Return the resident memory of all processes of Flower on this machine, in MB (Linux)."""
     total = 0
     for status in Path("/proc").glob("[0-9]*/status"):

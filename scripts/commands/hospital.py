@@ -152,8 +152,8 @@ def run(  # noqa: PLR0913  # one parameter per option
         elif has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:
-            told, passed = watching.notify, watching.passed
-            train = trainer(member.data_file, name, device, told, control_from_zero=control_from_zero, passed=passed)
+            notify, passed = watching.notify, watching.passed
+            train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero, passed=passed)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
         uploads, rules = uploads_of(member, alone=uploads_only), policy_of(member)

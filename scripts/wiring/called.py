@@ -13,13 +13,13 @@ import click
 
 from fl.events import Notify
 from fl.protocol.names import Role
-from fl.roles.runner import Agent
 
 if TYPE_CHECKING:
+    from fl.roles.runner import Agent
     from fl.transport.flower.desk import CalledAgent, Desk
     from scripts.wiring.home import MemberHome
 
-A = TypeVar("A", bound=Agent)
+A = TypeVar("A", bound="Agent")
 socket_option = click.option(
     "--flower-socket",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -213,7 +213,11 @@ class Home:
         try:
             return deployment_of(_read(path))
         except FileNotFoundError as error:
-            raise SettingInvalid("home", f"{path} does not exist; create a consortium, or join one") from error
+            raise SettingInvalid(
+                "home",
+                f"{path} does not exist. Ask your operator for the invitation file and run `hemaledger join FILE`; "
+                "the operator founds the consortium with `hemaledger consortium create`",
+            ) from error
         except OSError as error:
             raise SettingInvalid("home", f"{path} cannot be read ({error.strerror})") from error
         except EncodingError as error:

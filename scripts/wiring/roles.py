@@ -24,6 +24,7 @@ from scripts.wiring.clock import now, steady
 from scripts.wiring.home import OWNER_ONLY, PASSWORD_VARIABLE, Home, MemberHome
 from scripts.wiring.options import OPERATOR
 from scripts.wiring.password_change import check_password
+from scripts.wiring.restored import settle
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
@@ -98,7 +99,7 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     from fl.storage.vault import FolderVault
 
     clock = CheckedClock(now, steady)
-    return Ports(
+    ports = Ports(
         ledger=TimedLedger(open_ledger(home, member), clock),
         endorser=AccountEndorser(load_account(member)),
         vault=Awaited(home.vault),
@@ -108,6 +109,8 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         now=clock,
         notify=notify,
     )
+    settle(member, ports)
+    return ports
 
 
 def privacy_limit(member: MemberHome, epsilon: float | None = None, delta: float = 1e-5) -> PrivacyLimit:

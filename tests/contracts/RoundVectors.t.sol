@@ -6,7 +6,7 @@ import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 
 /// @title tests/vectors/rounds.json against the contracts.
-contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 96) {
+contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 105) {
     function _checkEnd(string memory json) internal view override {
         uint64 last = uint64(_number(json, ".then.lastRound"));
         require(_ledger.currentModel() == _digest(json, ".then.model"), "another model");

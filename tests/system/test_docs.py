@@ -55,6 +55,17 @@ SMALL: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """Appended to a guide's command, so that the story is short; the command's own options stay and are parsed."""
 
+OF_OTHER_PROGRAMS = {
+    *("--no-deps", "--index-url", "--no-index", "--offline"),  # pip and npm
+    *("--decrypt", "--list", "--verbose"),  # age and tar
+    *("--target", "--build-arg", "--platform", "--rm", "--detach", "--profile"),  # docker
+    *("--stream", "--trusted-entities"),  # Flower
+    *("--system", "--home-dir", "--shell"),  # useradd
+    *("--install", "--set", "--set-json"),  # helm
+    "--now",  # systemctl
+}
+"""Options that the guides name and `hemaledger` does not have."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -96,6 +107,7 @@ class Story:
         """Return what the guides leave to the reader: the folder, the password, accounts and addresses."""
         found = {"HEMALEDGER_HOME": str(self.home.folder), "HEMALEDGER_PASSWORD": "four random words here"}
         found["HEMALEDGER_STAFF_PASSWORD"] = "a password of a person"
+        found["HEMALEDGER_BACKUP_PASSWORD"] = "five quite other random words"
         found["HEMALEDGER_KIT_PASSWORD"] = "a password of the kit"
         for member in self.home.members():
             if member.account_file.exists():
@@ -190,7 +202,7 @@ def test_every_option_that_a_page_names_exists() -> None:
     commands |= {("protections",): protections, ("fuzz",): fuzz, ("models",): models, ("foreign",): foreign}
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}
-    known |= {"--help", "--version", "--stream", "--trusted-entities"}  # the last two are of Flower
+    known |= {"--help", "--version", *OF_OTHER_PROGRAMS}
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"<!--.*?-->|\|[-|]+\|", "", text)))

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from fl.protocol.names import Role
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.data.labels import LabelMap
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
+from scripts.wiring.roles import create_member
 from scripts.wiring.training import save_labelled
 from tests.support.flower import FLWR, MISSING, FlowerParty
 from tests.support.processes import Party, free_port
@@ -83,9 +85,8 @@ def story(flower: FlowerParty) -> Story:
     first = flower.run(rounds=1, min_nodes=len(NAMES))
     assert first.exit_code() == 0, first.output
     flower.programs["beta"].kill()
-    found_together(party.home, party.url, [*NAMES, LATE])  # a member now, and reads the next model
-    _give_cells(party, LATE)
-    flower.start_hospital(LATE)
+    party.home.member(LATE).create_password()
+    create_member(party.home, LATE, Role.HOSPITAL)  # it has keys, but nobody registered them
     flower.up()
     stranger = flower.start_node(LATE)
     flower.run(rounds=1, min_nodes=len(NAMES) - 1)
@@ -96,9 +97,13 @@ def story(flower: FlowerParty) -> Story:
     flower.start_superlink()
     second = flower.run(rounds=1, min_nodes=len(NAMES) - 1)
     assert second.exit_code() == 0, second.output
-    flower.register(LATE)
     stranger.kill()
+    found_together(party.home, party.url, [*NAMES, LATE])
+    _give_cells(party, LATE)
+    flower.start_hospital(LATE)
+    flower.register(LATE)
     flower.start_node(LATE)
+    party.processes["coordinator"].wait_for("granted")
     flower.start_node("beta")
     third = flower.run(min_nodes=len(NAMES) + 1)
     assert third.exit_code() == 0, third.output

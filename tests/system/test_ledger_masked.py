@@ -175,14 +175,30 @@ def finish(consortium: Consortium, survivors: tuple[Address, ...], threshold: in
     consortium.append(RoundFinalised(boss, 1, digest("m1")))
 
 
-@pytest.mark.parametrize(("hospitals", "threshold"), [(10, 7), (50, 34)])
+def costs(consortium: Consortium, hospitals: int) -> list[float]:
+    """Return what a round costs a hospital, the coordinator, an auditor, and all, if every hospital does every step."""
+    most = {kind: max(spent) for kind, spent in consortium.gas.items()}
+    once = ("RoundOpened", "PhaseClosed", "RoundFrozen", "ModelProposed", "RoundFinalised")
+    hospital, coordinator = sum(most[kind] for kind in STEPS), sum(sum(consortium.gas[kind]) for kind in once)
+    return [hospital, coordinator, most["ModelAttested"], hospitals * hospital + coordinator + most["ModelAttested"]]
+
+
+def told_costs(hospitals: int, threshold: int) -> list[float]:
+    """Return the same as docs/install.md says it."""
+    text = (PROJECT / "docs" / "install.md").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith(f"| {hospitals}, {threshold} |"))
+    cells = [cell.strip().replace(",", "") for cell in line.strip("|").split("|")[1:]]
+    return [float(cell.removesuffix(" million")) * (1e6 if cell.endswith("million") else 1) for cell in cells]
+
+
+@pytest.mark.parametrize(("hospitals", "threshold"), [(3, 3), (10, 7), (50, 34)])
 def test_a_masked_round_is_affordable_and_every_endorsement_is_its_hospitals(
     chain: DevChain, hospitals: int, threshold: int
 ) -> None:
     consortium = Consortium(chain.url, hospitals)
     advertise(consortium, threshold)
     share(consortium, threshold)
-    survivors = consortium.hospitals[: threshold + 1]
+    survivors = consortium.hospitals[: min(threshold + 1, hospitals)]
     finish(consortium, survivors, threshold)
     federation = consortium.fold()
     current = federation.round(1)
@@ -194,6 +210,7 @@ def test_a_masked_round_is_affordable_and_every_endorsement_is_its_hospitals(
         assert anybody.recover(statement, endorsed.signature) == who
     for kind, spent in consortium.gas.items():
         assert max(spent) < (HOSPITAL_GAS if kind in STEPS else COORDINATOR_GAS), kind
+    assert costs(consortium, hospitals) == pytest.approx(told_costs(hospitals, threshold), rel=0.02)
 
 
 @pytest.mark.parametrize("free_gas", [True, False])

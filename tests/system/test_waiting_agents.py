@@ -72,7 +72,7 @@ def test_an_agent_that_waits_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_a_home_without_a_consortium_ends_an_agent(tmp_path: Path) -> None:
-    with pytest.raises(SettingInvalid, match="create a consortium, or join one"):
+    with pytest.raises(SettingInvalid, match="Ask your operator for the invitation file"):
         made(lambda: open_ledger(Home(tmp_path)), lambda _what, _facts: None, threading.Event())
 
 

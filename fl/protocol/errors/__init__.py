@@ -30,6 +30,7 @@ from fl.protocol.errors.families import (
     Why,
 )
 from fl.protocol.errors.malformed import (
+    BackupUnusable,
     DatasetUnusable,
     EncodingError,
     ImageUnreadable,
@@ -77,6 +78,7 @@ from fl.protocol.errors.refused import (
     OrderUsed,
     PolicyNotApproved,
     PolicyRefused,
+    RestoreRefused,
     RetentionRefused,
     RoleRunning,
     RosterUntrusted,

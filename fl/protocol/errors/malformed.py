@@ -122,3 +122,12 @@ class UploadUnusable(MalformedError):
 
     why: str
     sentence = "This file of weights was refused: {why}."
+
+
+@dataclass(eq=False)
+class BackupUnusable(MalformedError):
+    """A backup cannot be made or read."""
+
+    path: str
+    why: str
+    sentence = "The backup {path} cannot be used: {why}. Nothing was changed."

@@ -260,3 +260,12 @@ class InvitationRefused(RefusedError):
 
     why: str
     sentence = "This invitation cannot be used: {why}. A new one comes from the operator."
+
+
+@dataclass(eq=False)
+class RestoreRefused(RefusedError):
+    """A backup would replace something that is newer, or that belongs to another consortium."""
+
+    path: str
+    why: str
+    sentence = "{path} was not restored: {why}. Nothing was changed."

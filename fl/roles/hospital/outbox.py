@@ -33,6 +33,8 @@ SPENT = (
     "the round was aborted after this hospital had revealed shares, so it never sends that update again; the next "
     "update is trained with another seed, but will be similar"
 )
+SPENT_PREFIX = "spent/"
+"""Of the journal keys that a backup keeps: SHA-256 of used weights in hexadecimal digits -> number of their round."""
 
 
 class RoundOutbox:
@@ -52,6 +54,8 @@ class RoundOutbox:
         Raises:
             FolderCopied: another folder made it: a copy of this one, or this one before an old backup was restored.
         """
+        if self._ports.journal.get(key_of("restored", current)) is not None:
+            return  # this folder came from a backup, and takes no part in this round (after_restore.py)
         recorded: tuple[tuple[str, str, Callable[[], bool]], ...] = (
             ("keys", "keys", lambda: self._advertised(current, account)),
             ("bundle", "shares", lambda: self.promised("bundle", current) == current.dealt[account].bundle_digest),
@@ -160,7 +164,7 @@ class RoundOutbox:
         if isinstance(learned, tuple) and np.array_equal(previous, values):
             return
         digest = _digest(values)
-        spent = self._ports.journal.get(_spent(digest))
+        spent = self._ports.journal.get(spent_key(digest))
         if spent is not None:
             raise UpdateSpent(int(spent))
         key = key_of("learned", current)
@@ -170,7 +174,9 @@ class RoundOutbox:
 
     def spend(self, current: Round) -> None:
         """Mark a round's update as used before any share leaves that helps to unmask it."""
-        self._ports.journal.once(_spent(self.promised("learned", current) or NO_DIGEST), str(current.number).encode())
+        self._ports.journal.once(
+            spent_key(self.promised("learned", current) or NO_DIGEST), str(current.number).encode()
+        )
 
     # --- After the end -----------------------------------------------------------------------------------------
 
@@ -203,9 +209,9 @@ def _cap(what: str, current: Round) -> int:
     return sealed_size(caps[what], MAX_RECIPIENTS)
 
 
-def _spent(learned: Digest) -> str:
+def spent_key(learned: Digest) -> str:
     """Return the journal key that marks these weights as used, in any round."""
-    return f"spent/{learned.hex()}"
+    return f"{SPENT_PREFIX}{learned.hex()}"
 
 
 def key_of(what: str, current: Round) -> str:

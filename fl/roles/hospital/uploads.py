@@ -192,7 +192,7 @@ class Uploads:
         file = self.box.get(name)
         if file is None:
             raise UploadUnusable("its file is gone")
-        why = _obstacle(job)
+        why = _obstacle(job) or self._barred(job)
         if why:
             raise UploadUnusable(why)
         declared, weights = self.sealer.open(file, job.base, job.previous.size)
@@ -203,6 +203,15 @@ class Uploads:
         self.box.end(name, Outcome(UploadState.TAKEN, job.round))
         self.notify(Event.UPLOAD_TAKEN, {"round": job.round, "upload": name, "samples": declared.samples})
         return weights, LocalMetrics(declared.samples, declared.correct, declared.loss)
+
+    def _barred(self, job: TrainingJob) -> str:
+        """Return why no upload may be used with this model; empty if one may."""
+        if self.journal.get(barred_key(job.base)) is None:
+            return ""
+        return (
+            "this folder was restored from a backup, and an upload from the same model may have been sent before; "
+            "upload again after the next model"
+        )
 
     def _refuse(self, name: str, job: TrainingJob, why: str) -> None:
         self.box.end(name, Outcome(UploadState.REFUSED, job.round, why))
@@ -253,6 +262,11 @@ def _obstacle(job: TrainingJob) -> str:
 
 def _sums(job: TrainingJob) -> bool:
     return SumSpec.from_dict(job.config.training) is not None
+
+
+def barred_key(base: Digest) -> str:
+    """Return the journal key that bars uploads that start from a model (after_restore.py)."""
+    return f"uploads barred/{base.hex()}"
 
 
 def _round_key(context: bytes) -> str:

@@ -87,6 +87,9 @@ class CeremonyPart:
         except RevokedSender:  # the ceremony goes on without this account
             self._given_up.add((ceremony.use, ceremony.number))
             return False
+        except KeystoreUnreadable as error:  # a restored trustee has no key of a ceremony that began before
+            self._given_up.add((ceremony.use, ceremony.number))
+            return self._tell_once(Event.SHARE_MISSED, ceremony, str(error))
         except VaultMissing as error:  # it may still come
             return self._tell_once(Event.FILE_AWAITED, ceremony, str(error))
 

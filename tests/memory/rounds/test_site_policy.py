@@ -83,7 +83,9 @@ def test_a_damaged_policy_file_refuses_every_round(four: Four) -> None:
 
 
 def test_a_policy_that_allows_the_round_is_on_the_ledger_before_the_hospital_takes_part(four: Four) -> None:
-    everybody = [with_policy(four, name, b"[rounds]\nmasked_only = true\n") for name in ("alpha", "beta", "gamma")]
+    everybody: list[Agent] = [
+        with_policy(four, name, b"[rounds]\nmasked_only = true\n") for name in ("alpha", "beta", "gamma")
+    ]
     rest(four.boss(), four.auditor(), four.hospital("delta"), *everybody)
     assert four.phases() == ["FINAL"]
     assert len(four.current.hospitals) == 4
@@ -93,7 +95,8 @@ def test_a_policy_that_allows_the_round_is_on_the_ledger_before_the_hospital_tak
 
 
 def test_a_round_that_was_allowed_stays_allowed_after_a_restart(four: Four) -> None:
-    boss, others = four.boss(), [*four.hospitals("beta", "gamma", "delta"), four.auditor()]
+    boss = four.boss()
+    others: list[Agent] = [*four.hospitals("beta", "gamma", "delta"), four.auditor()]
     four.until(Phase.SHARE, boss, with_policy(four, "alpha", b"[rounds]\nmin_hospitals = 4\n"), *others)
     rest(boss, *others, with_policy(four, "alpha", b"[rounds]\nmin_hospitals = 9\n"))
     assert four.phases() == ["FINAL"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fl.events import Event
 from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.names import CeremonyKind
 from fl.protocol.records import CeremonyPhaseClosed
@@ -199,3 +200,16 @@ def test_a_dealer_puts_its_shares_there_again_when_somebody_took_or_changed_them
     settle(*clinic.trustees)
     assert (newest(clinic).phase, ada in newest(clinic).dealers) == (CeremonyPhase.DONE, True)
     assert audit(clinic).clean
+
+
+def test_a_restored_trustee_without_its_key_says_so_and_the_others_finish(clinic: Clinic) -> None:
+    clinic.start(CeremonyKind.GENERATE, clinic.parties)
+    bring_to(clinic, CeremonyPhase.CHECK)
+    ada = clinic.parties[0]
+    clinic.safe(ada).keys.destroy(1)
+    for _ in range(3):
+        settle(*clinic.trustees)
+        clinic.clock.now += STEP_S + 1
+    assert newest(clinic).phase == CeremonyPhase.DONE
+    assert ada.account not in newest(clinic).confirmed
+    assert Event.SHARE_MISSED in [what for what, _ in ada.events]

@@ -69,7 +69,7 @@ def test_exact_sums_are_refused_where_noise_is_needed_or_sums_are_not_wanted() -
 
 
 @pytest.mark.parametrize(("clock", "inside"), [(MIDNIGHT - 60, True), (60, True), (NOON, False), (6 * 3600, False)])
-def test_hours_may_go_over_midnight(clock: int, inside: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_hours_may_go_over_midnight(clock: int, inside: bool) -> None:
     assert (rules('[hours]\nfrom = "20:00"\nuntil = "06:00"\nzone = "UTC"', now=clock) == []) == inside
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from fl.events import Event
 from scripts.wiring.watch.log import Speaker
