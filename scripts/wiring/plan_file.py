@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FILE = "plan.json"
 PLAN_CAP = 16 * 64 * 1024
 CHANGE = "change_plan"
-NOT_STORED = ("home", "confirmations", "name", "keep_models", CHANGE)
+NOT_STORED = ("home", "confirmations", "name", "keep_models", CHANGE, "log_format", "metrics", "quiet_after")
 FREE = ("rounds", "hospitals", "despite_alarm", "commit_timeout", "close_timeout", "step_timeout", "attestations")
 """Options that may change at each start: they change when a coordinator stops or waits, not what hospitals train."""
 _WHAT = "plan"

@@ -126,7 +126,7 @@ def test_an_agent_that_gets_term_ends_with_0_and_says_so(after_a_round: Party, n
 
 
 def test_a_hospital_stopped_while_it_trains_ends_with_0_and_goes_on_from_its_pass(after_a_round: Party) -> None:
-    party, long = after_a_round, (*SMALL, "--epochs", "1000", "--rounds", "2")
+    party, long = after_a_round, (*SMALL, "--epochs", "1000", "--rounds", "2", "--change-plan")
     party.start("coordinator", "coordinator", "run", *long)
     alpha = party.processes["alpha"]
     alpha.wait_for(r'"round": 2, "event": "training"')
