@@ -38,7 +38,7 @@ SMALL = (
 
 @dataclass
 class Machine:
-    """One role: a command that can be started again and again; what it prints is in `log`."""
+    """One process: a command that can be started again and again; what it prints is in `log`."""
 
     name: str
     command: tuple[str, ...]
@@ -52,7 +52,7 @@ class Machine:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "scripts.cli", *self.command],
+                [*self.prefix, *self.command],
                 cwd=PROJECT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env},
                 stdin=subprocess.DEVNULL,
@@ -89,6 +89,11 @@ class Machine:
         except subprocess.TimeoutExpired:
             self.kill()
             return self._running.returncode
+
+
+def hemaledger(*words: str) -> tuple[str, ...]:
+    """Return a command of `hemaledger` as the system takes it."""
+    return (sys.executable, "-m", "scripts.cli", *words)
 
 
 def draw_images(hospitals: tuple[str, ...], places: Mapping[str, Home], auditor: str) -> None:

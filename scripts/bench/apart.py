@@ -1,9 +1,10 @@
 """Runs a consortium whose members are on machines of their own, with faults, and compares it with one process.
 
 Each member, the chain and the store have a network namespace and a home of their own; the vault is on a store that
-speaks S3 (moto's server). Members join with `hemaledger join`. Five masked rounds run. Meanwhile a hospital is killed
-and comes back, a fourth hospital joins, the store is down for 30 s, and the chain answers 500 ms late. Then an auditor
-audits, and the same rounds run in one process over a folder: the models must be the same bits. Needs root on Linux.
+speaks S3 (moto's server, TLS). Members join with `hemaledger join`. `flwr run` starts five masked rounds. Meanwhile a
+hospital is killed and comes back, a fourth hospital joins, the store is down for 30 s, and the chain answers 500 ms
+late. Then an auditor audits, and the same rounds run in one process over a folder: the models must be the same bits.
+Needs root on Linux, and Flower's programs (make flower).
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +33,13 @@ from fl.roles.coordinator.plan import Plan
 from fl.storage.vaults import open_vault
 from fl.training.model.device import use_threads
 from fl.training.recipe import Recipe
-from scripts.bench._machines import SMALL, STORE_KEYS, Machine, draw_images, s3_store
+from scripts.bench._machines import SMALL, STORE_KEYS, Machine, draw_images, hemaledger, s3_store
 from scripts.bench._networks import Line, Networks, networks
 from scripts.bench._table import keep
 from scripts.bench._table import show as show_table
 from scripts.demo.child_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather
+from scripts.wiring.flower_sites import VENV, coordinator_socket, socket_of
 from scripts.wiring.home import PROJECT, Home
 from scripts.wiring.plans import first_model
 from scripts.wiring.roles import open_ledger
@@ -80,31 +81,46 @@ class Town:
 
     def run(self, name: str, *words: str, status: tuple[int, ...] = (0,)) -> str:
         """Run a command to its end on a machine; return what it printed."""
+        return self.do(name, hemaledger(*words), status)
+
+    def do(self, name: str, command: Sequence[str], status: tuple[int, ...] = (0,)) -> str:
         done = subprocess.run(
-            [*self.networks.prefix(name), sys.executable, "-m", "scripts.cli", *words],
+            [*self.networks.prefix(name), *command],
             cwd=PROJECT,
-            env={**os.environ, **ENV},
+            env={**os.environ, **self.env},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode not in status:
-            raise click.ClickException(
-                f"{name}: {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
-            )
+            said = f"{name}: {' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+            raise click.ClickException(said)
         return done.stdout
+
+    @property
+    def env(self) -> dict[str, str]:
+        flower = {"FLWR_HOME": str(self.flower(COORDINATOR) / "flwr"), "FLWR_TELEMETRY_ENABLED": "0"}
+        path = f"{VENV / 'bin'}:{os.environ['PATH']}"
+        return {**ENV, **flower, "FLWR_DISABLE_UPDATE_CHECK": "1", "PATH": path}
+
+    def flower(self, name: str) -> Path:
+        """Return what Flower needs on a machine."""
+        return self.folder / name / "flower"
 
     def start(self, name: str, *words: str) -> Machine:
         """Start a process that stays, on its machine."""
-        command = (*words, "--home", str(self.home(name).folder))
-        machine = Machine(name, command, self.folder / "log" / name, self.networks.prefix(name), ENV)
-        self.machines[name] = machine
-        machine.start()
-        return machine
+        return self.spawn(name, name, hemaledger(*words, "--home", str(self.home(name).folder)))
+
+    def spawn(self, name: str, where: str, command: Sequence[str]) -> Machine:
+        log = self.folder / "log" / name
+        self.machines[name] = Machine(name, tuple(command), log, self.networks.prefix(where), self.env)
+        self.machines[name].start()
+        return self.machines[name]
 
     def agent(self, name: str) -> Machine:
         role = ROLES[name]
-        return self.start(name, *AGENTS[role], "--name", name)
+        called = ("--flower-socket", str(socket_of(self.flower(name), name))) if role == "hospital" else ()
+        return self.start(name, *AGENTS[role], "--name", name, *called)
 
     def kill(self) -> None:
         for machine in self.machines.values():
@@ -165,9 +181,37 @@ def _found(town: Town) -> None:
         if name != LATE:
             _join(town, name)
     draw_images((*HOSPITALS, LATE), homes, AUDITOR)
+    _superlink(town)
+    for name in HOSPITALS:
+        _supernode(town, name)
     for name in (*TRUSTEES, *HOSPITALS, AUDITOR):
         town.agent(name)
     town.run(OPERATOR, "consortium", "ceremony", *home)
+
+
+def _superlink(town: Town) -> None:
+    """Start Flower where the coordinator is."""
+    folder, host = town.flower(COORDINATOR), town.networks.host(COORDINATOR)
+    home = ("--home", str(town.home(COORDINATOR).folder))
+    town.run(COORDINATOR, "federation", "up", *home, "--flower", str(folder), "--host", host)
+    town.spawn("superlink", COORDINATOR, [str(folder / "superlink" / "run.sh")])
+    town.wait_for("superlink", "Uvicorn running|Application startup complete")
+
+
+def _supernode(town: Town, name: str) -> None:
+    """Make a hospital's key there, let the SuperLink know it, and start the hospital's SuperNode."""
+    folder, there = town.flower(name), town.flower(COORDINATOR) / "federation.json"
+    home = ("--home", str(town.home(name).folder))
+    town.run(name, "federation", "up", *home, "--flower", str(folder), "--from", str(there))
+    own = folder / "hospitals" / name
+    town.do(COORDINATOR, ["flwr", "supernode", "register", str(own / "node.pub"), "hemaledger", "--name", name])
+    town.spawn(f"supernode-{name}", name, [str(own / "run.sh")])
+
+
+def _flwr_run(town: Town, name: str, **config: int) -> Machine:
+    options = [part for key, value in config.items() for part in ("-c", f"{key.replace('_', '-')}={value}")]
+    app = str(town.flower(COORDINATOR) / "app")
+    return town.spawn(name, COORDINATOR, ["flwr", "run", app, "hemaledger", "--stream", *options])
 
 
 def _join(town: Town, name: str) -> None:
@@ -192,24 +236,36 @@ def _join(town: Town, name: str) -> None:
 def _rounds(town: Town) -> None:
     """Run five rounds with one fault in each of the last four."""
     terms = ("--rounds", str(ROUNDS), "--hospitals", str(len(HOSPITALS)))
-    town.start(COORDINATOR, "coordinator", "run", *SMALL, *terms)
+    socket = ("--flower-socket", str(coordinator_socket(town.flower(COORDINATOR))))
+    town.start(COORDINATOR, "coordinator", "run", *SMALL, *terms, *socket)
+    first = _flwr_run(town, "flwr-run-1", rounds=2, min_nodes=len(HOSPITALS))
     town.wait_for("alpha", r"training \(round 2\)")
     town.machines["alpha"].kill()
     town.machines["alpha"].start()
-    town.wait_for(COORDINATOR, r"final \(round 2\)")
+    _ended(first)
     _join(town, LATE)
+    _supernode(town, LATE)
     town.agent(LATE)
+    town.wait_for(LATE, "ready")
+    second = _flwr_run(town, "flwr-run-2", min_nodes=len(HOSPITALS) + 1)
     town.wait_for(COORDINATOR, r"final \(round 3\)")
     with town.lines[STORE].bad("down", DOWN_S):
         pass
     town.wait_for(COORDINATOR, r"final \(round 4\)")
     town.lines[CHAIN].set(LATE_S)
-    coordinator = town.machines[COORDINATOR]
-    _until(lambda: not coordinator.running, "the end of the rounds", lambda: coordinator.output)
+    _ended(second)
     town.lines[CHAIN].set("0")
+    _ended(town.machines[COORDINATOR])
     for name in (*HOSPITALS, LATE, AUDITOR, *TRUSTEES):
         if status := town.machines[name].stop():
             click.echo(f"{name} ended with {status}\n{town.machines[name].output[-1000:]}")
+
+
+def _ended(machine: Machine) -> None:
+    click.echo(f"{time.strftime('%H:%M:%S')} waiting for the end of {machine.name}")
+    _until(lambda: not machine.running, f"the end of {machine.name}", lambda: machine.output)
+    if machine.exit_code:
+        raise click.ClickException(f"{machine.name} ended with {machine.exit_code}\n{machine.output[-3000:]}")
 
 
 def _report(town: Town, federation: Federation, audit: str, seconds: float) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import random
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -25,7 +25,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.records import SharesRevealed, UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.ledger_view import LedgerView
-from scripts.bench._machines import SMALL, Machine, draw_images
+from scripts.bench._machines import SMALL, Machine, draw_images, hemaledger
 from scripts.bench._table import keep, show
 from scripts.commands.data import hospital_names
 from scripts.demo.together import AUDITOR, COORDINATOR, found_together
@@ -70,7 +70,7 @@ def _machines(home: Home, names: Sequence[str], logs: Path) -> dict[str, Machine
         ),
     }
     place = ("--home", str(home.folder))
-    return {name: Machine(name, (*command, *place), logs / name) for name, command in commands.items()}
+    return {name: Machine(name, hemaledger(*command, *place), logs / name) for name, command in commands.items()}
 
 
 def _port() -> int:
@@ -121,7 +121,7 @@ def _finish(home: Home, machines: dict[str, Machine]) -> Federation:
     final = sum(each.phase == Phase.FINAL for each in _rounds(federation)) if federation else 0
     coordinator.command = (*coordinator.command, "--rounds", str(final + 2))
     coordinator.start()
-    _until(lambda: not coordinator.running, "the end of two more rounds")
+    _until(lambda: not coordinator.running, "the end of two more rounds", machines)
     for name, machine in machines.items():
         if name != "chain":
             machine.stop()
@@ -145,7 +145,7 @@ def _report(home: Home, federation: Federation, killed: Counter[str]) -> None:
     reasons = Counter(each.reason for each in rounds if each.phase == Phase.ABORTED)
     twice = _twice(home)
     audit = subprocess.run(
-        [sys.executable, "-m", "scripts.cli", "audit", "--home", str(home.folder), "--auditor", AUDITOR],
+        hemaledger("audit", "--home", str(home.folder), "--auditor", AUDITOR),
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -171,11 +171,12 @@ def _twice(home: Home) -> int:
     return sum(count - 1 for count in steps.values())
 
 
-def _until(done: Callable[[], bool], what: str) -> None:
+def _until(done: Callable[[], bool], what: str, machines: Mapping[str, Machine] = MappingProxyType({})) -> None:
     deadline = time.monotonic() + END_S
     while not done():
         if time.monotonic() > deadline:
-            raise click.ClickException(f"{what} did not come within {END_S:g} s")
+            said = "".join(f"\n{name}, {each.exit_code}:\n{each.output[-1500:]}" for name, each in machines.items())
+            raise click.ClickException(f"{what} did not come within {END_S:g} s{said}")
         time.sleep(POLL_S)
 
 
