@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _l
 
 from fl.replay.attendance import Missed
 from webui.ports.local_training import LocalTraining, TrainingStep
+from webui.presentation.record_wording import record_title
 from webui.presentation.wording import Saying
 from webui.usecases.own_tools import ShownUpload, UploadStep
 
@@ -66,7 +67,7 @@ def record_name(name: str) -> str:
         "ModelAttested": _("Attestation of the new model"),
         "RoundAborted": _("End of the round"),
     }
-    return texts.get(name, name)
+    return texts.get(name) or record_title(name)
 
 
 def upload_saying(shown: ShownUpload) -> Saying:

@@ -77,6 +77,13 @@ def test_a_file_that_is_not_there_is_missing(vault: ObjectVault) -> None:
         vault.get(DIGEST, 100)
 
 
+def test_a_deleted_file_is_gone_and_deleting_twice_is_no_error(vault: ObjectVault) -> None:
+    digest = vault.put(b"an old update")
+    assert vault.delete(digest)
+    assert not vault.has(digest)
+    assert not vault.delete(digest)
+
+
 def test_nothing_is_read_beyond_its_cap(vault: ObjectVault) -> None:
     vault.put(DATA)
     with pytest.raises(TooLarge):
