@@ -26,6 +26,7 @@ WITHOUT_CHAIN = {
     *("tables check", "tables risk", "tables suggestions", "tables train"),
     *("hospital privacy", "network digest", "network fetch", "coordinator hold", "coordinator go-on"),
     *("hospital init", "coordinator init", "auditor init", "trustee init", "consortium prepare"),
+    *("federation up", "hospital policy init", "hospital policy show", "coordinator plan", "backup", "restore"),
     *(f"{role} password" for role in ("consortium", "hospital", "coordinator", "auditor", "trustee")),
 }
 """What talks to no chain that could be reorganised; so does everything under `staff`."""
