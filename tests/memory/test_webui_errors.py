@@ -48,7 +48,8 @@ def town(tmp_path: Path) -> Town:
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)
 def test_every_leaf_has_a_page_with_the_status_of_its_family(leaf: type[errors.HemaledgerError]) -> None:
     names = [name for name in inspect.signature(leaf).parameters if name not in {"args", "kwargs"}]
-    error = leaf(*[SAMPLES[leaf.__annotations__[name]] for name in names])
+    kinds = {name: kind for part in reversed(leaf.__mro__) for name, kind in inspect.get_annotations(part).items()}
+    error = leaf(*[SAMPLES[kinds[name]] for name in names])
     page = page_of(error)
     family = next(family for family in FAMILIES if isinstance(error, family))
     assert page.status in FAMILY_STATUS[family]

@@ -25,7 +25,7 @@ from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.training import save_labelled
-from tests.support.processes import HOSPITALS, PASSWORD, Party, Process, free_port, invoke, until
+from tests.support.processes import HOSPITALS, PASSWORD, SMALL, Party, Process, free_port, invoke, until
 
 PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
 
@@ -121,7 +121,7 @@ def third_round(cut: Cut) -> Party:
 
 def test_a_second_process_of_the_same_role_or_chain_is_refused(party: Party) -> None:
     folder = str(party.home.folder)
-    patient = ("--hospitals", "9")  # waits for hospitals that never come
+    patient = (*SMALL, "--hospitals", "9")  # waits for hospitals that never come
     first = Process("coordinator", "run", *patient, "--home", folder)
     chain = Process("chain", "run", "--port", str(free_port()), "--home", folder)
     first.wait_for("coordinator: ready")
