@@ -25,7 +25,10 @@ from fl.protocol.names import Blob
 
 BLOCK = tarfile.BLOCKSIZE
 MOST_FILES = 1_000_000
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+LARGEST_USTAR = 8**11 - 1
+"""Bytes of a file that a plain ustar header can say: 11 octal digits."""
+_PART = re.compile(r"\w[\w.-]{0,99}")
+"""A name of one folder or file: letters and digits of any alphabet, as a member's name may have."""
 _DEPTH = 5
 
 
@@ -37,7 +40,7 @@ class Writer:
 
     def add(self, name: str, data: Blob) -> None:
         """Add a small file."""
-        self.sealed.write(_head(name, len(data)))
+        self.sealed.write(header(name, len(data)))
         self.sealed.write(data)
         self.sealed.write(_padding(len(data)))
 
@@ -52,7 +55,7 @@ class Writer:
         try:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size if size is None else size
-                self.sealed.write(_head(name, size))
+                self.sealed.write(header(name, size))
                 left = size
                 while left:
                     data = file.read(min(left, CHUNK))
@@ -132,10 +135,16 @@ def extract(path: Path, password: str, target: Path, allowed: Callable[[str, int
     return names
 
 
-def _head(name: str, size: int) -> bytes:
+def header(name: str, size: int) -> bytes:
+    """Return the 512 bytes before a file, or raise BackupUnusable."""
     info = tarfile.TarInfo(_checked(name))
     info.size, info.mode = size, 0o600
-    return info.tobuf(tarfile.USTAR_FORMAT)
+    if size <= LARGEST_USTAR:
+        return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
+    head = info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")  # its size field goes on beyond 8 GiB
+    if len(head) != BLOCK:
+        raise BackupUnusable(name, "it is larger than 8 GiB, and its name is longer than 100 bytes")
+    return head
 
 
 def _heads(opened: OpeningFile) -> Iterator[tuple[str, int]]:
@@ -146,7 +155,7 @@ def _heads(opened: OpeningFile) -> Iterator[tuple[str, int]]:
         if count > MOST_FILES:
             raise EncodingError("backup", f"it has more than {MOST_FILES} files")
         try:
-            info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
         except tarfile.TarError as error:
             raise EncodingError("backup", "it is damaged inside") from error
         if info.type != tarfile.REGTYPE or info.size < 0:

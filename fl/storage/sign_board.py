@@ -9,17 +9,19 @@ Source: fl/replay/signs_of_life.py (names); PROTOCOL.md 4 names no such folder: 
 from __future__ import annotations
 
 import os
+import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fl.files import write_once
+from fl.files import write_at
 from fl.protocol.errors import VaultForbidden, VaultUnavailable
 from fl.protocol.names import Address
 from fl.storage.object_vault import StoreAddress
-from fl.storage.vault import FolderVault
+from fl.storage.vault import DIRECTORY, REGULAR, FolderVault, descriptor
 from fl.storage.vaults import folder_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 FOLDER = "signs"
 CAP = 2048
+SIGN_NAME = re.compile(r"[mhd][0-9]{1,12}")
+"""What a member removes of its own: nothing else can be a sign of life."""
 QUICK: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=5)}
 """A sign that fails is written at the next time."""
 
@@ -49,48 +53,64 @@ class SignBoard(Protocol):
 
 
 class FolderBoard:
-    """Signs in a shared folder."""
+    """Signs in a shared folder. No link in it is followed: another member may have made it."""
 
     def __init__(self, folder: Path, consortium: bytes) -> None:
         self._vault, self._root = FolderVault(folder, consortium), folder
 
     def write(self, account: Address, name: str, data: bytes) -> None:
         self._vault.check()
-        folder = self._root / FOLDER / account.hex()
         try:
-            for each in (folder.parent, folder):
-                if not each.is_dir():
-                    each.mkdir()
-                    each.chmod(stat.S_IMODE(self._root.stat().st_mode))
-        except FileExistsError:
-            pass
+            with self._opened(account, create=True) as folder:
+                if not _is_there(name, folder):
+                    write_at(folder, name, data)
         except PermissionError as error:
-            raise VaultForbidden(str(folder)) from error
+            raise VaultForbidden(str(self._root / FOLDER)) from error
         except OSError as error:
-            raise VaultUnavailable(str(folder), error.strerror or "the disk refused it") from error
-        write_once(folder / name, data)
+            raise VaultUnavailable(str(self._root / FOLDER), error.strerror or "the disk refused it") from error
 
     def read(self, account: Address, name: str) -> bytes | None:
         try:
-            path = self._root / FOLDER / account.hex() / name
-            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with self._opened(account) as folder, descriptor(name, REGULAR, folder) as file:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    return None
+                data = os.read(file, CAP + 1)
         except OSError:
             return None
-        try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                return None
-            data = os.read(file, CAP + 1)
-        except OSError:
-            return None
-        finally:
-            os.close(file)
         return data if len(data) <= CAP else None
 
     def keep(self, account: Address, names: frozenset[str]) -> None:
-        with suppress(OSError):
-            for path in (self._root / FOLDER / account.hex()).iterdir():
-                if path.name not in names:
-                    path.unlink(missing_ok=True)
+        with suppress(OSError), self._opened(account) as folder:
+            for name in os.listdir(folder):  # noqa: PTH208 - an open folder has no path
+                if name not in names and SIGN_NAME.fullmatch(name):
+                    os.unlink(name, dir_fd=folder)
+
+    @contextmanager
+    def _opened(self, account: Address, *, create: bool = False) -> Iterator[int]:
+        """Yield an account's folder, open."""
+        with descriptor(str(self._root), DIRECTORY) as root:
+            if create:
+                self._make(FOLDER, root)
+            with descriptor(FOLDER, DIRECTORY | os.O_NOFOLLOW, root) as signs:
+                if create:
+                    self._make(account.hex(), signs)
+                with descriptor(account.hex(), DIRECTORY | os.O_NOFOLLOW, signs) as folder:
+                    yield folder
+
+    def _make(self, name: str, folder: int) -> None:
+        """Make a folder with the rights of the vault, unless there is one."""
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=folder)
+            with descriptor(name, DIRECTORY | os.O_NOFOLLOW, folder) as made:
+                os.fchmod(made, stat.S_IMODE(self._root.stat().st_mode))
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class StoreBoard:

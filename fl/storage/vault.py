@@ -27,8 +27,9 @@ from fl.timing import timed
 MARKER = "vault.json"
 FORMAT = "hemaledger-vault-1"
 MARKER_CAP = 4096
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+REGULAR = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags with which a file that somebody else wrote is opened: no link, and no wait for a pipe."""
 """Others write here too: never follow a link, never wait for a pipe or device."""
 
 
@@ -63,7 +64,7 @@ class FolderVault:
                 make_folder(self._folder)
             with self._opened() as root:
                 _make_subfolder(root, name[:2])
-                with _descriptor(name[:2], _FOLDER | os.O_NOFOLLOW, root) as folder:
+                with descriptor(name[:2], DIRECTORY | os.O_NOFOLLOW, root) as folder:
                     if _kind(name, folder) == stat.S_IFDIR:
                         _put_aside(name, folder)
                     write_at(folder, name, data)
@@ -80,7 +81,7 @@ class FolderVault:
             with self._subfolder(digest) as folder:
                 if _kind(digest.hex(), folder) != stat.S_IFREG:  # opening a device can have effects
                     raise VaultMissing(digest)
-                with _descriptor(digest.hex(), _FILE, folder) as file:
+                with descriptor(digest.hex(), REGULAR, folder) as file:
                     return _read(file, digest, cap)
         except OSError as error:
             raise VaultMissing(digest) from error
@@ -123,14 +124,14 @@ class FolderVault:
 
     @contextmanager
     def _subfolder(self, digest: Digest) -> Iterator[int]:
-        with self._opened() as root, _descriptor(digest.hex()[:2], _FOLDER | os.O_NOFOLLOW, root) as folder:
+        with self._opened() as root, descriptor(digest.hex()[:2], DIRECTORY | os.O_NOFOLLOW, root) as folder:
             yield folder
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
         """Yield the vault's folder; raise VaultUnavailable if a shared folder is not the founded vault."""
         try:
-            root = os.open(self._folder, _FOLDER)
+            root = os.open(self._folder, DIRECTORY)
         except OSError as error:
             if self._marker is None:
                 raise
@@ -162,7 +163,7 @@ def found_vault(folder: Path, consortium: bytes) -> None:
     """
     try:
         make_folder(folder)
-        with _descriptor(str(folder), _FOLDER) as root:
+        with descriptor(str(folder), DIRECTORY) as root:
             others = set(os.listdir(root)) - {MARKER}  # noqa: PTH208 - an open folder has no path
             if others and read_marker(root) not in {None, marker_of(consortium)}:
                 raise SettingInvalid("vault", f"{folder} holds the files of another consortium")
@@ -181,19 +182,20 @@ def read_marker(root: int) -> bytes | None:
         kind = _kind(MARKER, root)
         if kind != stat.S_IFREG:
             return b"" if kind else None
-        with _descriptor(MARKER, _FILE, root) as file:
+        with descriptor(MARKER, REGULAR, root) as file:
             return os.read(file, MARKER_CAP)
     except OSError:
         return b""
 
 
 @contextmanager
-def _descriptor(name: str, flags: int, folder: int | None = None) -> Iterator[int]:
-    descriptor = os.open(name, flags, dir_fd=folder)
+def descriptor(name: str, flags: int, folder: int | None = None) -> Iterator[int]:
+    """Open a name in an open folder, and close it again."""
+    opened = os.open(name, flags, dir_fd=folder)
     try:
-        yield descriptor
+        yield opened
     finally:
-        os.close(descriptor)
+        os.close(opened)
 
 
 def _read(file: int, digest: Digest, cap: int) -> bytes:

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 FILE = "plan.json"
 PLAN_CAP = 16 * 64 * 1024
 CHANGE = "change_plan"
-NOT_STORED = ("home", "confirmations", "name", "keep_models", CHANGE, "log_format", "metrics", "quiet_after")
-FREE = ("rounds", "hospitals", "despite_alarm", "commit_timeout", "close_timeout", "step_timeout", "attestations")
+NOT_STORED = (
+    *("home", "confirmations", "name", "keep_models", CHANGE, "log_format", "metrics", "quiet_after"),
+    *("despite_alarm", "flower_socket"),
+)
+"""Options of one start: what a machine has, and what somebody decided once and cannot take back by a word."""
+FREE = ("rounds", "hospitals", "commit_timeout", "close_timeout", "step_timeout", "attestations")
 """Options that may change at each start: they change when a coordinator stops or waits, not what hospitals train."""
 _WHAT = "plan"
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
@@ -111,6 +115,8 @@ def _continue_with_disk(context: click.Context) -> None:
         if name in NOT_STORED or name not in stored:
             continue
         if context.get_parameter_source(name) not in _GIVEN:
+            if given.get(CHANGE) and _is_lone_flag(option):
+                continue
             given[name] = _restored(context, option, stored[name])
         elif _plain(given[name]) != stored[name] and name not in FREE:
             differing.append(f"{option.opts[0][2:]} {_said(stored[name])} on disk, {_said(given[name])} here")
@@ -120,6 +126,11 @@ def _continue_with_disk(context: click.Context) -> None:
             "continue with the plan on disk, or give --change-plan if all hospitals know of the change"
         )
         raise SettingInvalid("plan", why)
+
+
+def _is_lone_flag(option: click.Parameter) -> bool:
+    """Return whether an option is a flag that no other flag takes back: a changed plan has it only if it is given."""
+    return isinstance(option, click.Option) and option.is_flag and not option.secondary_opts
 
 
 def _restored(context: click.Context, option: click.Parameter, value: JsonValue) -> Any:  # noqa: ANN401 - click

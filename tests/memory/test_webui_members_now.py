@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import webui
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Protection
 from fl.replay.attendance import Missed
@@ -19,6 +20,7 @@ from tests.support.site_services import NOON
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, Town
 from webui.ports.federation import Services
 from webui.ports.hospital import RoundNow
+from webui.presentation import presence_wording
 from webui.store.models import SiteRole
 from webui.store.new_accounts import NewAccount
 
@@ -88,6 +90,13 @@ def test_the_last_rounds_say_who_was_left_out(tmp_path: Path) -> None:
     assert "Round 2" in page
     assert "Nobody was left out." in page
     assert "No round is running." in page
+
+
+def test_every_word_that_the_page_asks_for_is_there() -> None:
+    page = (Path(webui.__file__).parent / "templates" / "operator" / "now.html").read_text()
+    asked = set(re.findall(r"words\.(\w+)", page))
+    assert "left_out_why" in asked
+    assert {name for name in asked if not callable(getattr(presence_wording, name, None))} == set()
 
 
 class LeavingOut(FakeHospital):

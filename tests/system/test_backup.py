@@ -23,6 +23,7 @@ from fl.crypto import age_file
 from fl.protocol.names import Role
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.ledger_view import LedgerView
+from fl.storage.backup import header
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import load_keys
 from fl.storage.lock import only_one
@@ -36,7 +37,7 @@ from tests.support.processes import PASSWORD, Process, invoke
 PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "four random words of a backup"
 ENVIRONMENT = {**PASSWORD, PASSWORD_VARIABLE: SECRET}
-NAMES = ("alpha", "carol", "operator")
+NAMES = ("alpha", "operator", "zoë")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, chain: str) -> Home:
         patch.setattr(keystore, "WORK_FACTOR", 2**12)
         found = Home(tmp_path_factory.mktemp("home") / "home")
         found_consortium(found, ChainChoice(chain), LEUKEMIA)
-        for name, role in (("alpha", Role.HOSPITAL), ("carol", Role.TRUSTEE)):
+        for name, role in (("alpha", Role.HOSPITAL), ("zoë", Role.TRUSTEE)):
             account = create_member(found, name, role)
             register_member(open_ledger(found, found.member("operator")), account, role, name)
             register_key(found, name)
@@ -76,8 +77,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, chain: str) -> Home:
     journal.once("keys/" + "00" * 32, b"secret of a round")
     journal.once("spent/" + "ab" * 32, b"7")
     journal.close()
-    (found.member("carol").folder / "shares").mkdir()
-    (found.member("carol").folder / "shares" / "records-1.json").write_bytes(b"{}")
+    (found.member("zoë").folder / "shares").mkdir()
+    (found.member("zoë").folder / "shares" / "records-1.json").write_bytes(b"{}")
     return found
 
 
@@ -118,10 +119,10 @@ def test_another_program_opens_a_backup_and_no_secret_of_a_round_is_in_it(home: 
     found = contents(tmp_path / "b.age")
     assert "members/alpha/account.json" in found
     assert not [name for name in found if "journal" in name or "outbox" in name or name.endswith("/password")]
-    assert [name for name in found if name.startswith("members/carol/")] == [
-        "members/carol/account.json",
-        "members/carol/member.json",
-        "members/carol/restored.json",
+    assert [name for name in found if name.startswith("members/zoë/")] == [
+        "members/zoë/account.json",
+        "members/zoë/member.json",
+        "members/zoë/restored.json",
     ]  # a copy of an old share or key would open what a refresh made worthless
     assert b"secret of a round" not in b"".join(found.values())
     assert json.loads(found["members/alpha/restored.json"])["spent"] == {"ab" * 32: 7}
@@ -145,14 +146,14 @@ def test_the_agent_of_a_restored_hospital_settles_before_it_acts(home: Home, tmp
 
 
 def test_a_restored_trustee_gets_a_new_key(home: Home, tmp_path: Path) -> None:
-    assert backup(home, tmp_path / "b.age", "--name", "carol").exit_code == 0
+    assert backup(home, tmp_path / "b.age", "--name", "zoë").exit_code == 0
     empty = Home(tmp_path / "empty")
     assert restore(tmp_path / "b.age", empty.folder).exit_code == 0
     create_vault("", empty.folder, empty.deployment.anchor.consortium)
-    assert invoke("trustee", "requests", "--home", str(empty.folder), "--name", "carol").exit_code == 0
-    key = LedgerView(open_ledger(home)).refresh().book.active(load_account(home.member("carol")).address).key
+    assert invoke("trustee", "requests", "--home", str(empty.folder), "--name", "zoë").exit_code == 0
+    key = LedgerView(open_ledger(home)).refresh().book.active(load_account(home.member("zoë")).address).key
     assert key is not None
-    assert load_keys(empty.member("carol").folder, PASSWORD["HEMALEDGER_PASSWORD"])[2].public_key == key.public_key
+    assert load_keys(empty.member("zoë").folder, PASSWORD["HEMALEDGER_PASSWORD"])[2].public_key == key.public_key
 
 
 def test_a_chain_comes_back_while_it_grows_and_its_site_with_it(tmp_path: Path) -> None:
@@ -282,6 +283,12 @@ def test_a_file_that_asks_for_much_memory_is_refused_at_once(tmp_path: Path) -> 
         b"age-encryption.org/v1\n-> scrypt " + b"A" * 22 + b" 30\n" + b"A" * 43 + b"\n--- " + b"A" * 43 + b"\n"
     )
     assert restore(file, tmp_path / "home").exit_code == 65
+
+
+@pytest.mark.parametrize("size", [0, 8 * 2**30 - 1, 8 * 2**30, 900 * 2**30])
+def test_the_header_of_a_file_says_its_size_however_large_it_is(size: int) -> None:
+    found = tarfile.TarInfo.frombuf(header("members/zoë/data.npz", size), "utf-8", "strict")
+    assert (found.name, found.size, found.type) == ("members/zoë/data.npz", size, tarfile.REGTYPE)
 
 
 @pytest.mark.parametrize("password", ["", "password1"])

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from fl.protocol.names import Role
 from fl.replay.presence import ConsortiumNow, Fault, MemberNow
-from webui.presentation.hospital_wording import left_out_why
+from webui.presentation.hospital_wording import left_out_why as left_out_why  # noqa: PLC0414 - the page says it too
 from webui.presentation.operator_wording import how_long
 
 WAITS: Mapping[str, Any] = {

@@ -73,6 +73,7 @@ class Watching:
         self._signs: SignWriter | None = None
         self._store: Vault | None = None
         self._clock_said = OK
+        self._looked = -EVERY_S
         self.probes = Probes(time.monotonic, self._parts())
 
     @classmethod
@@ -150,19 +151,28 @@ class Watching:
 
     def _keep_watch(self) -> None:
         """Look around every second until the process ends."""
-        looked = -EVERY_S
+        said = ""
         while not self.stop.wait(TICK_S if self._connected else TICK_S / 10):
-            if not self._connected:
-                continue
-            federation = self.federation()
+            try:
+                self._look_around()
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the agent and the next look go on
+                if (why := str(error) or type(error).__name__) != said:
+                    self.notify(Event.ALARM, {"reason": f"the watch over this agent failed: {why}"})
+                said = why
+
+    def _look_around(self) -> None:
+        """Say what is new; every EVERY_S seconds, look at chain, vault and clock, too, and give a sign of life."""
+        if not self._connected:
+            return
+        federation = self.federation()
+        if federation is not None:
+            for what, facts in self._silence.news(federation, self.seen.waits, time.time()):
+                self.notify(what, facts)
+        if time.monotonic() - self._looked >= EVERY_S:
+            self._looked = time.monotonic()
+            self.look()
             if federation is not None:
-                for what, facts in self._silence.news(federation, self.seen.waits, time.time()):
-                    self.notify(what, facts)
-            if time.monotonic() - looked >= EVERY_S:
-                self.look()
-                looked = time.monotonic()
-                if federation is not None:
-                    self._sign(federation)
+                self._sign(federation)
 
     def look(self) -> None:
         """Look at chain, vault and clock; say that the clock is wrong, even while the agent has nothing to do."""

@@ -93,6 +93,29 @@ def test_links_pipes_and_large_files_in_the_place_of_a_sign_are_not_read(tmp_pat
     assert [board.read(KEY.address, name) for name in ("m1", "m2", "m3", "m4")] == [None] * 4
 
 
+def test_a_link_in_the_place_of_a_folder_of_signs_leads_nowhere(tmp_path: Path) -> None:
+    vault, home = tmp_path / "vault", tmp_path / "home"
+    found_vault(vault, ANCHOR.consortium)
+    home.mkdir()
+    (home / "account.json").write_bytes(b"key")
+    (vault / "signs").mkdir()
+    (vault / "signs" / KEY.address.hex()).symlink_to(home)
+    board = FolderBoard(vault, ANCHOR.consortium)
+    with pytest.raises(VaultUnavailable):
+        board.write(KEY.address, "m1", b"sign")
+    board.keep(KEY.address, frozenset())
+    assert [path.name for path in home.iterdir()] == ["account.json"]
+
+
+def test_a_member_removes_nothing_that_is_no_sign(tmp_path: Path) -> None:
+    found_vault(tmp_path, ANCHOR.consortium)
+    board = FolderBoard(tmp_path, ANCHOR.consortium)
+    board.write(KEY.address, "m1", b"sign")
+    (tmp_path / "signs" / KEY.address.hex() / "notes").write_bytes(b"somebody's")
+    board.keep(KEY.address, frozenset())
+    assert [path.name for path in (tmp_path / "signs" / KEY.address.hex()).iterdir()] == ["notes"]
+
+
 def test_no_sign_is_written_into_a_folder_that_is_not_the_vault(tmp_path: Path) -> None:
     with pytest.raises(VaultUnavailable):
         FolderBoard(tmp_path, ANCHOR.consortium).write(KEY.address, "m1", b"x")
