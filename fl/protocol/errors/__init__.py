@@ -178,6 +178,7 @@ from fl.protocol.errors.world import (
     ServerSilent,
     ServersSilent,
     SettingInvalid,
+    StorageForbidden,
     StorageFull,
     ToolMissing,
     TrainingStopped,
@@ -188,4 +189,5 @@ from fl.protocol.errors.world import (
     WeightsFileMissing,
     WeightsFileUnusable,
     WrongChain,
+    refused_write,
 )

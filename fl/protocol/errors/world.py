@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from fl.protocol.errors.families import MisconfiguredError, UnavailableError
@@ -119,6 +120,24 @@ class StorageFull(UnavailableError):
     path: str
     why: str
     sentence = "{path} could not be written ({why}); no part of it remains. Free some space and run again."
+
+
+@dataclass(eq=False)
+class StorageForbidden(StorageFull):
+    """A file could not be written, because this user may not write there or the disk is read-only."""
+
+    sentence = (
+        "{path} could not be written ({why}); no part of it remains. Let this user write there, or name another place."
+    )
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def refused_write(path: str, error: OSError) -> StorageFull:
+    """Return what a person reads after a write that the system refused."""
+    leaf = StorageFull if error.errno in FULL or error.errno is None else StorageForbidden
+    return leaf(path, error.strerror or "the disk refused it")
 
 
 @dataclass(eq=False)
