@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,16 @@ import pytest
 
 from fl.crypto.envelope import seal
 from fl.events import Event
-from fl.protocol.errors import DuplicateStep, GrantUnusable, KeyEpochMismatch, RevokedSender, WrongRole
+from fl.protocol.errors import DuplicateStep, GrantUnusable, KeyEpochMismatch, RevokedSender, VaultMissing, WrongRole
 from fl.protocol.grants import planned
-from fl.protocol.names import NO_DIGEST, Role
+from fl.protocol.names import NO_DIGEST, Digest, Role
 from fl.protocol.records import MemberRevoked, ModelGranted, RoundAborted
 from fl.replay.expected_files import FileReader, read_manifest
 from fl.replay.granted_models import grant_core, seal_grant
 from fl.replay.ledger_view import Keyring
+from fl.replay.vault_files import Awaited
 from fl.roles.coordinator.agent import Coordinator
-from fl.roles.granting import TURN_S
+from fl.roles.granting import AGAIN_S, MAX_AGAIN_S, TURN_S
 from tests.support.federation import Party, initial, settle
 from tests.support.world import World, audit
 
@@ -142,6 +144,55 @@ def test_a_grant_of_a_wrong_key_opens_nothing_and_names_its_sender(world: World)
     revoke(world, alpha)
     settle(world.coordinator(2), world.auditor(), *world.hospitals("beta", "gamma"), world.hospital_of(delta))
     assert delta.account in world.current.hospitals
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_one_false_grant_does_not_stop_a_new_coordinator(world: World, *, stored: bool) -> None:
+    revoke(world, world.consortium.coordinator)
+    heir, alpha = world.join("heir", Role.COORDINATOR), world.party("alpha")
+    plan = planned(record_of(world, alpha, heir, b""), world.federation.model, world.federation.book)
+    false = record_of(world, alpha, heir, seal_grant(plan, bytes(32)))
+    alpha.ledger.append(false if stored else replace(false, digest=Digest(b"\x05" * 32)))
+    new = Coordinator(heir.ports(Awaited(world.consortium.vault)), world.plan(2), initial())
+    agents = (new, world.auditor(), *world.hospitals())
+    with nullcontext() if stored else pytest.raises(VaultMissing):
+        settle(*agents)
+    assert world.phases() == ["FINAL"]
+    assert (Event.ALARM in [what for what, _facts in heir.events]) == stored
+    settle(*agents[1:])
+    world.clock.now += AGAIN_S
+    settle(*agents[1:])
+    settle(*agents)
+    assert world.phases() == ["FINAL", "FINAL"]
+    assert [grant.record.reader for grant in world.federation.grants.made] == [heir.account] * 2
+
+
+def test_a_reader_that_acted_gets_no_further_grant(world: World) -> None:
+    revoke(world, world.consortium.coordinator)
+    heir = world.join("heir", Role.COORDINATOR)
+    new = Coordinator(heir.ports(world.consortium.vault), world.plan(9), initial())
+    settle(*world.hospitals())
+    while world.current.ended:
+        new.step()
+    heir.ledger.append(RoundAborted(heir.account, world.current.number, "enough"))
+    hospitals = world.hospitals()
+    for _ in range(3):
+        settle(*hospitals)
+        world.clock.now += MAX_AGAIN_S
+    assert len(world.federation.grants.made) == 1
+
+
+def test_each_grant_to_a_silent_reader_comes_later_and_from_somebody_else(world: World) -> None:
+    delta, hospitals = world.join("delta", Role.HOSPITAL), world.hospitals()
+    coordinator = world.coordinator(1)
+    settle(coordinator, *hospitals)
+    made = [len(world.federation.grants.made)]
+    for wait in (AGAIN_S - 1, 1, 2 * AGAIN_S - 1, 1, MAX_AGAIN_S, MAX_AGAIN_S, MAX_AGAIN_S):
+        world.clock.now += wait
+        settle(coordinator, *hospitals)
+        made.append(len(world.federation.grants.made))
+    assert made == [1, 1, 2, 2, 3, 4, 4, 4]
+    assert delta.account in world.federation.readers
 
 
 def test_a_ledger_refuses_a_grant_to_somebody_who_may_not_read(world: World) -> None:
