@@ -13,15 +13,17 @@ from fl.events import Event
 from fl.protocol.errors import DuplicateStep, GrantUnusable, KeyEpochMismatch, RevokedSender, VaultMissing, WrongRole
 from fl.protocol.grants import planned
 from fl.protocol.names import NO_DIGEST, Digest, Role
-from fl.protocol.records import MemberRevoked, ModelGranted, RoundAborted
+from fl.protocol.ports import Ledger
+from fl.protocol.records import MemberRevoked, ModelGranted, Receipt, Record, RoundAborted
 from fl.replay.expected_files import FileReader, read_manifest
 from fl.replay.granted_models import grant_core, seal_grant
 from fl.replay.ledger_view import Keyring
 from fl.replay.vault_files import Awaited
 from fl.roles.coordinator.agent import Coordinator
+from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.granting import AGAIN_S, MAX_AGAIN_S, TURN_S
 from tests.support.federation import Party, initial, settle
-from tests.support.world import World, audit
+from tests.support.world import World, audit, open_with_a_malformed_manifest
 
 
 @pytest.fixture
@@ -220,3 +222,41 @@ def test_any_member_may_abort_a_round_whose_coordinator_was_revoked(world: World
     alpha.ledger.append(RoundAborted(alpha.account, world.current.number, "its coordinator was revoked"))
     assert world.phases()[-1] == "ABORTED"
     assert Event.ROUND_ABORTED not in world.events("alpha")
+
+
+class Overtaken(ForwardingLedger):
+    """A ledger on which somebody else aborts the round a moment before."""
+
+    def __init__(self, ledger: Ledger, other: Ledger) -> None:
+        super().__init__(ledger)
+        self._other = other
+
+    def append(self, record: Record) -> Receipt:
+        if isinstance(record, RoundAborted):
+            self._other.append(replace(record, sender=self._other.account))
+        return super().append(record)
+
+
+def test_a_new_coordinator_goes_on_when_somebody_else_aborts_the_old_round_first(world: World) -> None:
+    old = world.coordinator(9)
+    while world.current.phase.name != "OPEN":
+        old.step()
+    revoke(world, world.consortium.coordinator)
+    heir = world.join("heir", Role.COORDINATOR)
+    ports = heir.ports(world.consortium.vault)
+    overtaken = replace(ports, ledger=Overtaken(ports.ledger, world.party("alpha").ledger))
+    new = Coordinator(overtaken, world.plan(2), initial())
+    settle(new, world.auditor(), *world.hospitals())
+    assert world.phases() == ["FINAL", "ABORTED", "FINAL"]
+
+
+def test_a_malformed_manifest_does_not_end_who_wants_to_grant(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    open_with_a_malformed_manifest(world)
+    world.join("delta", Role.HOSPITAL)
+    alpha = world.hospital("alpha")
+    for _ in range(3):
+        settle(alpha)
+        world.clock.now += 4 * TURN_S
+    assert world.events("alpha") == [Event.WAITING]
+    assert world.federation.grants.made == ()
