@@ -17,7 +17,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import EncodingError, PolicyRefused
+from fl.protocol.errors import EncodingError, PolicyRefused, SettingInvalid
 from fl.protocol.names import Digest, Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
@@ -194,18 +194,21 @@ class PolicyCheck:
         self._now = now
 
     def digest(self) -> Digest | None:
-        """Return the SHA-256 of the file, None without one."""
-        data = self._read()
+        """Return the SHA-256 of the file, None without one or while it cannot be read."""
+        try:
+            data = self._read()
+        except SettingInvalid:
+            return None
         return None if data is None else sha256(data)
 
     def check(self, current: Round, config: RoundConfig) -> None:
         """Raise PolicyRefused, with the first rule that a round breaks."""
-        data = self._read()
-        if data is None:
-            return
         try:
+            data = self._read()
+            if data is None:
+                return
             policy = parse_policy(data)
-        except EncodingError as error:
+        except (EncodingError, SettingInvalid) as error:
             raise PolicyRefused(current.number, UNREADABLE, str(error)) from error
         for rule, why in broken(policy, Proposal.of(current, config), self._now()):
             raise PolicyRefused(current.number, rule, why)
