@@ -187,11 +187,11 @@ class Joining:
             WrongRole, RevokedSender: the account was registered for something else, or revoked.
         """
         view = LedgerView(open_ledger(self.home))
-        told = False
+        said = False
         while account not in view.refresh().book.members:
-            if not told:
+            if not said:
                 tell()
-                told = True
+                said = True
             if not wait:
                 return None
             view.wait(WAIT_S)
