@@ -47,21 +47,32 @@ class Following:
 
         Raises:
             ChainReorg: the records did not all come back in time, or something that this agent published depends on a
-                block that was replaced.
+                block that was replaced. If it is not `error` itself, the chain replaced blocks once more, and a fresher
+                ledger is needed.
+            UnavailableError: the chain did not answer in all that time.
         """
         until = time.monotonic() + patience_s
         while True:
-            now = ledger.replay()
-            if self._is_bound(now):
-                raise self.error
-            missing = missing_in(self.before, now)
-            if not missing:
-                return True
-            self._send_again(ledger, missing)
-            if time.monotonic() >= until:
+            late = time.monotonic() >= until
+            try:
+                if self._is_back(ledger):
+                    return True
+            except UnavailableError:  # a node that follows a reorg may not answer for a while
+                if late:
+                    raise
+            if late:
                 raise self.error
             if self.sleep(PAUSE_S):
                 return False
+
+    def _is_back(self, ledger: Ledger) -> bool:
+        """Return whether every record is back; send again what is this agent's own."""
+        now = ledger.replay()
+        if self._is_bound(now):
+            raise self.error
+        missing = missing_in(self.before, now)
+        self._send_again(ledger, missing)
+        return not missing
 
     def _is_bound(self, now: Sequence[Entry]) -> bool:
         """Return whether this agent recorded something behind the first BOUND record whose block was replaced."""

@@ -74,17 +74,24 @@ def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool])
     following: Following | None = None
     while successor is not None:
         agent = made(make, notify, stop)
-        if agent is None or (following is not None and not following.restore(agent.view.ledger)):
-            return
+        try:
+            if agent is None or (following is not None and not following.restore(agent.view.ledger)):
+                return
+        except ChainReorg as error:
+            if following is None or error is following.error:
+                raise
+            notify(Event.REORG_SEEN, {"block": error.block})  # once more: read the new history from its beginning
+            continue
         watching.agent = agent
         notify(Event.READY if following is None else Event.REORG_FOLLOWED, {})
-        following = None
+        before, following = following.before if following else (), None
         how = Run(stop, notify, PATIENCE_S, partial(done, agent), watching.seen.failed, watching.seen.step_ended)
         try:
             successor = _run(agent, how)
         except ChainReorg as error:
             notify(Event.REORG_SEEN, {"block": error.block})
-            following = Following(error, agent.view.entries, agent.view.ledger.account, stop.wait)
+            read = agent.view.entries or before  # a fresh view may not have read anything yet
+            following = Following(error, read, agent.view.ledger.account, stop.wait)
             continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
