@@ -24,7 +24,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Role, shown
 from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import LedgerView
-from fl.roles.reorgs import Following
+from fl.roles.reorgs import Following, known_to
 from fl.roles.runner import Agent, Run, run
 from scripts.wiring.watch.log import line_of
 from scripts.wiring.watch.watching import Watching
@@ -90,8 +90,7 @@ def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool])
             successor = _run(agent, how)
         except ChainReorg as error:
             notify(Event.REORG_SEEN, {"block": error.block})
-            read = agent.view.entries or before  # a fresh view may not have read anything yet
-            following = Following(error, read, agent.view.ledger.account, stop.wait)
+            following = Following(error, known_to(agent.view, before), agent.view.ledger.account, stop.wait)
             continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})

@@ -13,9 +13,9 @@ from fl.events import Event, Notify
 from fl.protocol.errors import ChainReorg, ChainUnavailable, HemaledgerError
 from fl.protocol.ports import Ledger
 from fl.protocol.records import Entry, Position, RoundOpened, UpdateCommitted
-from fl.roles.forwarding_ledger import ForwardingLedger
+from fl.roles.forwarding_ledger import ForwardingLedger, NotingLedger
 from fl.roles.hospital.agent import Hospital
-from fl.roles.reorgs import Following, missing_in
+from fl.roles.reorgs import Following, known_to, missing_in
 from scripts.wiring.agent import serve_agent
 from scripts.wiring.home import Home
 from scripts.wiring.watch.log import Speaker
@@ -154,3 +154,23 @@ def test_a_reorg_while_an_earlier_one_is_followed_does_not_end_the_agent(world: 
     serve_agent(make, watching, lambda agent: agent is made[3:][-1] if made[3:] else False)
     assert events.count(Event.REORG_SEEN) == 3
     assert events.count(Event.REORG_FOLLOWED) == 2
+
+
+def test_a_record_that_its_agent_did_not_read_back_yet_is_bound_too(world: World) -> None:
+    gamma = world.party("gamma")
+    ports = gamma.ports(world.consortium.vault)
+    hospital = Hospital(replace(ports, ledger=NotingLedger(ports.ledger)), nudge("gamma"))
+    read = list(entries(world))
+    assert hospital.step()
+    assert isinstance(entries(world)[-1].record, UpdateCommitted)
+    assert hospital.view.entries == read, "its own commitment is not read back yet"
+    place = next(at for at, each in enumerate(read) if isinstance(each.record, RoundOpened))
+    world.join("stranger", gamma.role)
+    news = [
+        each for each in entries(world) if each.position > read[-1].position and each.record.sender != gamma.account
+    ]
+    ledger = MemoryLedger(forked(world, [*read[:place], *news, *read[place:]]), gamma.account)
+    known = known_to(hospital.view)
+    assert [each.record.sender for each in known[len(read) :]] == [gamma.account]
+    with pytest.raises(ChainReorg):
+        Following(ChainReorg(7), known, gamma.account, lambda _seconds: True).restore(ledger)
