@@ -121,7 +121,7 @@ def third_round(cut: Cut) -> Party:
 
 def test_a_second_process_of_the_same_role_or_chain_is_refused(party: Party) -> None:
     folder = str(party.home.folder)
-    patient = (*SMALL, "--hospitals", "9")  # waits for hospitals that never come
+    patient = (*SMALL, "--protection", "sealed", "--hospitals", "9")  # waits for hospitals that never come
     first = Process("coordinator", "run", *patient, "--home", folder)
     chain = Process("chain", "run", "--port", str(free_port()), "--home", folder)
     first.wait_for("coordinator: ready")
