@@ -92,6 +92,7 @@ class Event(StrEnum):
     """This hospital committed, but the frozen set does not include it."""
     ROUND_REFUSED = "refused"
     """This hospital leaves the round."""
+    STATEMENTS_UNKNOWN = "this ledger is of an earlier version and takes no statements; the policy holds without them"
     POLICY_STATED = "stated the site policy"
     """The ledger has the digest of the policy that is in force here."""
 

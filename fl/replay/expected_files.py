@@ -28,12 +28,17 @@ from fl.crypto.key_wrapping import Recipient
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
     GrantUnusable,
+    HashMismatch,
+    HemaledgerError,
     KeyCommitMismatch,
     KeyEpochMismatch,
+    KeystoreUnreadable,
     ModelDigestMismatch,
     NotInRoster,
     NotInSet,
     RecipientNotFound,
+    TooLarge,
+    VaultMissing,
     WrongPhase,
 )
 from fl.protocol.federation import LedgerOpening
@@ -234,18 +239,30 @@ class FileReader:
         return [grant for grant in grants if grant.record.reader == self._account][::-1]
 
     def _by_grant(self, source: Round | LedgerOpening, parameters: int) -> tuple[bytes, bytes]:
-        """Return a model's bytes and its file's content key by a grant; the last error counts if none opens it."""
-        error: GrantUnusable | RecipientNotFound = RecipientNotFound()
+        """Return a model's bytes and its file's content key by the newest grant that opens it.
+
+        If none does, a grant whose file may still come counts more than one that is wrong.
+        """
+        error: HemaledgerError = RecipientNotFound()
+        absent: VaultMissing | None = None
         for grant in self._granted(source):
             try:
                 key = open_grant(grant, self._vault, self._keyring.of(grant.record.epoch))
-                expected = expected_model(grant.model.source, parameters)
+            except VaultMissing as why:
+                absent = why
+                continue
+            except (HashMismatch, TooLarge):
+                error = GrantUnusable(grant.record.sender, "its file has other bytes")
+                continue
+            except (GrantUnusable, KeystoreUnreadable) as why:
+                error = why
+                continue
+            expected = expected_model(grant.model.source, parameters)
+            try:
                 return open_granted(self._fetch(expected), expected.core, key), key
             except KeyCommitMismatch:
                 error = GrantUnusable(grant.record.sender, "it holds the key of another file")
-            except GrantUnusable as why:
-                error = why
-        raise error
+        raise absent or error
 
     def _open_model(self, expected: Expected, source: Round | LedgerOpening, parameters: int) -> bytes:
         try:

@@ -31,3 +31,16 @@ class ForwardingLedger:
 
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         return self._ledger.wait(after, timeout_s)
+
+
+class NotingLedger(ForwardingLedger):
+    """A ledger that notes what this agent recorded, also before its view reads it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self.sent: list[Entry] = []
+
+    def append(self, record: Record) -> Receipt:
+        receipt = super().append(record)
+        self.sent.append(receipt.entry)
+        return receipt

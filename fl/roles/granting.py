@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fl.events import Event
-from fl.failures import ALREADY_RECORDED
+from fl.failures import ALREADY_RECORDED, FATAL, ROUND_ONLY
 from fl.protocol.codec import sha256
 from fl.protocol.errors import (
     ContractRefused,
     GrantUnusable,
+    HemaledgerError,
     KeyCommitMismatch,
     KeyEpochMismatch,
     KeystoreUnreadable,
@@ -37,6 +38,9 @@ from fl.replay.ledger_view import Ports
 TURN_S = 20
 """The coordinator grants at once. When it does not, hospitals take turns, one after this many seconds, in an order that
 follows from the model and the reader. So one grant is made, and not one by each of a hundred hospitals."""
+AGAIN_S, MAX_AGAIN_S = 60, 3600
+"""Nobody else can tell whether a grant opens the model. So a reader that has one and does nothing with the model gets
+another one, from somebody else, after this many seconds; each further wait is twice as long, up to an hour."""
 CANNOT = (GrantUnusable, KeyCommitMismatch, KeystoreUnreadable, NotReleased, RecipientNotFound)
 """This member cannot open the model itself."""
 TOO_LATE = (KeyEpochMismatch, ModelDigestMismatch, RevokedSender)
@@ -50,10 +54,11 @@ class Granting:
         self._ports = ports
         self._reader = reader
         self._account = ports.ledger.account
-        self._since: dict[tuple[Address, int, bytes], int] = {}
-        """When this agent first saw that a member lacks the model: account, key epoch, model."""
-        self._unable = b""
-        """The digest of the model that this agent could not open, or that this ledger does not let anybody grant."""
+        self._since: dict[tuple[Address, int, bytes, int], int] = {}
+        """When this agent first saw that a member lacks the model: account, key epoch, model, grants that it has."""
+        self._unable = (b"", 0)
+        """The digest of the model that this agent could not open, or that this ledger does not let anybody grant; and
+        how many grants of it this agent had."""
 
     def step(self, federation: Federation) -> bool:
         """Grant the current model to one member who lacks it and whose turn it is; False if there is none.
@@ -61,12 +66,30 @@ class Granting:
         Raises:
             VaultMissing: the model's file, or the manifest.
         """
-        if self._unable == federation.model_digest or self._account not in federation.readers:
+        if self._account not in federation.readers or self._unable == self._standing(federation):
             return False
-        for member in lacking(federation):
-            if self._may(federation, member) and self._is_due(federation, member):
-                return self._grant(federation, member)
+        try:
+            for member in lacking(federation):
+                if self._may(federation, member) and self._is_due(federation, member):
+                    return self._grant(federation, member)
+        except (*TOO_LATE, *ALREADY_RECORDED):
+            return False
+        except (ContractRefused, *CANNOT) as error:
+            return self._give_up(federation, error)
+        except FATAL:
+            raise
+        except ROUND_ONLY as error:  # what a former coordinator left in the vault
+            return self._give_up(federation, error)
         return False
+
+    def _give_up(self, federation: Federation, error: HemaledgerError) -> bool:
+        """Say that this member cannot grant this model; another grant of it to this member may change that."""
+        self._unable = self._standing(federation)
+        self._ports.notify(Event.WAITING, {"reason": f"this member cannot grant the model: {error}"})
+        return False
+
+    def _standing(self, federation: Federation) -> tuple[bytes, int]:
+        return federation.model_digest, len(grants_to(federation, self._account))
 
     def _may(self, federation: Federation, member: Member) -> bool:
         """Return whether a member may have the model: no hospital gets one that trustees must release first."""
@@ -77,47 +100,70 @@ class Granting:
 
     def _is_due(self, federation: Federation, member: Member) -> bool:
         """Return whether it is this member's turn."""
-        now, key = self._ports.now(), (member.account, len(member.keys), federation.model_digest)
+        made = grants_to(federation, member.account)
+        now, key = self._ports.now(), (member.account, len(member.keys), federation.model_digest, len(made))
         since = self._since.setdefault(key, now)
+        granted = (self._account, len(member.keys)) in {(each.sender, each.epoch) for each in made}
+        if granted or member.account == self._account:
+            return False
         turn = _turn(federation, member.account, self._account)
-        return now >= since + TURN_S * turn
+        return now >= since + again_s(len(made)) + TURN_S * turn
 
     def _grant(self, federation: Federation, member: Member) -> bool:
         record = ModelGranted(self._account, member.account, len(member.keys), federation.model_digest, NO_DIGEST)
-        try:
-            manifest = read_manifest(federation.opening, self._ports.vault)
-            content_key = self._reader.content_key(federation.source, manifest.length)
-            file = seal_grant(planned(record, federation.model, federation.book), content_key)
-            digest = self._ports.vault.put(file)
-            self._ports.append(ModelGranted(record.sender, record.reader, record.epoch, record.model_digest, digest))
-        except (ContractRefused, *CANNOT) as error:
-            self._unable = federation.model_digest
-            reason = f"this member cannot grant the model: {error}"
-            self._ports.notify(Event.WAITING, {"reason": reason})
-            return False
-        except (*TOO_LATE, *ALREADY_RECORDED):
-            return False
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        content_key = self._reader.content_key(federation.source, manifest.length)
+        file = seal_grant(planned(record, federation.model, federation.book), content_key)
+        digest = self._ports.vault.put(file)
+        self._ports.append(ModelGranted(record.sender, record.reader, record.epoch, record.model_digest, digest))
         self._ports.notify(Event.MODEL_GRANTED, {"member": member.name})
         return True
 
 
 def lacking(federation: Federation) -> Iterator[Member]:
-    """Yield the active members with a key who may read models, and can open the current one by no means."""
-    grants, members = federation.grants.of(federation.model_digest), federation.book.members
-    able = {grant.record.reader for grant in grants if not members[grant.record.sender].revoked}
-    able |= federation.source.keys.keys()
-    for member in members.values():
+    """Yield the active members with a key who may read models, and have not shown that they can open the current one.
+
+    Only its file's readers surely can. Somebody else shows it by a record that only a reader of the model makes.
+    """
+    able = federation.source.keys.keys() | set(_acted(federation))
+    for member in federation.book.members.values():
         reads = member.role in MODEL_READERS and member.key is not None and not member.revoked
         if reads and member.account not in able:
             yield member
 
 
+def _acted(federation: Federation) -> Iterator[Address]:
+    """Yield who opened a round from the current model, committed an update to it, or attested what came of it."""
+    for each in reversed(federation.rounds):
+        if each.number <= federation.model.number:
+            return
+        yield each.opener
+        yield from each.commitments
+        yield from each.attestations
+
+
+def grants_to(federation: Federation, reader: Address) -> list[ModelGranted]:
+    """Return the grants of the current model to a member that count, without those by members revoked since."""
+    members = federation.book.members
+    made = [grant.record for grant in federation.grants.of(federation.model_digest)]
+    return [each for each in made if each.reader == reader and not members[each.sender].revoked]
+
+
+def again_s(made: int) -> int:
+    """Return how long a reader that has so many grants waits until the granting order begins again."""
+    return min(AGAIN_S << min(made - 1, 10), MAX_AGAIN_S) if made else 0
+
+
 def _turn(federation: Federation, reader: Address, account: Address) -> int:
-    """Return how many members grant before this one: none before the coordinator, then hospitals in a drawn order."""
-    readers, book = federation.readers, federation.book
+    """Return how many members grant before this one: none before the coordinator, then hospitals in a drawn order.
+
+    Who granted to this reader already, and the reader itself, have no turn.
+    """
+    book, gave = federation.book, {each.sender for each in grants_to(federation, reader)}
     if book.members[account].role == Role.COORDINATOR:
         return 0
-    able = [member.account for member in book.having(Role.HOSPITAL) if member.account in readers]
-    order = sorted(able, key=lambda each: sha256(federation.model_digest + reader + each))
-    before = any(member.account in readers for member in book.having(Role.COORDINATOR))
+    able = federation.readers - gave - {reader} | {account}
+    hospitals = [member.account for member in book.having(Role.HOSPITAL) if member.account in able]
+    order = sorted(hospitals, key=lambda each: sha256(federation.model_digest + reader + each))
+    before = any(member.account in able for member in book.having(Role.COORDINATOR))
     return order.index(account) + before if account in order else len(order) + before

@@ -1,7 +1,8 @@
 """A member keeps the sealed files of the newest models on its own disk, so that the vault's copy is not the only one.
 
 Invariant: a copy has the digest that the ledger names. It stays sealed: who takes the disk without the member's key
-learns nothing. A full disk or an absent vault never stops the member.
+learns nothing. A full disk, an absent vault or a malformed file in it never stops the
+member.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from fl.protocol.errors import HashMismatch, StorageFull, TooLarge, VaultForbidden, VaultMissing, VaultUnavailable
+from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import Blob, Digest
 from fl.protocol.ports import Vault
@@ -75,7 +76,7 @@ class KeepingModels(Generic[A]):
         newest = newest_models(self.view.federation, self._kept)
         if not newest or newest[-1][1] == self._newest:
             return
-        with suppress(VaultMissing, VaultUnavailable, VaultForbidden, StorageFull, HashMismatch, TooLarge):
+        with suppress(HemaledgerError):
             here = self._store.names()
             for source, digest in newest:
                 if digest not in here:

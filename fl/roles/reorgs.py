@@ -18,6 +18,8 @@ from fl.protocol.errors import ChainReorg, MalformedError, RefusedError, Tampere
 from fl.protocol.names import Address
 from fl.protocol.ports import Ledger
 from fl.protocol.records import CeremonyStarted, Entry, FederationOpened, Record, RoundFrozen, RoundOpened
+from fl.replay.ledger_view import LedgerView
+from fl.roles.forwarding_ledger import NotingLedger
 
 BOUND = (FederationOpened, RoundOpened, RoundFrozen, CeremonyStarted)
 """Files, statements and shares are bound to the hashes of these records' blocks."""
@@ -32,7 +34,7 @@ class Following:
 
     Attributes:
         error: What the agent's reader said.
-        before: All entries that the agent had read.
+        before: All entries that the agent had read, and those that it had recorded (`known_to`).
         account: The agent's own.
         sleep: Waits so many seconds; True if the agent shall stop.
     """
@@ -47,21 +49,32 @@ class Following:
 
         Raises:
             ChainReorg: the records did not all come back in time, or something that this agent published depends on a
-                block that was replaced.
+                block that was replaced. If it is not `error` itself, the chain replaced blocks once more, and a fresher
+                ledger is needed.
+            UnavailableError: the chain did not answer in all that time.
         """
         until = time.monotonic() + patience_s
         while True:
-            now = ledger.replay()
-            if self._is_bound(now):
-                raise self.error
-            missing = missing_in(self.before, now)
-            if not missing:
-                return True
-            self._send_again(ledger, missing)
-            if time.monotonic() >= until:
+            late = time.monotonic() >= until
+            try:
+                if self._is_back(ledger):
+                    return True
+            except UnavailableError:  # a node that follows a reorg may not answer for a while
+                if late:
+                    raise
+            if late:
                 raise self.error
             if self.sleep(PAUSE_S):
                 return False
+
+    def _is_back(self, ledger: Ledger) -> bool:
+        """Return whether every record is back; send again what is this agent's own."""
+        now = ledger.replay()
+        if self._is_bound(now):
+            raise self.error
+        missing = missing_in(self.before, now)
+        self._send_again(ledger, missing)
+        return not missing
 
     def _is_bound(self, now: Sequence[Entry]) -> bool:
         """Return whether this agent recorded something behind the first BOUND record whose block was replaced."""
@@ -80,6 +93,17 @@ class Following:
                 ledger.append(record)
             except (RefusedError, TamperedError, MalformedError, UnavailableError):
                 return
+
+
+def known_to(view: LedgerView, before: Sequence[Entry] = ()) -> Sequence[Entry]:
+    """Return what an agent had read, and behind it what it had recorded and not read yet.
+
+    A view that has read nothing yet stands for the history that was followed `before`.
+    """
+    if not view.entries:
+        return before
+    sent = view.ledger.sent if isinstance(view.ledger, NotingLedger) else []
+    return [*view.entries, *(entry for entry in sent if entry.position > view.entries[-1].position)]
 
 
 def missing_in(before: Sequence[Entry], now: Sequence[Entry]) -> list[Record]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fl.protocol.names import DIGEST_BYTES, Blob, Digest
 from fl.storage.vault import FolderVault
 
-NAME_DIGITS = 2 * DIGEST_BYTES
+_NAME = re.compile(rf"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
+"""Other files in the folder are not copies."""
 
 
 class FolderModels:
@@ -19,7 +21,7 @@ class FolderModels:
 
     def names(self) -> frozenset[Digest]:
         """Return the digests of the copies."""
-        found = (path.name for path in self._folder.glob("*/*") if len(path.name) == NAME_DIGITS)
+        found = (path.name for path in self._folder.glob("*/*") if _NAME.fullmatch(path.name))
         return frozenset(Digest(bytes.fromhex(name)) for name in found)
 
     def put(self, data: Blob) -> Digest:

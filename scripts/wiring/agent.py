@@ -24,7 +24,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Role, shown
 from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import LedgerView
-from fl.roles.reorgs import Following
+from fl.roles.reorgs import Following, known_to
 from fl.roles.runner import Agent, Run, run
 from scripts.wiring.watch.log import line_of
 from scripts.wiring.watch.watching import Watching
@@ -74,17 +74,23 @@ def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool])
     following: Following | None = None
     while successor is not None:
         agent = made(make, notify, stop)
-        if agent is None or (following is not None and not following.restore(agent.view.ledger)):
-            return
+        try:
+            if agent is None or (following is not None and not following.restore(agent.view.ledger)):
+                return
+        except ChainReorg as error:
+            if following is None or error is following.error:
+                raise
+            notify(Event.REORG_SEEN, {"block": error.block})  # once more: read the new history from its beginning
+            continue
         watching.agent = agent
         notify(Event.READY if following is None else Event.REORG_FOLLOWED, {})
-        following = None
+        before, following = following.before if following else (), None
         how = Run(stop, notify, PATIENCE_S, partial(done, agent), watching.seen.failed, watching.seen.step_ended)
         try:
             successor = _run(agent, how)
         except ChainReorg as error:
             notify(Event.REORG_SEEN, {"block": error.block})
-            following = Following(error, agent.view.entries, agent.view.ledger.account, stop.wait)
+            following = Following(error, known_to(agent.view, before), agent.view.ledger.account, stop.wait)
             continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})

@@ -109,7 +109,7 @@ def import_model(home: Home, member: MemberHome | None, file: Path | None) -> li
     """Put lost files back into the vault, from an export, a single file, or a member's own copies.
 
     Raises:
-        FileNotRecorded: a file is none that the ledger names as a model, a manifest or a configuration.
+        FileNotRecorded: the ledger does not name a file as a model, a manifest or a configuration.
         SettingInvalid: there is neither a file nor a copy.
     """
     from fl.protocol.codec import sha256

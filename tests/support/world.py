@@ -14,9 +14,9 @@ from fl.crypto.envelope import Core, seal
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.federation import Federation
-from fl.protocol.names import Blob, Digest, Role
+from fl.protocol.names import NO_ADDRESS, Blob, Digest, Role
 from fl.protocol.ports import Ledger
-from fl.protocol.records import ModelProposed, UpdateCommitted
+from fl.protocol.records import FederationOpened, ModelProposed, UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import model_core, model_recipients, update_core, update_recipients
 from fl.replay.ledger_view import Keyring, LedgerView
@@ -182,6 +182,13 @@ def opened(world: World, rounds: int = 99, **plan: int) -> Coordinator:
     while world.round is None or world.round.ended:
         coordinator.step()
     return coordinator
+
+
+def open_with_a_malformed_manifest(world: World) -> None:
+    """Open the federation as a faulty coordinator does."""
+    ledger, vault = world.consortium.coordinator.ledger, world.consortium.vault
+    model = Digest(bytes([1]) * 32)
+    ledger.append(FederationOpened(ledger.account, NO_ADDRESS, 0, model, model, vault.put(b"no manifest")))
 
 
 def after_the_commit_deadline(world: World) -> None:

@@ -14,11 +14,12 @@ from functools import partial
 from fl.audit.reports import alarms_of
 from fl.crypto.envelope import Core, Kind, seal
 from fl.events import Event
-from fl.failures import FATAL, ROUND_ONLY, refusal_of
+from fl.failures import FATAL, MISSED_DEADLINE, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
     AccuracyAlarm,
     BelowThreshold,
     DeadlineNotPassed,
+    GrantUnusable,
     RevokedMidRound,
     TooFewReveals,
     UpdateUnusable,
@@ -105,6 +106,13 @@ class Coordinator:
 
     def step(self) -> bool:
         federation = self.view.current()
+        try:
+            return self._act(federation)
+        except GrantUnusable as error:  # the hospitals grant again
+            self._pauses.alarm(federation, f"this coordinator waits for another grant of the current model: {error}")
+            return False
+
+    def _act(self, federation: Federation) -> bool:
         current = federation.active_round
         if not federation.openings:
             return self._open_federation(federation)
@@ -137,7 +145,7 @@ class Coordinator:
         """Abort a round that a former coordinator opened: nobody can finish it."""
         try:
             return self._abort(current, "RoundStalled: the coordinator that opened this round was replaced")
-        except DeadlineNotPassed:  # a ledger of an earlier version waits for the close deadline
+        except (DeadlineNotPassed, *MISSED_DEADLINE):  # an earlier ledger's close deadline; or somebody else aborted it
             return False
 
     def _go_on(self, federation: Federation, current: Round) -> bool:

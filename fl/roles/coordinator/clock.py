@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from fl.protocol.errors import ClockWrong
 from fl.protocol.ports import Ledger
 from fl.protocol.records import Entry, Position, Receipt, Record
-from fl.roles.forwarding_ledger import ForwardingLedger
+from fl.roles.forwarding_ledger import NotingLedger
 
 SKEW_S = 120
 """Public chains make a block every 12 s; the shortest step of a default plan takes 600 s."""
@@ -54,7 +54,7 @@ class CheckedClock:
             self._least = min(self._least, self._most)  # the chain's own clock was set back, or stood still
 
 
-class TimedLedger(ForwardingLedger):
+class TimedLedger(NotingLedger):
     """A ledger that shows each new block's time to a clock."""
 
     def __init__(self, ledger: Ledger, clock: CheckedClock) -> None:

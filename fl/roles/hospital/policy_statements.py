@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from fl.events import Event
 from fl.failures import MISSED_DEADLINE
-from fl.protocol.errors import HemaledgerError, PolicyRefused
+from fl.protocol.errors import ContractRefused, HemaledgerError, PolicyRefused
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, StatementKind
 from fl.protocol.records import StatementMade
@@ -32,25 +32,36 @@ class PolicyStatements:
         self._promises = promises
         self._policy = PolicyCheck(policy, ports.now)
         self._account = ports.ledger.account
+        self._unknown = False
+        """Whether this ledger's contract takes no statements. An earlier version deployed it."""
 
     def step(self, federation: Federation, current: Round) -> bool:
         """State a new policy, or a refusal that the ledger does not have yet; False when there is none."""
         digest = self._policy.digest()
-        if digest is not None and digest != self._stated(federation):
-            self._ports.append(StatementMade(self._account, 0, StatementKind.POLICY, digest, ""))
-            self._ports.notify(Event.POLICY_STATED, {"digest": digest.hex()})
+        if digest is not None and digest != self._stated(federation) and not self._unknown:
+            if self._made(StatementMade(self._account, 0, StatementKind.POLICY, digest, "")):
+                self._ports.notify(Event.POLICY_STATED, {"digest": digest.hex()})
             return True
         rule = self._promises.untold(current)
         if rule is None:
             return False
-        if self._account not in federation.declined(current):
+        if self._account not in federation.declined(current) and not self._unknown:
             digest = digest or NO_DIGEST
             try:
-                self._ports.append(StatementMade(self._account, current.number, StatementKind.DECLINE, digest, rule))
+                self._made(StatementMade(self._account, current.number, StatementKind.DECLINE, digest, rule))
             except MISSED_DEADLINE:  # the round ended a moment ago
                 return False
-        self._promises.told(current)
+        self._promises.note_declined(current)
         return True
+
+    def _made(self, statement: StatementMade) -> bool:
+        """Put a statement on the ledger; False, reported once, if its contract is too old for statements."""
+        try:
+            self._ports.append(statement)
+        except ContractRefused:
+            self._unknown = True
+            self._ports.notify(Event.STATEMENTS_UNKNOWN, {})
+        return not self._unknown
 
     def check(self, current: Round, config: RoundConfig) -> None:
         """Raise PolicyRefused if a round breaks the policy; a round that was allowed once stays allowed."""

@@ -17,7 +17,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import EncodingError, PolicyRefused
+from fl.protocol.errors import EncodingError, PolicyRefused, SettingInvalid
 from fl.protocol.names import Digest, Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
@@ -27,6 +27,8 @@ from fl.training.recipe import Recipe
 POLICY_CAP = 64 * 1024
 """Bytes of a policy file."""
 MOST_ENTRIES = 1000
+LARGEST = 2**63
+"""No number of a rule is larger."""
 """Entries of one list."""
 UNREADABLE = "policy_file"
 """The rule that a round breaks when the file itself cannot be read."""
@@ -192,18 +194,21 @@ class PolicyCheck:
         self._now = now
 
     def digest(self) -> Digest | None:
-        """Return the SHA-256 of the file, None without one."""
-        data = self._read()
+        """Return the SHA-256 of the file, None without one or while it cannot be read."""
+        try:
+            data = self._read()
+        except SettingInvalid:
+            return None
         return None if data is None else sha256(data)
 
     def check(self, current: Round, config: RoundConfig) -> None:
         """Raise PolicyRefused, with the first rule that a round breaks."""
-        data = self._read()
-        if data is None:
-            return
         try:
+            data = self._read()
+            if data is None:
+                return
             policy = parse_policy(data)
-        except EncodingError as error:
+        except (EncodingError, SettingInvalid) as error:
             raise PolicyRefused(current.number, UNREADABLE, str(error)) from error
         for rule, why in broken(policy, Proposal.of(current, config), self._now()):
             raise PolicyRefused(current.number, rule, why)
@@ -223,9 +228,9 @@ def _value(name: str, value: object, default: object) -> object:
     if isinstance(default, bool) and isinstance(value, bool):
         return value
     if not isinstance(value, bool) and not isinstance(default, bool):
-        if isinstance(default, int) and isinstance(value, int) and value >= 0:
+        if isinstance(default, int) and isinstance(value, int) and 0 <= value <= LARGEST:
             return value
-        if isinstance(default, float) and isinstance(value, int | float) and 0 <= value < float("inf"):
+        if isinstance(default, float) and isinstance(value, int | float) and 0 <= value <= LARGEST:
             return float(value)
         if isinstance(default, tuple | frozenset):
             texts = _texts(name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +10,21 @@ import pytest
 
 from fl.crypto.envelope import seal
 from fl.events import Event
-from fl.protocol.errors import DuplicateStep, GrantUnusable, KeyEpochMismatch, RevokedSender, WrongRole
+from fl.protocol.errors import DuplicateStep, GrantUnusable, KeyEpochMismatch, RevokedSender, VaultMissing, WrongRole
 from fl.protocol.grants import planned
-from fl.protocol.names import NO_DIGEST, Role
-from fl.protocol.records import MemberRevoked, ModelGranted, RoundAborted
+from fl.protocol.names import NO_DIGEST, Digest, Role
+from fl.protocol.ports import Ledger
+from fl.protocol.records import MemberRevoked, ModelGranted, Receipt, Record, RoundAborted
 from fl.replay.expected_files import FileReader, read_manifest
 from fl.replay.granted_models import grant_core, seal_grant
 from fl.replay.ledger_view import Keyring
+from fl.replay.vault_files import Awaited
 from fl.roles.coordinator.agent import Coordinator
-from fl.roles.granting import TURN_S
+from fl.roles.forwarding_ledger import ForwardingLedger
+from fl.roles.granting import AGAIN_S, MAX_AGAIN_S, TURN_S
+from fl.roles.runner import Agent
 from tests.support.federation import Party, initial, settle
-from tests.support.world import World, audit
+from tests.support.world import World, audit, open_with_a_malformed_manifest
 
 
 @pytest.fixture
@@ -144,6 +149,55 @@ def test_a_grant_of_a_wrong_key_opens_nothing_and_names_its_sender(world: World)
     assert delta.account in world.current.hospitals
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_one_false_grant_does_not_stop_a_new_coordinator(world: World, *, stored: bool) -> None:
+    revoke(world, world.consortium.coordinator)
+    heir, alpha = world.join("heir", Role.COORDINATOR), world.party("alpha")
+    plan = planned(record_of(world, alpha, heir, b""), world.federation.model, world.federation.book)
+    false = record_of(world, alpha, heir, seal_grant(plan, bytes(32)))
+    alpha.ledger.append(false if stored else replace(false, digest=Digest(b"\x05" * 32)))
+    new = Coordinator(heir.ports(Awaited(world.consortium.vault)), world.plan(2), initial())
+    agents: tuple[Agent, ...] = (new, world.auditor(), *world.hospitals())
+    with nullcontext() if stored else pytest.raises(VaultMissing):
+        settle(*agents)
+    assert world.phases() == ["FINAL"]
+    assert (Event.ALARM in [what for what, _facts in heir.events]) == stored
+    settle(*agents[1:])
+    world.clock.now += AGAIN_S
+    settle(*agents[1:])
+    settle(*agents)
+    assert world.phases() == ["FINAL", "FINAL"]
+    assert [grant.record.reader for grant in world.federation.grants.made] == [heir.account] * 2
+
+
+def test_a_reader_that_acted_gets_no_further_grant(world: World) -> None:
+    revoke(world, world.consortium.coordinator)
+    heir = world.join("heir", Role.COORDINATOR)
+    new = Coordinator(heir.ports(world.consortium.vault), world.plan(9), initial())
+    settle(*world.hospitals())
+    while world.current.ended:
+        new.step()
+    heir.ledger.append(RoundAborted(heir.account, world.current.number, "enough"))
+    hospitals = world.hospitals()
+    for _ in range(3):
+        settle(*hospitals)
+        world.clock.now += MAX_AGAIN_S
+    assert len(world.federation.grants.made) == 1
+
+
+def test_each_grant_to_a_silent_reader_comes_later_and_from_somebody_else(world: World) -> None:
+    delta, hospitals = world.join("delta", Role.HOSPITAL), world.hospitals()
+    coordinator = world.coordinator(1)
+    settle(coordinator, *hospitals)
+    made = [len(world.federation.grants.made)]
+    for wait in (AGAIN_S - 1, 1, 2 * AGAIN_S - 1, 1, MAX_AGAIN_S, MAX_AGAIN_S, MAX_AGAIN_S):
+        world.clock.now += wait
+        settle(coordinator, *hospitals)
+        made.append(len(world.federation.grants.made))
+    assert made == [1, 1, 2, 2, 3, 4, 4, 4]
+    assert delta.account in world.federation.readers
+
+
 def test_a_ledger_refuses_a_grant_to_somebody_who_may_not_read(world: World) -> None:
     alpha, trustee = world.party("alpha"), world.join("trustee", Role.TRUSTEE)
     delta = world.join("delta", Role.HOSPITAL)
@@ -169,3 +223,41 @@ def test_any_member_may_abort_a_round_whose_coordinator_was_revoked(world: World
     alpha.ledger.append(RoundAborted(alpha.account, world.current.number, "its coordinator was revoked"))
     assert world.phases()[-1] == "ABORTED"
     assert Event.ROUND_ABORTED not in world.events("alpha")
+
+
+class Overtaken(ForwardingLedger):
+    """A ledger on which somebody else aborts the round a moment before."""
+
+    def __init__(self, ledger: Ledger, other: Ledger) -> None:
+        super().__init__(ledger)
+        self._other = other
+
+    def append(self, record: Record) -> Receipt:
+        if isinstance(record, RoundAborted):
+            self._other.append(replace(record, sender=self._other.account))
+        return super().append(record)
+
+
+def test_a_new_coordinator_goes_on_when_somebody_else_aborts_the_old_round_first(world: World) -> None:
+    old = world.coordinator(9)
+    while world.current.phase.name != "OPEN":
+        old.step()
+    revoke(world, world.consortium.coordinator)
+    heir = world.join("heir", Role.COORDINATOR)
+    ports = heir.ports(world.consortium.vault)
+    overtaken = replace(ports, ledger=Overtaken(ports.ledger, world.party("alpha").ledger))
+    new = Coordinator(overtaken, world.plan(2), initial())
+    settle(new, world.auditor(), *world.hospitals())
+    assert world.phases() == ["FINAL", "ABORTED", "FINAL"]
+
+
+def test_a_malformed_manifest_does_not_end_who_wants_to_grant(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    open_with_a_malformed_manifest(world)
+    world.join("delta", Role.HOSPITAL)
+    alpha = world.hospital("alpha")
+    for _ in range(3):
+        settle(alpha)
+        world.clock.now += 4 * TURN_S
+    assert world.events("alpha") == [Event.WAITING]
+    assert world.federation.grants.made == ()

@@ -11,7 +11,7 @@ from fl.roles.kept_models import KeepingModels, file_of, newest_models
 from fl.storage.kept_models import FolderModels
 from scripts.wiring.models import recorded
 from tests.support.federation import memory_folder, settle
-from tests.support.world import World
+from tests.support.world import World, open_with_a_malformed_manifest
 
 ROUNDS = 4
 
@@ -60,3 +60,21 @@ def test_a_model_that_is_not_in_the_vault_stops_nobody(world: World) -> None:
     world.consortium.vault.put(kept(world, "alpha").get(digest, 1 << 30))
     beta.keep()
     assert digest in copies.names()
+
+
+def test_a_malformed_manifest_stops_nobody_who_keeps_models(world: World) -> None:
+    open_with_a_malformed_manifest(world)
+    copies = kept(world, "alpha")
+    alpha = KeepingModels(world.hospital("alpha"), world.consortium.vault, copies)
+    alpha.step()
+    assert copies.names() == frozenset()
+
+
+def test_a_strange_name_in_the_folder_of_copies_is_left_alone(world: World) -> None:
+    run(world, 1)
+    copies = kept(world, "alpha")
+    strange = world.party("alpha").folder / "models" / "zz" / ("z" * 64)
+    strange.parent.mkdir()
+    strange.write_bytes(b"")
+    (strange.parent / f"{'0 ' * 32}").write_bytes(b"")
+    assert copies.names() == {each for _, each in newest_models(world.federation, 3)}

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fl.protocol.errors import ChainReorg
-from fl.protocol.records import Entry, RoundOpened, UpdateCommitted
-from fl.roles.reorgs import Following, missing_in
-from tests.support.federation import Party, settle
+from fl.events import Event, Notify
+from fl.protocol.errors import ChainReorg, ChainUnavailable, HemaledgerError
+from fl.protocol.ports import Ledger
+from fl.protocol.records import Entry, Position, RoundOpened, UpdateCommitted
+from fl.roles.forwarding_ledger import ForwardingLedger, NotingLedger
+from fl.roles.hospital.agent import Hospital
+from fl.roles.reorgs import Following, known_to, missing_in
+from scripts.wiring.agent import serve_agent
+from scripts.wiring.home import Home
+from scripts.wiring.watch.log import Speaker
+from scripts.wiring.watch.options import WatchOptions
+from scripts.wiring.watch.watching import Watching
+from tests.support.federation import Party, nudge, settle
 from tests.support.ledger import MemoryChain, MemoryLedger
 from tests.support.world import World, opened
 
@@ -85,3 +96,86 @@ def test_an_agent_that_waits_for_records_can_be_stopped(world: World) -> None:
     ledger = MemoryLedger(forked(world, [each for each in before if not isinstance(each.record, UpdateCommitted)]))
     stopped = Following(ChainReorg(7), before, alpha.account, lambda _seconds: True)
     assert not stopped.restore(ledger)
+
+
+class Troubled(ForwardingLedger):
+    """A ledger whose chain fails at some of the looks at it."""
+
+    def __init__(self, ledger: Ledger, *troubles: HemaledgerError | None) -> None:
+        super().__init__(ledger)
+        self._troubles = list(troubles)
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        self._fail()
+        return super().replay(after)
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        self._fail()
+        return super().wait(after, timeout_s)
+
+    def _fail(self) -> None:
+        if self._troubles and (error := self._troubles.pop(0)) is not None:
+            raise error
+
+
+SILENT = ChainUnavailable("http://127.0.0.1:1", "it does not answer")
+
+
+def test_a_chain_that_does_not_answer_for_a_moment_is_waited_for(world: World) -> None:
+    alpha = world.party("alpha")
+    assert following(world, alpha).restore(Troubled(alpha.ledger, SILENT, SILENT))
+    with pytest.raises(ChainUnavailable):
+        following(world, alpha).restore(Troubled(alpha.ledger, SILENT), patience_s=0)
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Give the test's process its own signal handlers back."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_reorg_while_an_earlier_one_is_followed_does_not_end_the_agent(world: World, tmp_path: Path) -> None:
+    alpha, made, events = world.party("alpha"), list[Hospital](), list[Event]()
+    troubles = [(None, ChainReorg(7)), (ChainReorg(8),), (None, ChainReorg(9)), ()]
+
+    def make() -> Hospital:
+        ledger = Troubled(alpha.ledger, *troubles[len(made)])
+        made.append(Hospital(replace(alpha.ports(world.consortium.vault), ledger=ledger), nudge("alpha")))
+        return made[-1]
+
+    def noting(write: Notify) -> Notify:
+        def note(what: Event, facts: Mapping[str, object]) -> None:
+            events.append(what)
+            write(what, facts)
+
+        return note
+
+    watching = Watching(Speaker("alpha", "hospital"), WatchOptions(), Home(tmp_path))
+    watching.pass_through(noting)
+    serve_agent(make, watching, lambda agent: agent is made[3:][-1] if made[3:] else False)
+    assert events.count(Event.REORG_SEEN) == 3
+    assert events.count(Event.REORG_FOLLOWED) == 2
+
+
+def test_a_record_that_its_agent_did_not_read_back_yet_is_bound_too(world: World) -> None:
+    gamma = world.party("gamma")
+    ports = gamma.ports(world.consortium.vault)
+    hospital = Hospital(replace(ports, ledger=NotingLedger(ports.ledger)), nudge("gamma"))
+    read = list(entries(world))
+    assert hospital.step()
+    assert isinstance(entries(world)[-1].record, UpdateCommitted)
+    assert hospital.view.entries == read, "its own commitment is not read back yet"
+    place = next(at for at, each in enumerate(read) if isinstance(each.record, RoundOpened))
+    world.join("stranger", gamma.role)
+    news = [
+        each for each in entries(world) if each.position > read[-1].position and each.record.sender != gamma.account
+    ]
+    ledger = MemoryLedger(forked(world, [*read[:place], *news, *read[place:]]), gamma.account)
+    known = known_to(hospital.view)
+    assert [each.record.sender for each in known[len(read) :]] == [gamma.account]
+    with pytest.raises(ChainReorg):
+        Following(ChainReorg(7), known, gamma.account, lambda _seconds: True).restore(ledger)

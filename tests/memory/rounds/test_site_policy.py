@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fl.events import Event
 from fl.protocol.codec import sha256
-from fl.protocol.names import StatementKind
+from fl.protocol.errors import ContractRefused, SettingInvalid
+from fl.protocol.names import NO_DIGEST, StatementKind
+from fl.protocol.records import Receipt, Record, StatementMade
 from fl.protocol.rounds.round import Phase
+from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from tests.support.federation import memory_folder, nudge
@@ -102,3 +107,47 @@ def test_a_round_that_was_allowed_stays_allowed_after_a_restart(four: Four) -> N
     assert four.phases() == ["FINAL"]
     assert four.account("alpha") in four.current.hospitals
     assert stated(four, StatementKind.DECLINE) == []
+
+
+class Earlier(ForwardingLedger):
+    """A ledger whose contract does not know statements."""
+
+    def append(self, record: Record) -> Receipt:
+        if isinstance(record, StatementMade):
+            raise ContractRefused("no reason given")
+        return super().append(record)
+
+
+def test_on_a_ledger_without_statements_policies_hold_and_nobody_ends(four: Four) -> None:
+    boss = four.boss()
+    four.until(Phase.ADVERTISE, boss)
+    for name, policy in (("alpha", SMALL), ("beta", b"[rounds]\nmasked_only = true\n")):
+        ports = four.party(name).ports(four.consortium.vault)
+        rest(Hospital(replace(ports, ledger=Earlier(ports.ledger)), nudge(name), policy=partial(bytes, policy)))
+    assert [four.account(name) in four.current.advertised for name in ("alpha", "beta")] == [False, True]
+    assert (
+        four.events("alpha").count(Event.STATEMENTS_UNKNOWN) == four.events("beta").count(Event.STATEMENTS_UNKNOWN) == 1
+    )
+    assert "max_parameters" in four.refusals("alpha")[0]
+
+
+def unreadable() -> bytes:
+    raise SettingInvalid("policy", "policy.toml cannot be read (Permission denied)")
+
+
+def test_a_policy_file_that_cannot_be_read_refuses_a_new_round(four: Four) -> None:
+    four.until(Phase.ADVERTISE, four.boss())
+    ports = four.party("alpha").ports(four.consortium.vault)
+    rest(Hospital(ports, nudge("alpha"), policy=unreadable))
+    assert stated(four, StatementKind.DECLINE) == [("alpha", "policy_file", NO_DIGEST)]
+    assert "Permission denied" in four.refusals("alpha")[0]
+
+
+def test_a_policy_file_that_cannot_be_read_any_more_keeps_an_allowed_round(four: Four) -> None:
+    boss = four.boss()
+    others: list[Agent] = [*four.hospitals("beta", "gamma", "delta"), four.auditor()]
+    four.until(Phase.SHARE, boss, with_policy(four, "alpha", b"[rounds]\nmin_hospitals = 4\n"), *others)
+    ports = four.party("alpha").ports(four.consortium.vault)
+    rest(boss, *others, Hospital(ports, nudge("alpha"), policy=unreadable))
+    assert four.phases() == ["FINAL"]
+    assert four.account("alpha") in four.current.hospitals
