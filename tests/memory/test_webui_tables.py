@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from fl.protocol.errors import FederationNotOpened
 from fl.training.tables.network import NETWORK_LOCAL
-from fl.training.tables.plans import NetworkPlan
+from fl.training.tables.plans import NetworkPlan, TablePlan
 from fl.training.tables.rows import parse_values
 from fl.training.tables.saved import save_model
 from fl.training.tables.suggestions import SHIPPED, load_suggestions
@@ -89,3 +89,16 @@ def test_a_network_answers_too_and_each_table_for_itself(process: TableProcess) 
     for _ in range(2):
         for key, model in (("pima", trained()), ("network", network)):
             assert tables.answer(key, values).risk == model.saved.risk(values, load_suggestions())
+
+
+@pytest.mark.slow
+def test_a_newcomer_sums_the_statistics_again_from_the_model_that_was_granted_to_it(process: TableProcess) -> None:
+    model = play(TablePlan(PIMA, rows_bits=8, steps=8), "epsilon")
+    world = model.world
+    statistics = world.federation.rounds[0]
+    assert world.account("epsilon") in statistics.roster
+    for report in statistics.attestations.values():
+        world.consortium.vault.delete(report)
+    tables = FederationTables({"pima": lambda: model.source_of(world.party("epsilon"))}, process.open)
+    values = parse_values(PERSON, PIMA)
+    assert tables.answer("pima", values).risk == model.saved.risk(values, load_suggestions())

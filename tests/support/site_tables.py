@@ -16,6 +16,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 
+from fl.protocol.names import Role
 from fl.protocol.rounds.config import RoundConfig
 from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor
@@ -66,9 +67,12 @@ class TrainedTable:
 
     def source(self) -> TableSource:
         """Return the federation as the hospital `alpha` reads it."""
-        alpha = self.hospital
+        return self.source_of(self.hospital)
+
+    def source_of(self, party: Party) -> TableSource:
+        """Return the federation as one member reads it."""
         return TableSource(
-            alpha.ledger, self.world.consortium.vault, Keyring(alpha.keys), endorser(), lambda: int(time.time())
+            party.ledger, self.world.consortium.vault, Keyring(party.keys), endorser(), lambda: int(time.time())
         )
 
 
@@ -78,8 +82,8 @@ def trained(schema: Schema = PIMA, steps: int = 8) -> TrainedTable:
     return play(TablePlan(schema, rows_bits=8, steps=steps))
 
 
-def play(table: TablePlan | NetworkPlan) -> TrainedTable:
-    """Play all rounds of a plan."""
+def play(table: TablePlan | NetworkPlan, newcomer: str = "") -> TrainedTable:
+    """Play all rounds of a plan, with a `newcomer` who joins after the ledger opened with the first model."""
     memory = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # a private folder inside it
     folder = Path(mkdtemp(prefix="hemaledger-table-", dir=memory))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -87,9 +91,16 @@ def play(table: TablePlan | NetworkPlan) -> TrainedTable:
     plan = replace(world.masked_plan(), config=RoundConfig(0.5, 50.0, 2**21, {}, task_of(table.schema)))
     vault = world.consortium.vault
     boss = TableCoordinator(world.consortium.coordinator.ports(vault), plan, table)
+    if newcomer:
+        while not world.federation.openings:
+            boss.step()
+        world.consortium.hospitals.append(world.join(newcomer, Role.HOSPITAL))
+        plan = replace(plan, min_hospitals=len(NAMES) + 1)
+        boss = TableCoordinator(world.consortium.coordinator.ports(vault), plan, table)
     evaluate = table_evaluator(drawn_rows(table.schema, "held-out", 40))
     auditor = Auditor(world.consortium.auditor.ports(vault), evaluate)
-    hospitals = [world.hospital(name, table_trainer(drawn_rows(table.schema, name), name)[0]) for name in NAMES]
+    names = [party.name for party in world.consortium.hospitals]
+    hospitals = [world.hospital(name, table_trainer(drawn_rows(table.schema, name), name)[0]) for name in names]
     rest(boss, auditor, *hospitals)
     ended = boss.done
     assert ended
