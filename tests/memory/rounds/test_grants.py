@@ -22,6 +22,7 @@ from fl.replay.vault_files import Awaited
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.granting import AGAIN_S, MAX_AGAIN_S, TURN_S
+from fl.roles.runner import Agent
 from tests.support.federation import Party, initial, settle
 from tests.support.world import World, audit, open_with_a_malformed_manifest
 
@@ -156,7 +157,7 @@ def test_one_false_grant_does_not_stop_a_new_coordinator(world: World, *, stored
     false = record_of(world, alpha, heir, seal_grant(plan, bytes(32)))
     alpha.ledger.append(false if stored else replace(false, digest=Digest(b"\x05" * 32)))
     new = Coordinator(heir.ports(Awaited(world.consortium.vault)), world.plan(2), initial())
-    agents = (new, world.auditor(), *world.hospitals())
+    agents: list[Agent] = [new, world.auditor(), *world.hospitals()]
     with nullcontext() if stored else pytest.raises(VaultMissing):
         settle(*agents)
     assert world.phases() == ["FINAL"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from fl.roles.reorgs import Following, known_to, missing_in
 from scripts.wiring.agent import serve_agent
 from scripts.wiring.home import Home
 from scripts.wiring.watch.log import Speaker
-from scripts.wiring.watch.watching import Watching, WatchOptions
+from scripts.wiring.watch.options import WatchOptions
+from scripts.wiring.watch.watching import Watching
 from tests.support.federation import Party, nudge, settle
 from tests.support.ledger import MemoryChain, MemoryLedger
 from tests.support.world import World, opened
@@ -147,7 +148,11 @@ def test_a_reorg_while_an_earlier_one_is_followed_does_not_end_the_agent(world: 
         return made[-1]
 
     def noting(write: Notify) -> Notify:
-        return lambda what, facts: (events.append(what), write(what, facts))[1]
+        def notify(what: Event, facts: Mapping[str, object]) -> None:
+            events.append(what)
+            write(what, facts)
+
+        return notify
 
     watching = Watching(Speaker("alpha", "hospital"), WatchOptions(), Home(tmp_path))
     watching.pass_through(noting)
