@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fl.protocol.errors import StorageFull
+from fl.protocol.errors import refused_write
 from fl.protocol.names import Blob
 
 
@@ -66,7 +66,7 @@ def erase(path: Path) -> None:
                 each.unlink()
                 _sync_folder(path.parent)
     except OSError as error:
-        raise StorageFull(str(path), error.strerror or "the disk refused it") from error
+        raise refused_write(str(path), error) from error
 
 
 def numbers(folder: Path, before: str, after: str) -> list[int]:
@@ -98,7 +98,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageFull(str(path), error.strerror or "the disk refused it") from error
+        raise refused_write(str(path), error) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from fl.protocol.errors import ChainRunning, StorageFull
+from fl.protocol.errors import ChainRunning, refused_write
 
 
 def lock(folder: Path) -> int:
@@ -25,7 +25,7 @@ def lock(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StorageFull(str(folder), error.strerror or "unknown") from error
+        raise refused_write(str(folder), error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fl.protocol import strict_json
-from fl.protocol.errors import EncodingError, JournalTampered, JournalUnreadable, StorageFull
+from fl.protocol.errors import EncodingError, JournalTampered, JournalUnreadable, StorageFull, refused_write
 
 JOURNAL = "journal.jsonl"
 HEADS = "heads.jsonl"
@@ -89,7 +89,7 @@ class _Lines:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StorageFull(str(self.path), error.strerror or "unknown") from error
+            raise refused_write(str(self.path), error) from error
         self.size += len(line)
 
 

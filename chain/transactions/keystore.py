@@ -20,7 +20,7 @@ from eth_utils.crypto import keccak
 
 from chain.accounts import create_keyfile, decode_keyfile
 from fl.protocol import strict_json
-from fl.protocol.errors import EncodingError, KeystoreUnreadable, StorageFull
+from fl.protocol.errors import EncodingError, KeystoreUnreadable, refused_write
 from fl.protocol.names import Address
 
 SECRET_BYTES = 32
@@ -88,7 +88,7 @@ def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_F
     except FileExistsError as error:
         raise KeystoreUnreadable(str(path), "it exists already; keys are never overwritten") from error
     except OSError as error:
-        raise StorageFull(str(path), error.strerror or "unknown") from error
+        raise refused_write(str(path), error) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(document)
@@ -96,7 +96,7 @@ def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_F
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise StorageFull(str(path), error.strerror or "unknown") from error
+        raise refused_write(str(path), error) from error
 
 
 def encrypted(key: AccountKey, password: str, work_factor: int = WORK_FACTOR) -> bytes:

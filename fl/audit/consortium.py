@@ -33,6 +33,8 @@ class Audit:
         self._report = Report()
         self._whole = (0, Report())
         """How many openings and rounds are over, and what was found in them."""
+        self._unsummed = False
+        """Whether a round was not summed again although this key can open its files."""
         self.snapshot: Snapshot | None = None
         """After `run`: what it found in the rounds that ended, for a key's owner to sign; None after findings."""
 
@@ -76,22 +78,26 @@ class Audit:
         parts: list[LedgerOpening | Round] = [*federation.openings, *federation.rounds]
         parts.sort(key=lambda part: part.opened.position)
         skipped = since.parts if since else 0
+        begun = not skipped
         for done, part in enumerate(parts, start=1):
             if isinstance(part, LedgerOpening):
                 manifest = rounds.opening(part) if done > skipped else rounds.manifest_of(part)
+                begun = begun or done > skipped
             elif done > skipped:
-                if done == skipped + 1 and manifest is not None and part.proposal is not None:
+                if not begun and manifest is not None and part.proposal is not None:
+                    begun = True
                     rounds.start_from(part, manifest)
                 rounds.round(part, manifest)
             if not isinstance(part, Round) or part.ended:
                 self._whole = (done, copied(found)) if done > skipped else (skipped, copied(found))
             progress(done, len(parts))
+        self._unsummed = bool(rounds.unsummed)
         added(self._report, found)
 
     def _seal(self, entries: Sequence[Entry]) -> None:
-        """Prepare a snapshot of the results, if there is nothing wrong."""
+        """Prepare a snapshot of the results, if there is nothing wrong and nothing was left out."""
         key, (parts, results) = self._bench.key, self._whole
-        if key is None or not entries or not parts or not self._report.clean:
+        if key is None or not entries or not parts or not self._report.clean or self._unsummed:
             return
         last = entries[-1]
         self.snapshot = Snapshot(

@@ -7,6 +7,7 @@ Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from fl.audit.findings import FindingCollector
@@ -19,6 +20,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
 from fl.replay.participants import BUNDLE_CAP
+from fl.replay.retention import Update
 from fl.replay.vault_files import read_document
 
 
@@ -26,7 +28,7 @@ class FileAudit:
     """Checks the files of one federation's rounds."""
 
     def __init__(
-        self, federation: Federation, vault: Vault, report: Report, deletable: Mapping[Digest, tuple[Digest, Digest]]
+        self, federation: Federation, vault: Vault, report: Report, deletable: Mapping[Update, tuple[Digest, Digest]]
     ) -> None:
         """Check files; `deletable` names those that may be missing, with the record and the report that allow it."""
         self._deletable = deletable
@@ -61,11 +63,12 @@ class FileAudit:
     def deleted(self, current: Round) -> list[Digest]:
         """Return the updates of a round that are gone, and were allowed to go."""
         updates = current.commitments.values()
-        return [digest for digest in updates if digest in self._deletable and not self._vault.has(digest)]
+        number = current.number
+        return [each for each in updates if (number, each) in self._deletable and not self._vault.has(each)]
 
     def _note_deleted(self, current: Round, gone: list[Digest]) -> None:
-        for record, report in sorted({self._deletable[digest] for digest in gone}):
-            count = sum(self._deletable[digest] == (record, report) for digest in gone)
+        allowed = Counter(self._deletable[current.number, digest] for digest in gone)
+        for (record, report), count in sorted(allowed.items()):
             files = "1 update was" if count == 1 else f"{count} updates were"
             self._report.notes.append(
                 f"Round {current.number}: {files} deleted under the retention record {show(record)} after the clean "

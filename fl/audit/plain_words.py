@@ -44,8 +44,13 @@ def finding_title(name: str) -> str:
 
 
 def without_names(text: str) -> str:
-    """Return a text without the names of errors that stand before a colon or in brackets."""
-    return _capital(_pattern().sub("", text))
+    """Return a text without the names of errors before a colon or in brackets.
+
+    What follows a name gets a capital letter. A text without such a name stays as it is: it may begin with the name of
+    a member or a file.
+    """
+    plain = _pattern().sub("", text)
+    return text if plain == text else _capital(plain)
 
 
 def _capital(text: str) -> str:

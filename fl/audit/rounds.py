@@ -67,6 +67,8 @@ class RoundAudit:
         self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
         self._files = FileAudit(federation, bench.vault, report, retained(federation, bench.vault).files)
         self._model: tuple[Digest, Vector] | None = None
+        self.unsummed: set[int] = set()
+        """Rounds that were not summed again although this key can open their files and the model before them."""
 
     def _tools(self, reader: FileReader) -> Tools:
         """Return fresh tools, so that no sum survives its round."""
@@ -183,6 +185,8 @@ class RoundAudit:
         previous, number = self._model, current.number
         if previous is None or previous[0] != current.previous_model:
             self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")
+            if not self._model_closed(self._federation.source_of(current)):
+                self.unsummed.add(number)
             return None
         with self._finding(number, "aggregate", AuditStep.SUM):
             replayed = replay_round(current, previous[1], manifest, self._tools(self._reader))

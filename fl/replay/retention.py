@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5 (Statements) and 7. SECURITY.md says why old masked update
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
@@ -25,7 +25,15 @@ RECORD_CAP = 16 * 1024 * 1024
 REPORT_CAP = 1024 * 1024
 LEAST_KEPT = 1
 """Rounds; the newest one is always kept."""
+Update = tuple[int, Digest]
+"""Round and digest: two rounds can commit to the same file, and a record allows it to be missing in one of them."""
 _RECORD, _REPORT = "retention record", "retention report"
+
+
+Offer = tuple[Entry, StatementMade]
+"""An auditor's statement about a record."""
+BREAKS_A_RULE = (VaultMissing, HashMismatch, MalformedError, RetentionRefused)
+"""What `check_record` raises about a record itself; any other error is about the vault."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class RetentionRecord:
     """The window: how many of the newest ended rounds keep all files."""
     report: Digest
     """Of a CleanReport in the vault."""
-    files: tuple[tuple[int, Digest], ...]
+    files: tuple[Update, ...]
     """(round, update), in ledger order."""
 
     @property
@@ -125,17 +133,30 @@ class RetentionRecord:
 class Retained:
     """What the records of a ledger allow."""
 
-    files: dict[Digest, tuple[Digest, Digest]] = field(default_factory=dict)
+    files: dict[Update, tuple[Digest, Digest]] = field(default_factory=dict)
     """Update -> (record, report)."""
     refused: list[tuple[Entry, HemaledgerError]] = field(default_factory=list)
-    """Records that both stated and that break a rule."""
+    """Records that a coordinator accepted and that break a rule, whoever of the auditors stated them."""
 
 
-def old_updates(federation: Federation, keep_rounds: int, summed: tuple[int, ...]) -> tuple[tuple[int, Digest], ...]:
-    """Return the updates outside the window whose rounds were checked."""
+def old_updates(federation: Federation, keep_rounds: int, summed: tuple[int, ...]) -> tuple[Update, ...]:
+    """Return the updates outside the window whose rounds were checked, but those that a kept round needs, too."""
     ended = [each for each in federation.rounds if each.ended]
     old = [each for each in ended[: -max(keep_rounds, LEAST_KEPT)] if each.number in set(summed)]
-    return tuple(sorted((each.number, digest) for each in old for digest in each.commitments.values()))
+    files = tuple(sorted((each.number, digest) for each in old for digest in each.commitments.values()))
+    shared = needed_elsewhere(files, federation.rounds)
+    return tuple(each for each in files if each[1] not in shared)
+
+
+def needed_elsewhere(files: Sequence[Update], rounds: Sequence[Round]) -> dict[Digest, int]:
+    """Return the files that also a round commits to which does not give them up, each with that round."""
+    listed, digests = set(files), {digest for _, digest in files}
+    return {
+        digest: each.number
+        for each in rounds
+        for digest in each.commitments.values()
+        if digest in digests and (each.number, digest) not in listed
+    }
 
 
 def retained(federation: Federation, vault: Vault) -> Retained:
@@ -144,19 +165,21 @@ def retained(federation: Federation, vault: Vault) -> Retained:
     Raises:
         VaultUnavailable: the vault is not there.
     """
-    found, stated = Retained(), _stated(federation)
-    for digest, by_role in stated.items():
-        if Role.AUDITOR not in by_role or Role.COORDINATOR not in by_role:
-            continue
-        entry, made = by_role[Role.AUDITOR]
-        try:
-            record = check_record(federation, vault, entry, made)
-        except (HemaledgerError, ValueError) as error:
-            if not isinstance(error, VaultMissing | HashMismatch | MalformedError | RetentionRefused):
-                raise
-            found.refused.append((entry, error))
-            continue
-        found.files |= {each: (digest, record.report) for _, each in record.files}
+    found, offers = Retained(), dict[Digest, list[Offer]]()
+    for offer in offers_of(federation):
+        offers.setdefault(offer[1].digest, []).append(offer)
+    for digest in _accepted(federation):
+        wrong: list[tuple[Entry, HemaledgerError]] = []
+        for entry, made in offers.get(digest, []):
+            try:
+                record = check_record(federation, vault, entry, made)
+            except BREAKS_A_RULE as error:
+                wrong.append((entry, error))
+                continue
+            wrong.clear()
+            found.files |= dict.fromkeys(record.files, (digest, record.report))
+            break
+        found.refused += wrong
     return found
 
 
@@ -164,8 +187,8 @@ def check_record(federation: Federation, vault: Vault, entry: Entry, made: State
     """Return the record that an auditor's statement names.
 
     Raises:
-        RetentionRefused: it names a file of its window, a file that is not an update, or a round that its report does
-            not cover; or the report is missing, not clean or not the auditor's.
+        RetentionRefused: it names a file of its window, a file that is not an update, one that another round needs,
+            or a round that its report does not cover; or the report is missing, not clean or not the auditor's.
         VaultMissing, HashMismatch, EncodingError: the record is missing or damaged.
     """
     record = RetentionRecord.from_bytes(read_document(vault, made.digest, RECORD_CAP))
@@ -179,6 +202,7 @@ def check_record(federation: Federation, vault: Vault, entry: Entry, made: State
             raise RetentionRefused(made.digest, f"it names a file of round {number}, which is in its window")
         if digest not in by_number[number].commitments.values():
             raise RetentionRefused(made.digest, f"it names a file that is not an update of round {number}")
+    check_not_needed(made.digest, record, before)
     try:
         report = CleanReport.from_bytes(read_document(vault, record.report, REPORT_CAP))
     except (VaultMissing, HashMismatch, MalformedError) as error:
@@ -190,24 +214,33 @@ def check_record(federation: Federation, vault: Vault, entry: Entry, made: State
     return record
 
 
-def _stated(federation: Federation) -> Mapping[Digest, dict[Role, tuple[Entry, StatementMade]]]:
-    """Return the first statement of each role about each record."""
-    found: dict[Digest, dict[Role, tuple[Entry, StatementMade]]] = {}
+def check_not_needed(digest: Digest, record: RetentionRecord, rounds: Sequence[Round]) -> None:
+    """Raise RetentionRefused if one of `rounds` needs a file of a record; `digest` is the record's."""
+    for number in needed_elsewhere(record.files, rounds).values():
+        raise RetentionRefused(digest, f"round {number} has the same file as an update, and it is kept")
+
+
+def offers_of(federation: Federation) -> list[Offer]:
+    """Return the first statement of each auditor about each record, the newest first.
+
+    An auditor may state the digest of another one's record; `check_record` refuses that statement, not the record.
+    """
+    found: dict[tuple[Digest, Address], Offer] = {}
     for entry, made in federation.stated(StatementKind.RETENTION):
-        role = federation.book.members[made.sender].role
-        found.setdefault(made.digest, {}).setdefault(role, (entry, made))
-    return found
-
-
-def newest_offer(federation: Federation) -> tuple[Entry, StatementMade] | None:
-    """Return the newest statement of an auditor about a record, None without one."""
-    offers = [each[Role.AUDITOR] for each in _stated(federation).values() if Role.AUDITOR in each]
-    return max(offers, key=lambda each: each[0].position, default=None)
+        if federation.book.members[made.sender].role == Role.AUDITOR:
+            found.setdefault((made.digest, made.sender), (entry, made))
+    return sorted(found.values(), key=lambda each: each[0].position, reverse=True)
 
 
 def accepted(federation: Federation, digest: Digest) -> bool:
     """Return whether a coordinator stated a record."""
-    return Role.COORDINATOR in _stated(federation).get(digest, {})
+    return digest in _accepted(federation)
+
+
+def _accepted(federation: Federation) -> dict[Digest, None]:
+    """Return the records that coordinators stated, in the order of the ledger."""
+    stated = federation.stated(StatementKind.RETENTION)
+    return {made.digest: None for _, made in stated if federation.book.members[made.sender].role == Role.COORDINATOR}
 
 
 def _end(current: Round) -> Position:

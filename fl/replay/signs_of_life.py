@@ -129,7 +129,7 @@ def newest_sign(
     read: Callable[[Address, str], bytes | None],
     signer: Callable[[bytes, bytes], Address],
 ) -> Sign | None:
-    """Return a member's newest sign, or None; a file that is none of its signs counts as absent.
+    """Return a member's newest sign, or None; a file that is not one of its signs counts as absent.
 
     Raises:
         VaultUnavailable: the vault does not answer.

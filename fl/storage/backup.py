@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from fl.crypto.age_file import CHUNK, OpeningFile, SealingFile
 from fl.files import make_folder
-from fl.protocol.errors import BackupUnusable, EncodingError, StorageFull
+from fl.protocol.errors import BackupUnusable, EncodingError, refused_write
 from fl.protocol.names import Blob
 
 BLOCK = tarfile.BLOCKSIZE
@@ -99,7 +99,7 @@ def writing(path: Path, password: str) -> Iterator[Writer]:
             str(path), "it exists already, and no backup is overwritten; choose another name"
         ) from error
     except OSError as error:
-        raise StorageFull(str(path), error.strerror or "the disk refused it") from error
+        raise refused_write(str(path), error) from error
 
 
 def extract(path: Path, password: str, target: Path, allowed: Callable[[str, int], None]) -> list[str]:
@@ -131,7 +131,7 @@ def extract(path: Path, password: str, target: Path, allowed: Callable[[str, int
     except FileNotFoundError as error:
         raise BackupUnusable(str(path), "it does not exist") from error
     except OSError as error:
-        raise StorageFull(str(target), error.strerror or "the disk refused it") from error
+        raise refused_write(str(target), error) from error
     return names
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from fl.files import write_atomic
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
-from fl.protocol.errors import EncodingError, StorageFull
+from fl.protocol.errors import EncodingError, refused_write
 from fl.roles.hospital.key_orders import KeyOrder, OrderOutcome, OrderState
 
 ORDER, ENDED = ".order", ".json"
@@ -47,7 +47,7 @@ class FolderKeyOrders:
         try:
             self._folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageFull(str(self._folder), error.strerror or "the system refused it") from error
+            raise refused_write(str(self._folder), error) from error
         document = {"asked_at": order.asked_at, "asked_by": order.asked_by}
         write_atomic(self._path(order.name, ORDER), json.dumps(document).encode(), mode=0o600)
         for path in (*self._folder.glob("*" + ORDER), *self._folder.glob("*" + ENDED)):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from fl.protocol.errors import RoleRunning, StorageFull
+from fl.protocol.errors import RoleRunning, refused_write
 
 TRIES, TRY_S = 3, 0.05
 
@@ -24,7 +24,7 @@ def only_one(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a")
     except OSError as error:
-        raise StorageFull(str(folder), error.strerror or "the disk refused it") from error
+        raise refused_write(str(folder), error) from error
     with file:
         _lock(file, folder)
         yield

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fl.files import write_once
-from fl.protocol.errors import StorageFull
+from fl.protocol.errors import refused_write
 from fl.protocol.names import Blob
 
 STAGED, PARTIAL = ".new-keys", ".new-keys.part"
@@ -37,7 +37,7 @@ def change_together(folder: Path, files: Mapping[str, Blob]) -> None:
         partial.rename(folder / STAGED)
         _sync(folder)
     except OSError as error:
-        raise StorageFull(str(folder / STAGED), error.strerror or "the disk refused it") from error
+        raise refused_write(str(folder / STAGED), error) from error
     finish_change(folder)
 
 
@@ -61,7 +61,7 @@ def finish_change(folder: Path) -> None:
         _sync(folder)
         shutil.rmtree(staged, ignore_errors=True)
     except OSError as error:
-        raise StorageFull(str(staged), error.strerror or "the disk refused it") from error
+        raise refused_write(str(staged), error) from error
 
 
 def _sync(folder: Path) -> None:

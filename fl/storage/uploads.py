@@ -18,7 +18,7 @@ from pathlib import Path
 from fl.files import erase, write_atomic
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
-from fl.protocol.errors import EncodingError, StorageFull
+from fl.protocol.errors import EncodingError, refused_write
 from fl.roles.hospital.uploads import Outcome, UploadState
 
 SEALED, ENDED = ".sealed", ".json"
@@ -49,7 +49,7 @@ class FolderUploads:
         try:
             self._folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageFull(str(self._folder), error.strerror or "the system refused it") from error
+            raise refused_write(str(self._folder), error) from error
         write_atomic(self._path(name, SEALED), file, mode=0o600)
 
     def outcome(self, name: str) -> Outcome | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fl.files import make_folder, write_at, write_atomic
 from fl.protocol.codec import sha256
-from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultForbidden, VaultMissing, VaultUnavailable
+from fl.protocol.errors import SettingInvalid, TooLarge, VaultForbidden, VaultMissing, VaultUnavailable, refused_write
 from fl.protocol.names import Blob, Digest, show
 from fl.protocol.ports import Mark
 from fl.timing import timed
@@ -71,7 +71,7 @@ class FolderVault:
         except PermissionError as error:
             raise VaultForbidden(str(self.path(digest))) from error
         except OSError as error:
-            raise StorageFull(str(self.path(digest)), error.strerror or "the disk refused it") from error
+            raise refused_write(str(self.path(digest)), error) from error
         return digest
 
     @timed("vault")
@@ -168,7 +168,7 @@ def found_vault(folder: Path, consortium: bytes) -> None:
             if others and read_marker(root) not in {None, marker_of(consortium)}:
                 raise SettingInvalid("vault", f"{folder} holds the files of another consortium")
     except OSError as error:
-        raise StorageFull(str(folder), error.strerror or "the disk refused it") from error
+        raise refused_write(str(folder), error) from error
     write_atomic(folder / MARKER, marker_of(consortium))
 
 

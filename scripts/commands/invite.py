@@ -47,8 +47,11 @@ def invite(  # one parameter per option
     """
     from chain.transactions.addresses import checksummed
     from fl.files import write_atomic
+    from scripts.wiring.invitation import is_invitation
     from scripts.wiring.joining import Reach, write_invitation
 
+    if out.exists() and not is_invitation(out):
+        raise SettingInvalid("out", f"{out} is another file already; name a new one")
     reach = Reach(urls, _text_of(rpc_ca) if rpc_ca else "")
     invitation = write_invitation(home, Role[role.upper()], name, reach, days)
     write_atomic(out, invitation.to_bytes())

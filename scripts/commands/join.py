@@ -49,6 +49,8 @@ def join(home: Home, file: Path, *, wait: bool) -> None:
     joining = Joining(home, read_invitation(file))
     joining.check()
     _show(joining.invitation)
+    if not joining.vault_answers():
+        click.echo("The vault does not answer. Ask the operator whether this invitation still counts.")
     account = joining.make_keys()
     _compare(joining.invitation, account)
     if joining.registration(account, wait=wait, tell=_ask_for_registration) is None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fl.files import make_folder
 from fl.protocol.codec import parse_document, write_document
-from fl.protocol.errors import BackupUnusable, EncodingError, RestoreRefused, SettingInvalid, StorageFull
+from fl.protocol.errors import BackupUnusable, EncodingError, RestoreRefused, SettingInvalid, StorageFull, refused_write
 from fl.protocol.names import Role
 from fl.storage.backup import Writer, extract, writing
 from fl.storage.lock import only_one
@@ -109,7 +109,7 @@ def restore_backup(home: Home, path: Path, password: str) -> list[str]:
         try:
             return _restore(home, path, password, workshop / "files")
         except OSError as error:
-            raise StorageFull(str(home.folder), error.strerror or "the disk refused it") from error
+            raise refused_write(str(home.folder), error) from error
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
 

@@ -22,7 +22,7 @@ from eth_utils.crypto import keccak
 from chain.rpc.own_ca import certificates_of
 from chain.transactions.eip712 import SIGNATURE_BYTES, signer_of
 from fl.protocol.codec import Fields, JsonValue, Writer, parse_document, sha256, write_document
-from fl.protocol.errors import EncodingError, SettingInvalid
+from fl.protocol.errors import EncodingError, MalformedError, SettingInvalid
 from fl.protocol.names import DIGEST_BYTES, Address, Digest, Role, parse_hex, show
 from fl.protocol.records import ConsortiumFounded, Entry, MemberRegistered, MemberRevoked, OperatorChanged
 from scripts.wiring.home import Deployment, deployment_of, document_of
@@ -143,6 +143,15 @@ def read_invitation(file: Path) -> Invitation:
             return Invitation.from_bytes(opened.read(INVITATION_CAP + 1))
     except OSError as error:
         raise EncodingError(WHAT, error.strerror or "the disk refused it") from error
+
+
+def is_invitation(file: Path) -> bool:
+    """Return whether a file holds an invitation."""
+    try:
+        read_invitation(file)
+    except MalformedError:
+        return False
+    return True
 
 
 def grouped(digits: str) -> str:

@@ -21,6 +21,7 @@ from fl.protocol.errors import (
     ChainUnavailable,
     InvitationRefused,
     SettingInvalid,
+    UnavailableError,
     VaultUnavailable,
     WrongChain,
     WrongRole,
@@ -154,6 +155,15 @@ class Joining:
         if self.invitation.name in federation.book.names:
             raise InvitationRefused(f"it was used, because a member is or was called {self.invitation.name}")
 
+    def vault_answers(self) -> bool:
+        """Return whether `check` could see that nobody withdrew the invitation."""
+        deployment = self.invitation.deployment
+        try:
+            open_vault(deployment.vault, self.home.folder, deployment.anchor.consortium).check()
+        except UnavailableError:
+            return False
+        return True
+
     def make_keys(self) -> Address:
         """Write consortium.json, and make the member's account and key; return the account. It may be repeated.
 
@@ -177,11 +187,11 @@ class Joining:
             WrongRole, RevokedSender: the account was registered for something else, or revoked.
         """
         view = LedgerView(open_ledger(self.home))
-        told = False
+        said = False
         while account not in view.refresh().book.members:
-            if not told:
+            if not said:
                 tell()
-                told = True
+                said = True
             if not wait:
                 return None
             view.wait(WAIT_S)
@@ -213,7 +223,7 @@ class Joining:
         raise failure
 
     def _is_withdrawn(self, deployment: Deployment) -> bool:
-        """Return whether the vault says so; a vault that is not there yet says nothing, and `doctor` finds that."""
+        """Return whether the vault says so; a vault that is not there yet says nothing (`vault_answers`)."""
         vault = open_vault(deployment.vault, self.home.folder, deployment.anchor.consortium)
         try:
             return vault.has(sha256(self.invitation.withdrawal))

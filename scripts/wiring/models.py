@@ -18,7 +18,9 @@ from fl.protocol.names import show
 if TYPE_CHECKING:
     from fl.protocol.federation import Federation, LedgerOpening
     from fl.protocol.names import Digest
+    from fl.protocol.ports import Ledger, Vault
     from fl.protocol.rounds.round import Round
+    from fl.replay.ledger_view import Keyring, LedgerView
     from fl.storage.kept_models import FolderModels
     from scripts.wiring.home import Home, MemberHome
 
@@ -61,33 +63,53 @@ def export_model(home: Home, member: MemberHome, target: Path, number: int | Non
         RecipientNotFound, NotReleased: this member may not open it; `sealed` still works.
         VaultMissing, HashMismatch: a file is missing; the member's own copy is used where there is one.
     """
-    from fl.protocol.names import Digest
     from fl.replay.expected_files import digest_of
-    from fl.replay.ledger_view import LedgerView
-    from fl.roles.kept_models import cap_of, file_of
-    from scripts.wiring.roles import open_ledger
-    from webui.usecases.model_bundle import VERIFY as PROGRAM
+    from scripts.wiring.roles import keyring_of, open_ledger
 
     if target.exists():
         raise SettingInvalid("file", f"{target} exists already")
-    federation = LedgerView(open_ledger(home, member)).refresh()
-    source = _source(federation, number)
-    opening = [each for each in federation.openings if each.opened.position <= source.opened.position][-1]
-    envelope = file_of(source)
-    file = _found(home, member, envelope, cap_of(federation, source, home.vault))
-    manifest = home.vault.get(Digest(opening.record.manifest_digest), IMPORT_CAP)
-    parts = {SEALED: file, MANIFEST: manifest, PROOF: _proof(source, opening)}
-    if not sealed:
-        parts |= {WEIGHTS: _weights(home, member, source, manifest), VERIFY: PROGRAM.encode()}
+    reader = Reader(open_ledger(home, member), home.vault, keyring_of(member), kept_models(member))
+    source, parts = model_parts(reader, number, sealed=sealed)
     _write(target, parts)
     return Exported(_number(source), digest_of(source), not sealed)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a member reads models with."""
+
+    ledger: Ledger
+    vault: Vault
+    keyring: Keyring
+    copies: FolderModels
+
+
+def model_parts(reader: Reader, number: int | None, *, sealed: bool) -> tuple[Round | LedgerOpening, dict[str, bytes]]:
+    """Return where a model comes from, and the files of its export by name; raises as `export_model`."""
+    from fl.protocol.names import Digest
+    from fl.replay.expected_files import MANIFEST_CAP
+    from fl.replay.ledger_view import LedgerView
+    from fl.replay.vault_files import read_document
+    from fl.roles.kept_models import cap_of, file_of
+    from webui.usecases.model_bundle import VERIFY as PROGRAM
+
+    view = LedgerView(reader.ledger)
+    federation = view.refresh()
+    source = _source(federation, number)
+    opening = [each for each in federation.openings if each.opened.position <= source.opened.position][-1]
+    file = _found(reader, file_of(source), cap_of(federation, source, reader.vault))
+    manifest = read_document(reader.vault, Digest(opening.record.manifest_digest), MANIFEST_CAP)
+    parts = {SEALED: file, MANIFEST: manifest, PROOF: _proof(source, opening)}
+    if not sealed:
+        parts |= {WEIGHTS: _weights(reader, view, source, manifest), VERIFY: PROGRAM.encode()}
+    return source, parts
 
 
 def import_model(home: Home, member: MemberHome | None, file: Path | None) -> list[Digest]:
     """Put lost files back into the vault, from an export, a single file, or a member's own copies.
 
     Raises:
-        FileNotRecorded: a file is none that the ledger names as a model, a manifest or a configuration.
+        FileNotRecorded: the ledger does not name a file as a model, a manifest or a configuration.
         SettingInvalid: there is neither a file nor a copy.
     """
     from fl.protocol.codec import sha256
@@ -144,31 +166,29 @@ def _source(federation: Federation, number: int | None) -> Round | LedgerOpening
     return found
 
 
-def _found(home: Home, member: MemberHome, digest: Digest, cap: int) -> bytes:
+def _found(reader: Reader, digest: Digest, cap: int) -> bytes:
     """Return a sealed file from the vault, else from the member's own copies."""
     from fl.protocol.errors import HashMismatch, VaultMissing
     from fl.replay.vault_files import read_document
 
     try:
-        return read_document(home.vault, digest, cap)
+        return read_document(reader.vault, digest, cap)
     except (VaultMissing, HashMismatch):
-        data = kept_models(member).get(digest, cap)
+        data = reader.copies.get(digest, cap)
         from fl.crypto.envelope import check_digest
 
         check_digest(data, digest)
         return data
 
 
-def _weights(home: Home, member: MemberHome, source: Round | LedgerOpening, manifest: bytes) -> bytes:
-    from fl.replay.expected_files import FileReader, digest_of
-    from fl.replay.ledger_view import Keyring
-    from fl.storage.keyring import load_keys
+def _weights(reader: Reader, view: LedgerView, source: Round | LedgerOpening, manifest: bytes) -> bytes:
+    from fl.replay.expected_files import digest_of
+    from fl.roles.requester.model_release import model_reader
     from fl.training.model.tensor_file import write_tensors
     from fl.training.model.weights import Manifest
-    from scripts.wiring.roles import load_account
 
-    shape, keys = Manifest.from_bytes(manifest), Keyring(load_keys(member.folder, member.password))
-    vector = FileReader(load_account(member).address, home.vault, keys).model(source, shape)
+    shape = Manifest.from_bytes(manifest)
+    vector = model_reader(view, reader.ledger, reader.vault, reader.keyring).model(source, shape)
     facts = {"format": "pt", "digest": digest_of(source).hex(), "round": str(_number(source))}
     return write_tensors(shape, vector, facts)
 

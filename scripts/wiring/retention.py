@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fl.protocol.errors import RetentionRefused, SettingInvalid
+from fl.protocol.errors import HemaledgerError, RetentionRefused, SettingInvalid
 from fl.protocol.names import Digest, StatementKind
 from fl.protocol.records import StatementMade
 from fl.replay.ledger_view import LedgerView
 from fl.replay.retention import (
+    BREAKS_A_RULE,
     CleanReport,
     RetentionRecord,
     accepted,
+    check_not_needed,
     check_record,
-    newest_offer,
+    offers_of,
     old_updates,
 )
 
@@ -70,11 +72,12 @@ def checked_rounds(federation: Federation, report: Report) -> tuple[int, ...]:
 
 
 def collect(home: Home, member: MemberHome, keep_rounds: int, *, really: bool = True) -> Collected:
-    """Accept the newest record of an auditor and delete its files.
+    """Accept the newest right record of an auditor and delete its files.
 
     Raises:
         SettingInvalid: no auditor offered one.
-        RetentionRefused: it breaks a rule, or keeps fewer rounds than this coordinator wants.
+        RetentionRefused: each breaks a rule, names a file that another round needs, or keeps fewer rounds than this
+            coordinator wants.
         VaultForbidden, VaultUnavailable: the vault does not let this account delete.
     """
     from scripts.wiring.roles import open_ledger
@@ -90,16 +93,22 @@ def collect(home: Home, member: MemberHome, keep_rounds: int, *, really: bool = 
 
 
 def checked_offer(federation: Federation, vault: Vault, keep_rounds: int) -> tuple[RetentionRecord, Digest]:
-    """Return the newest record of an auditor; raises as `collect`."""
-    newest = newest_offer(federation)
-    if newest is None:
-        raise SettingInvalid("retain", "no auditor recorded what may be deleted; ask for `hemaledger auditor retain`")
-    entry, made = newest
-    record = check_record(federation, vault, entry, made)
-    if record.keep_rounds < keep_rounds:
-        why = f"it keeps {record.keep_rounds} rounds, and this coordinator wants to keep {keep_rounds}"
-        raise RetentionRefused(made.digest, why)
-    return record, made.digest
+    """Return the newest record of an auditor that keeps all rules; raises as `collect`, about the newest of all."""
+    first: HemaledgerError | None = None
+    for entry, made in offers_of(federation):
+        try:
+            record = check_record(federation, vault, entry, made)
+            check_not_needed(made.digest, record, federation.rounds)
+            if record.keep_rounds < keep_rounds:
+                why = f"it keeps {record.keep_rounds} rounds, and this coordinator wants to keep {keep_rounds}"
+                raise RetentionRefused(made.digest, why)
+        except BREAKS_A_RULE as error:
+            first = first or error
+            continue
+        return record, made.digest
+    if first is not None:
+        raise first
+    raise SettingInvalid("retain", "no auditor recorded what may be deleted; ask for `hemaledger auditor retain`")
 
 
 def accept(ledger: Ledger, record: RetentionRecord, digest: Digest) -> None:

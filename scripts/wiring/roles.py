@@ -105,7 +105,7 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         vault=Awaited(home.vault),
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),
-        keyring=_keyring(member),
+        keyring=keyring_of(member),
         now=clock,
         notify=notify,
     )
@@ -121,7 +121,7 @@ def privacy_limit(member: MemberHome, epsilon: float | None = None, delta: float
     return PrivacyLimit(FolderAccount(member.privacy_file), math.inf if epsilon is None else epsilon, delta)
 
 
-def _keyring(member: MemberHome) -> Keyring:
+def keyring_of(member: MemberHome) -> Keyring:
     """Return a member's keys. A trustee's keys stay on disk, where it can destroy them (open_safe)."""
     from fl.storage.keyring import LiveKeys
 

@@ -100,7 +100,7 @@ def read_policy(member: MemberHome) -> bytes:
     try:
         parse_policy(data)
     except EncodingError as error:
-        raise SettingInvalid("policy", f"{path} has a mistake: {error}") from error
+        raise SettingInvalid("policy", f"{path} has a mistake: {error.why}") from error
     return data
 
 

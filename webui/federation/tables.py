@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from fl.protocol.errors import FederationNotOpened, ModelUnusable, NonFinite, RefusedError, UnavailableError
 from fl.protocol.ports import Endorser, Ledger, Vault
-from fl.replay.expected_files import FileReader, digest_of
+from fl.replay.expected_files import digest_of
 from fl.replay.ledger_view import Keyring
 from fl.replay.table_design import TableDesigns
 from fl.roles.serving.current_model import NO_LEDGER, Current, Verified, VerifiedCache
@@ -73,13 +73,12 @@ class TableSource:
 
     def cache(self, key: str, open_table: OpenTable) -> VerifiedCache[OpenedTable]:
         account = self.ledger.account
-        reader = FileReader(account, self.vault, self.keyring)
-        designs = TableDesigns(account, reader, self.vault, self.endorser)
 
         def build(one: Verified) -> OpenedTable:
             training = one.config.training
             if not has_ended(training, one.vector):
                 raise FederationNotOpened
+            designs = TableDesigns(account, one.reader, self.vault, self.endorser)
             try:
                 designs.check(one.federation, one.round, one.config)
             except RefusedError as error:

@@ -123,6 +123,14 @@ from fl.protocol.errors.rounds import (
     WrongPhase,
     WrongRound,
 )
+from fl.protocol.errors.storage import (
+    StorageForbidden,
+    StorageFull,
+    VaultForbidden,
+    VaultMissing,
+    VaultUnavailable,
+    refused_write,
+)
 from fl.protocol.errors.tampered import (
     AuthFailure,
     ChainReorg,
@@ -178,13 +186,9 @@ from fl.protocol.errors.world import (
     ServerSilent,
     ServersSilent,
     SettingInvalid,
-    StorageFull,
     ToolMissing,
     TrainingStopped,
     TransactionTimeout,
-    VaultForbidden,
-    VaultMissing,
-    VaultUnavailable,
     WeightsFileMissing,
     WeightsFileUnusable,
     WrongChain,

@@ -81,7 +81,7 @@ class RetentionRefused(RefusedError):
 
 @dataclass(eq=False)
 class FileNotRecorded(RefusedError):
-    """A file that should go into the vault is none that the ledger names there."""
+    """The ledger does not name the file that should go into the vault."""
 
     file: str
     digest: bytes

@@ -85,43 +85,6 @@ class FeeDemanded(_NamesNode, MisconfiguredError):
 
 
 @dataclass(eq=False)
-class VaultMissing(UnavailableError):
-    """The vault has no file with this digest."""
-
-    digest: bytes
-    sentence = "The vault has no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
-
-
-@dataclass(eq=False)
-class VaultUnavailable(UnavailableError):
-    """The vault's folder was moved or replaced, or does not answer."""
-
-    path: str
-    why: str
-    sentence = "The vault is not at {path}: {why}. Put it back or mount it; no program creates it a second time."
-
-
-@dataclass(eq=False)
-class VaultForbidden(UnavailableError):
-    """The account of this process may not write to the vault's folder."""
-
-    path: str
-    sentence = (
-        "This account may not write {path}. Give the accounts of all members a common group that may write in the "
-        "vault's folder (mode 2770), or use a store."
-    )
-
-
-@dataclass(eq=False)
-class StorageFull(UnavailableError):
-    """A file could not be written; no part of it remains."""
-
-    path: str
-    why: str
-    sentence = "{path} could not be written ({why}); no part of it remains. Free some space and run again."
-
-
-@dataclass(eq=False)
 class TrainingStopped(UnavailableError):
     """Somebody asked the process to end while it trained."""
 

@@ -132,7 +132,7 @@ class RoundOutbox:
             return None
         return rule.decode()
 
-    def told(self, current: Round) -> None:
+    def note_declined(self, current: Round) -> None:
         """Journal that the ledger has it."""
         self._ports.journal.once(key_of("declined", current), b"stated")
 

@@ -51,7 +51,7 @@ class PolicyStatements:
                 self._made(StatementMade(self._account, current.number, StatementKind.DECLINE, digest, rule))
             except MISSED_DEADLINE:  # the round ended a moment ago
                 return False
-        self._promises.told(current)
+        self._promises.note_declined(current)
         return True
 
     def _made(self, statement: StatementMade) -> bool:

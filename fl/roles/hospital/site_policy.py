@@ -27,6 +27,8 @@ from fl.training.recipe import Recipe
 POLICY_CAP = 64 * 1024
 """Bytes of a policy file."""
 MOST_ENTRIES = 1000
+LARGEST = 2**63
+"""No number of a rule is larger."""
 """Entries of one list."""
 UNREADABLE = "policy_file"
 """The rule that a round breaks when the file itself cannot be read."""
@@ -226,9 +228,9 @@ def _value(name: str, value: object, default: object) -> object:
     if isinstance(default, bool) and isinstance(value, bool):
         return value
     if not isinstance(value, bool) and not isinstance(default, bool):
-        if isinstance(default, int) and isinstance(value, int) and value >= 0:
+        if isinstance(default, int) and isinstance(value, int) and 0 <= value <= LARGEST:
             return value
-        if isinstance(default, float) and isinstance(value, int | float) and 0 <= value < float("inf"):
+        if isinstance(default, float) and isinstance(value, int | float) and 0 <= value <= LARGEST:
             return float(value)
         if isinstance(default, tuple | frozenset):
             texts = _texts(name, value)

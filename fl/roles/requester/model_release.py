@@ -9,6 +9,8 @@ Not here: masked rounds; their hospitals sum the model themselves, so nothing ca
 
 from __future__ import annotations
 
+from functools import partial
+
 from fl.crypto.capsule import Capsule
 from fl.crypto.curve import Point
 from fl.crypto.threshold import ThresholdKey
@@ -19,11 +21,11 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.ceremony import Committee
 from fl.protocol.keys.requests import DecryptionRequest, RequestPhase
 from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
-from fl.protocol.ports import Mark
+from fl.protocol.ports import Ledger, Mark, Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.decryption_requests import holder_of
-from fl.replay.expected_files import expected_model, read_config, read_manifest
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
+from fl.replay.ledger_view import Keyring, LedgerView, Ports, grants_of
 from fl.replay.vault_files import read_document
 from fl.roles.requester.agent import Requester
 
@@ -49,6 +51,12 @@ class Releases:
                 continue
             return opened.key, opened.secret
         raise NotReleased(current.number)
+
+
+def model_reader(view: LedgerView, ledger: Ledger, vault: Vault, keyring: Keyring) -> FileReader:
+    """Return what opens files for the member of `ledger`, also models that were released or granted to it."""
+    release = Releases(view, Requester(ledger, vault, keyring))
+    return FileReader(ledger.account, vault, keyring, release, partial(grants_of, view))
 
 
 class ReleaseDesk:

@@ -75,6 +75,8 @@ class Verified:
     config: RoundConfig
     vector: Vector
     """float32 [d]"""
+    reader: FileReader
+    """What opened it: also models that were released or granted to this member."""
 
 
 Build = Callable[[Verified], P]
@@ -221,7 +223,7 @@ class VerifiedCache(Generic[P]):
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)
             vector = manifest.weights_of(self._reader.model(final, manifest))
-            predictor = self._build(Verified(self._view.federation, final, config, vector))
+            predictor = self._build(Verified(self._view.federation, final, config, vector, self._reader))
             cap = expected_model(final, manifest.length).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error

@@ -1,7 +1,7 @@
 """The agent's end of a call: a Unix socket that takes one question a connection and gives one answer.
 
 Invariant: what comes from outside is bounded before anything is spent on it: 4 KiB and 5 s for a question, 16
-connections at a time. Whoever may open the socket can call a round and read what the ledger shows; it can do nothing
+connections at a time. A user who may open the socket can call a round and read what the ledger shows; it can do nothing
 else. The folder's and the file's modes decide who may.
 
 Layout: `{"ask":"join","round":3,"seconds":20}` and a newline there; an object and a newline back.

@@ -71,8 +71,8 @@ def object_of(speaker: Speaker, what: Event, facts: Mapping[str, object], moment
     Its fields: time (RFC 3339, UTC), level (info, warning or error), role, member, event (the name in fl/events.py in
     small letters), message (the sentence), round (only if the event belongs to one), facts (the rest).
     """
-    told = {key: _plain(key, value) for key, value in facts.items() if value is not None}
-    number = told.pop("round", None)
+    shown_facts = {key: _plain(key, value) for key, value in facts.items() if value is not None}
+    number = shown_facts.pop("round", None)
     line: dict[str, object] = {
         "time": datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level_of(what),
@@ -80,8 +80,8 @@ def object_of(speaker: Speaker, what: Event, facts: Mapping[str, object], moment
         "member": speaker.member,
         **({"round": number} if number is not None else {}),
         "event": what.name.lower(),
-        "message": _message(what, told),
-        "facts": told,
+        "message": _message(what, shown_facts),
+        "facts": shown_facts,
     }
     return json.dumps(line, ensure_ascii=True)
 

@@ -128,7 +128,7 @@ class Figures:
         yield _counter("hemaledger_rounds_ended", "Rounds that ended, by outcome.", "outcome", outcomes)
         missed: Counter[str] = Counter()
         for each in federation.rounds:
-            missed.update(self._left_out(federation, each.context) if each.ended else ())
+            missed.update(list(self._left_out(federation, each.context)) if each.ended else ())
         yield _counter(
             "hemaledger_hospital_left_out", "Ended rounds that went on without a hospital.", "hospital", missed
         )

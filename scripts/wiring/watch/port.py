@@ -118,7 +118,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         page = self.server.pages.get(self.path.partition("?")[0])
-        answer = page() if page else Answer(HTTPStatus.NOT_FOUND, JSON, b'{"status": "not found"}\n')
+        try:
+            answer = page() if page else Answer(HTTPStatus.NOT_FOUND, JSON, b'{"status": "not found"}\n')
+        except Exception:
+            self._send(Answer(HTTPStatus.INTERNAL_SERVER_ERROR, JSON, b'{"status": "failed"}\n'), with_body=with_body)
+            raise
+        self._send(answer, with_body=with_body)
+
+    def _send(self, answer: Answer, *, with_body: bool) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

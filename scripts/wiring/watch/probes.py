@@ -1,6 +1,6 @@
 """Whether an agent can work now: its chain, its vault and its clock, looked at from time to time.
 
-Invariant: nobody waits for a look; whoever asks gets the last one. A look that is older than `STALE_S` counts as a
+Invariant: nobody waits for a look; who asks gets the last one. A look that is older than `STALE_S` counts as a
 failure, because then something hangs.
 """
 
@@ -42,11 +42,11 @@ class Probes:
     def results(self) -> dict[str, str]:
         """Return "ok" or what is wrong, for each part."""
         now = self.clock()
-        told = {}
+        found = {}
         for name in self.parts:
             at, says = self._results.get(name, (now, NOT_YET))
-            told[name] = says if now - at <= STALE_S else f"it has given no answer for {now - at:.0f} s"
-        return told
+            found[name] = says if now - at <= STALE_S else f"it has given no answer for {now - at:.0f} s"
+        return found
 
     @property
     def ready(self) -> bool:

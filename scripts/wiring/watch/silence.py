@@ -12,7 +12,7 @@ from fl.events import Event
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.records import Position
-from fl.protocol.rounds.round import Round
+from fl.protocol.rounds.round import Phase, Round
 from fl.replay.attendance import Missed, Waiting, left_out, waiting
 
 MOST_S = 3600
@@ -50,6 +50,8 @@ class Silence:
     def _left_out(self, federation: Federation) -> Iterator[News]:
         """Yield each hospital that the newest round goes on without; those of rounds before the start count as said."""
         for current in federation.rounds[-2:]:
+            if current.phase == Phase.ABORTED:
+                continue  # it goes on for nobody; its end says why
             for account, why in left_out(current).items():
                 key = (current.context, account)
                 if key not in self._without and self._began:

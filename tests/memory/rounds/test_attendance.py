@@ -16,6 +16,10 @@ from fl.replay.attendance import Missed, ending, left_out, newest_records, waiti
 from fl.replay.presence import SILENT_AFTER_S, Fault, presence
 from fl.replay.signs_of_life import Sign
 from fl.roles.coordinator.agent import Coordinator
+from scripts.wiring.watch.log import Speaker
+from scripts.wiring.watch.metrics import Figures
+from scripts.wiring.watch.probes import Probes
+from scripts.wiring.watch.seen import Seen
 from scripts.wiring.watch.silence import Silence
 from scripts.wiring.watch.status import document_of, lines_of
 from tests.support.federation import initial, memory_folder
@@ -53,6 +57,16 @@ def test_a_round_that_goes_on_without_a_hospital_says_who_and_why(four: Four) ->
     assert Fault.LEFT_OUT in seen.faults
     delta = next(each for each in seen.members if each.name == "delta")
     assert delta.left_out == ((four.current.number, Missed.KEYS),)
+
+
+def test_the_metrics_count_whom_ended_rounds_left_out(four: Four) -> None:
+    without_delta(four)
+    rest(four.boss(), four.auditor(), *four.hospitals("alpha", "beta", "gamma"))
+    assert four.phases() == ["FINAL"]
+    speaker, probes = Speaker("alpha", "hospital"), Probes(lambda: 0.0, {})
+    figures = Figures(speaker, "1.0.0", Seen(lambda: 0.0), probes, lambda: four.federation)
+    for _ in range(2):
+        assert 'hemaledger_hospital_left_out_total{hospital="delta"} 1.0' in figures.text().decode()
 
 
 def test_a_round_with_everybody_leaves_nobody_out_and_has_no_fault(four: Four) -> None:

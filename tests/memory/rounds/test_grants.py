@@ -157,7 +157,7 @@ def test_one_false_grant_does_not_stop_a_new_coordinator(world: World, *, stored
     false = record_of(world, alpha, heir, seal_grant(plan, bytes(32)))
     alpha.ledger.append(false if stored else replace(false, digest=Digest(b"\x05" * 32)))
     new = Coordinator(heir.ports(Awaited(world.consortium.vault)), world.plan(2), initial())
-    agents: list[Agent] = [new, world.auditor(), *world.hospitals()]
+    agents: tuple[Agent, ...] = (new, world.auditor(), *world.hospitals())
     with nullcontext() if stored else pytest.raises(VaultMissing):
         settle(*agents)
     assert world.phases() == ["FINAL"]

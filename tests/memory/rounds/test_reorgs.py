@@ -148,11 +148,11 @@ def test_a_reorg_while_an_earlier_one_is_followed_does_not_end_the_agent(world: 
         return made[-1]
 
     def noting(write: Notify) -> Notify:
-        def notify(what: Event, facts: Mapping[str, object]) -> None:
+        def note(what: Event, facts: Mapping[str, object]) -> None:
             events.append(what)
             write(what, facts)
 
-        return notify
+        return note
 
     watching = Watching(Speaker("alpha", "hospital"), WatchOptions(), Home(tmp_path))
     watching.pass_through(noting)

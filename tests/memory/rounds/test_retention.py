@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from fl.protocol.audit import AuditStep
 from fl.protocol.errors import RetentionRefused, SettingInvalid
-from fl.protocol.names import NO_DIGEST, Digest, StatementKind
-from fl.protocol.records import StatementMade
-from fl.replay.retention import RetentionRecord
+from fl.protocol.names import NO_DIGEST, Digest, Role, StatementKind
+from fl.protocol.records import StatementMade, UpdateCommitted
+from fl.replay.retention import RetentionRecord, check_record, offers_of
 from scripts.wiring.retention import accept, checked_offer, record_offer
-from tests.support.federation import memory_folder
+from tests.support.federation import memory_folder, settle
 from tests.support.masked_world import Four, rest
-from tests.support.world import audit
+from tests.support.world import World, after_the_commit_deadline, audit, opened
 
 ROUNDS, KEPT = 3, 1
 
@@ -30,12 +31,12 @@ def old(tmp_path: Path) -> Iterator[Four]:
         yield four
 
 
-def offered(four: Four, keep: int = KEPT) -> tuple[RetentionRecord, Digest]:
+def offered(four: World, keep: int = KEPT) -> tuple[RetentionRecord, Digest]:
     ledger = four.consortium.auditor.ledger
     return record_offer(ledger, four.consortium.vault, audit(four), four.federation, keep)
 
 
-def collected(four: Four) -> RetentionRecord:
+def collected(four: World) -> RetentionRecord:
     """Let an auditor offer, and the coordinator accept and delete."""
     offered(four)
     record, digest = checked_offer(four.federation, four.consortium.vault, KEPT)
@@ -44,12 +45,88 @@ def collected(four: Four) -> RetentionRecord:
     return record
 
 
-def state(four: Four, record: RetentionRecord, *who: str) -> None:
+def state(four: World, record: RetentionRecord, *who: str) -> None:
     """Put a record that breaks a rule on the ledger, as dishonest members could."""
     digest = four.consortium.vault.put(record.to_bytes())
     for name in who:
         ledger = four.party(name).ledger
         ledger.append(StatementMade(ledger.account, record.through, StatementKind.RETENTION, digest, ""))
+
+
+def refusal(world: World) -> str:
+    """Return why the newest record of all is refused."""
+    with pytest.raises(RetentionRefused) as refused:
+        check_record(world.federation, world.consortium.vault, *offers_of(world.federation)[0])
+    return str(refused.value)
+
+
+def commit_again(world: World, digest: Digest) -> None:
+    """Let alpha commit to an old file in a new round, which the others finish."""
+    coordinator = opened(world)
+    alpha = world.party("alpha")
+    alpha.ledger.append(UpdateCommitted(alpha.account, world.current.number, digest))
+    settle(*world.hospitals("beta", "gamma"))
+    after_the_commit_deadline(world)
+    while not world.current.ended:
+        settle(world.auditor())
+        coordinator.step()
+    assert world.phases()[-1] == "FINAL"
+    assert world.current.commitments[alpha.account] == digest
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Run two sealed rounds of three hospitals."""
+    with memory_folder(tmp_path) as folder:
+        world = World(folder)
+        world.run(2)
+        yield world
+
+
+def test_a_deleted_file_that_a_hospital_commits_again_does_not_hide_the_new_round(world: World) -> None:
+    collected(world)
+    digest = world.federation.rounds[0].commitments[world.party("alpha").account]
+    commit_again(world, digest)
+    report = audit(world)
+    assert report.findings == []
+    assert AuditStep.SUM in report.passed[3]
+    assert not any(note.startswith("Round 3: 1 update was deleted") for note in report.notes)
+
+
+def test_a_record_of_a_file_that_a_kept_round_commits_again_is_refused(world: World) -> None:
+    digest = world.federation.rounds[0].commitments[world.party("alpha").account]
+    offered(world)
+    commit_again(world, digest)
+    with pytest.raises(RetentionRefused, match="round 3 has the same file"):
+        checked_offer(world.federation, world.consortium.vault, KEPT)
+    record, _ = offered(world, 1)
+    assert (1, digest) not in record.files, "a new offer leaves it out"
+    checked_offer(world.federation, world.consortium.vault, KEPT)
+    state(world, replace(record, files=((1, digest), *record.files)), "auditor")
+    assert "round 3 has the same file" in refusal(world)
+
+
+def test_a_second_auditor_blocks_no_deletion(world: World) -> None:
+    second = world.join("second auditor", Role.AUDITOR)
+    record, digest = offered(world)
+    for wrong in (digest, world.consortium.vault.put(b"garbage"), NO_DIGEST):
+        second.ledger.append(StatementMade(second.account, 1, StatementKind.RETENTION, wrong, ""))
+    assert checked_offer(world.federation, world.consortium.vault, KEPT) == (record, digest)
+    accept(world.consortium.coordinator.ledger, record, digest)
+    assert all(world.consortium.vault.delete(each) for _, each in record.files)
+    assert audit(world).findings == []
+
+
+def test_a_record_counts_though_another_auditor_stated_its_digest_first(world: World) -> None:
+    second = world.join("second auditor", Role.AUDITOR)
+    record, _ = offered(world)
+    early = replace(record, keep_rounds=record.keep_rounds + 1, files=record.files[:0])
+    early_digest = world.consortium.vault.put(early.to_bytes())
+    second.ledger.append(StatementMade(second.account, 0, StatementKind.RETENTION, early_digest, ""))
+    state(world, early, "auditor")
+    assert checked_offer(world.federation, world.consortium.vault, KEPT) == (early, early_digest)
+    accept(world.consortium.coordinator.ledger, early, early_digest)
+    assert audit(world).findings == []
 
 
 def test_an_audit_after_the_deletion_is_clean_and_names_record_and_report(old: Four) -> None:
@@ -89,8 +166,7 @@ def test_a_record_of_a_file_in_its_window_is_refused_and_found(old: Four) -> Non
     record, _ = offered(old)
     newest = next(iter(old.current.commitments.values()))
     state(old, replace(record, files=((ROUNDS, newest),)), "auditor", "coordinator")
-    with pytest.raises(RetentionRefused, match="which is in its window"):
-        checked_offer(old.federation, old.consortium.vault, KEPT)
+    assert "which is in its window" in refusal(old)
     old.consortium.vault.delete(newest)
     assert sorted(finding.name for finding in audit(old).findings) == ["RetentionRefused", "VaultMissing"]
 
@@ -98,16 +174,14 @@ def test_a_record_of_a_file_in_its_window_is_refused_and_found(old: Four) -> Non
 def test_a_record_without_a_report_is_refused(old: Four) -> None:
     record, _ = offered(old)
     state(old, replace(record, report=NO_DIGEST), "auditor")
-    with pytest.raises(RetentionRefused, match="report of its audit is missing"):
-        checked_offer(old.federation, old.consortium.vault, KEPT)
+    assert "report of its audit is missing" in refusal(old)
 
 
 def test_a_record_of_another_file_than_an_update_is_refused(old: Four) -> None:
     record, _ = offered(old)
     config = old.federation.rounds[0].terms.config_digest
     state(old, replace(record, files=((1, config),)), "auditor")
-    with pytest.raises(RetentionRefused, match="not an update of round 1"):
-        checked_offer(old.federation, old.consortium.vault, KEPT)
+    assert "not an update of round 1" in refusal(old)
 
 
 def test_a_coordinator_refuses_a_shorter_window_than_its_own(old: Four) -> None:

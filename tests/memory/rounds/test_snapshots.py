@@ -11,10 +11,12 @@ import pytest
 from chain.transactions.keystore import AccountKey, generate
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
+from fl.audit.rounds import Bench, RoundAudit
 from fl.audit.snapshot import Snapshot
 from fl.protocol.audit import Report
 from fl.protocol.errors import EncodingError, SnapshotRefused
 from fl.protocol.names import show
+from fl.protocol.records import RoundAborted
 from fl.replay.ledger_view import Keyring
 from scripts.wiring.snapshots import Snapshots
 from tests.support.federation import endorser, memory_folder
@@ -81,6 +83,36 @@ def test_a_fault_after_the_snapshot_is_found_from_it(four: Four) -> None:
     four.consortium.vault.delete(next(iter(four.current.commitments.values())))
     assert audited(four, since)[0].findings == audited(four)[0].findings != []
     assert audited(four, since)[1] is None, "nobody signs findings away"
+
+
+def test_the_first_model_after_a_snapshot_and_an_aborted_round_is_summed(four: Four) -> None:
+    run(four, 1)
+    since = snapshot(four)
+    aborted_round(four)
+    rest(four.boss(3), four.auditor(), *four.hospitals(*EVERYBODY))
+    assert four.phases() == ["FINAL", "ABORTED", "FINAL", "FINAL"]
+    (whole, _, _), (short, again, _) = audited(four), audited(four, since)
+    assert short == whole
+    assert short.checks["aggregates"] == 3
+    assert again == snapshot(four)
+
+
+def aborted_round(four: Four) -> None:
+    """Open a round and abort it before anybody sent anything."""
+    boss = four.boss(2)
+    while four.current.ended:
+        boss.step()
+    ledger = four.consortium.coordinator.ledger
+    ledger.append(RoundAborted(ledger.account, four.current.number, "a test"))
+
+
+def test_a_round_that_can_be_read_but_is_not_summed_is_named(four: Four) -> None:
+    run(four, 2)
+    party = four.consortium.auditor
+    bench = Bench(four.consortium.vault, AuditKey(party.account, Keyring(party.keys)), endorser())
+    work, federation = RoundAudit(four.federation, bench, Report()), four.federation
+    work.round(federation.rounds[1], work.manifest(federation.openings[0]))
+    assert work.unsummed == {2}, "nothing opened the model of round 1"
 
 
 def test_a_snapshot_of_records_that_the_chain_does_not_have_is_refused(four: Four) -> None:

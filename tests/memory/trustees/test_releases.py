@@ -12,16 +12,20 @@ import pytest
 from fl.crypto.capsule import Capsule
 from fl.crypto.envelope import seal
 from fl.events import Event
+from fl.protocol.errors import NotReleased
 from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyStarted, DecryptionApproved, LedgerHandedOver, MemberRevoked
 from fl.replay.expected_files import model_core
+from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.requester.model_release import held_by
 from fl.roles.trustee.agent import Trustee
+from fl.storage.kept_models import FolderModels
+from scripts.wiring.models import WEIGHTS, Reader, model_parts
 from tests.support.clinic import Clinic, audit, model_file, phases, three_trustees
 from tests.support.federation import Clock, initial, memory_folder, settle
 from tests.support.ledger import MemoryLedger
@@ -255,6 +259,16 @@ def test_a_new_coordinator_asks_itself_and_reads_what_was_released(held: Held) -
     held.approve(2)
     held.settle()
     assert phases(held.clinic) == ["FINAL", "FINAL"]
+
+
+def test_a_hospital_exports_a_model_after_its_release(held: Held) -> None:
+    party, vault = held.clinic.consortium.hospitals[0], held.clinic.consortium.vault
+    reader = Reader(party.ledger, vault, Keyring(party.keys), FolderModels(party.folder / "models"))
+    with pytest.raises(NotReleased):
+        model_parts(reader, 1, sealed=False)
+    held.approve(1)
+    held.settle()
+    assert WEIGHTS in model_parts(reader, 1, sealed=False)[1]
 
 
 def capsule(held: Held) -> Capsule:
