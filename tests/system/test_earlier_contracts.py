@@ -19,8 +19,8 @@ from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import Sender, TransactionSettings
 from fl.crypto.hpke_keys import PrivateKey, key_record
 from fl.protocol.errors import ContractRefused
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Role
-from fl.protocol.records import FederationOpened, MemberRegistered, ModelGranted
+from fl.protocol.names import NO_ADDRESS, Address, Digest, Role, StatementKind
+from fl.protocol.records import FederationOpened, MemberRegistered, ModelGranted, StatementMade
 
 PROJECT = Path(__file__).resolve().parents[2]
 CODE = bytes.fromhex((PROJECT / "tests" / "vectors" / "federation-ledger-1.0.0.hex").read_text())
@@ -55,3 +55,5 @@ def test_members_record_on_an_earlier_ledger_and_nobody_grants_there(place: Ledg
     coordinator.append(FederationOpened(COORDINATOR.address, NO_ADDRESS, 0, MODEL, MODEL, MODEL))
     with pytest.raises(ContractRefused):
         coordinator.append(ModelGranted(COORDINATOR.address, ALPHA.address, 1, MODEL, MODEL))
+    with pytest.raises(ContractRefused):
+        EthereumLedger(place, ALPHA).append(StatementMade(ALPHA.address, 0, StatementKind.POLICY, MODEL, ""))
