@@ -30,6 +30,7 @@ from fl.protocol.ports import SetStatement
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
 from fl.protocol.rounds.round import NEXT, Phase, terms_digest
 from scripts.bench.foreign import main as foreign
+from scripts.bench.kills import main as kills
 from scripts.bench.models import main as models
 from scripts.bench.protections import main as protections
 from scripts.cli import COMMANDS, main
@@ -199,7 +200,13 @@ def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 
 def test_every_option_that_a_page_names_exists() -> None:
     commands = dict(commands_of(main))
-    commands |= {("protections",): protections, ("fuzz",): fuzz, ("models",): models, ("foreign",): foreign}
+    commands |= {
+        ("protections",): protections,
+        ("fuzz",): fuzz,
+        ("models",): models,
+        ("foreign",): foreign,
+        ("kills",): kills,
+    }
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}
     known |= {"--help", "--version", *OF_OTHER_PROGRAMS}
