@@ -63,7 +63,7 @@ class FlowerParty:
 
     def start_coordinator(self, hospitals: int, rounds: int) -> Process:
         small = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "1", "--no-calibrate")
-        plan = ("--hospitals", str(hospitals), "--rounds", str(rounds), "--word-bits", "64", "--step-timeout", "25")
+        plan = ("--hospitals", str(hospitals), "--rounds", str(rounds), "--word-bits", "64", "--step-timeout", "75")
         socket = coordinator_socket(self.folder)
         return self.party.start("coordinator", "coordinator", "run", *small, *plan, "--flower-socket", str(socket))
 
