@@ -7,6 +7,7 @@ number of images, no loss of one hospital.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Condition
@@ -44,6 +45,8 @@ class Desk:
     """What the agent's thread and the socket's threads share."""
 
     who: Who
+    now: Callable[[], float] = time.time
+    """Gives seconds since 1970."""
     _news: Condition = field(default_factory=Condition)
     _federation: Federation | None = None
     _called: int = 0
@@ -225,6 +228,8 @@ class CalledAgent:
         current = federation.active_round
         if current is None or self.desk.who.role != Role.HOSPITAL or self.desk.who.account not in current.roster:
             return False
+        if self.desk.now() > current.terms.close_deadline:
+            return False  # nobody can begin it now, but anybody may end it
         return not self.desk.is_called(current.number) and not _acted(current, self.desk.who.account)
 
 

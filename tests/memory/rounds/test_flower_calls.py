@@ -13,7 +13,7 @@ from fl.events import Event
 from fl.protocol.names import Role
 from fl.protocol.rounds.round import Phase
 from fl.roles.coordinator.agent import Coordinator
-from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.agent import ABORT_AFTER_S, Hospital
 from fl.roles.runner import Agent
 from fl.transport.flower.desk import UNCALLED, CalledAgent, Desk, Who
 from tests.support.federation import initial, nudge
@@ -24,7 +24,7 @@ class Called(Four):
     """A consortium of four hospitals whose agents take calls."""
 
     def desk(self, name: str, role: Role = Role.HOSPITAL) -> Desk:
-        return Desk(Who(name, role, self.party(name).account, "0.1.0"))
+        return Desk(Who(name, role, self.party(name).account, "0.1.0"), lambda: self.clock.now)
 
     def called_hospital(self, desk: Desk) -> CalledAgent:
         party = self.party(desk.who.name)
@@ -124,6 +124,19 @@ def test_a_hospital_that_was_not_called_begins_nothing_and_the_others_go_on_with
     assert world.party("beta").account not in world.current.advertised
     assert desks["coordinator"].answer("follow", 1, 0)["left_out"] == "beta"
     assert desks["beta"].answer("follow", 1, 0)["took_part"] is False
+
+
+def test_a_hospital_that_was_not_called_ends_a_round_whose_coordinator_is_gone(
+    world: Called, desks: Mapping[str, Desk], agents: Mapping[str, CalledAgent]
+) -> None:
+    rest(world, agents)
+    desks["coordinator"].answer("open", 0, 0)
+    while world.round is None:
+        step(agents["coordinator"])
+    assert not step(agents["beta"])
+    world.clock.now = world.current.terms.close_deadline + ABORT_AFTER_S + 1
+    assert step(agents["beta"])
+    assert world.phases() == ["ABORTED"]
 
 
 def test_a_hospital_that_acted_goes_on_after_a_restart_without_another_call(
