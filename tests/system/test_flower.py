@@ -127,7 +127,7 @@ def test_a_round_goes_on_without_a_node_that_is_gone_and_says_whose(story: Story
 
 def test_a_hospital_whose_supernode_is_gone_begins_no_round(story: Story) -> None:
     beta = story.flower.party.processes["beta"].output
-    assert "(round 2" not in beta, beta
+    assert "advertised (round 2" not in beta, beta
     assert "committed (round 3)" in beta, beta
 
 
