@@ -162,3 +162,12 @@ WRITES = [
     "append ModelAttested",
     "journal.erase keys",
 ]
+
+
+def without_delta(four: Four) -> None:
+    """Close the first phase without delta."""
+    boss, hospitals = four.boss(), four.hospitals("alpha", "beta", "gamma")
+    four.until(Phase.ADVERTISE, boss)
+    rest(*hospitals)
+    four.clock.now += STEP_S + 1
+    four.until(Phase.SHARE, boss)

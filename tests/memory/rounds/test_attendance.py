@@ -23,22 +23,13 @@ from scripts.wiring.watch.seen import Seen
 from scripts.wiring.watch.silence import Silence
 from scripts.wiring.watch.status import document_of, lines_of
 from tests.support.federation import initial, memory_folder
-from tests.support.masked_world import STEP_S, Four, rest, step
+from tests.support.masked_world import STEP_S, Four, rest, step, without_delta
 
 
 @pytest.fixture
 def four(tmp_path: Path) -> Iterator[Four]:
     with memory_folder(tmp_path) as folder:
         yield Four(folder)
-
-
-def without_delta(four: Four) -> None:
-    """Close the first phase without delta."""
-    boss, hospitals = four.boss(), four.hospitals("alpha", "beta", "gamma")
-    four.until(Phase.ADVERTISE, boss)
-    rest(*hospitals)
-    four.clock.now += STEP_S + 1
-    four.until(Phase.SHARE, boss)
 
 
 def test_a_phase_waits_for_the_one_hospital_whose_record_is_missing(four: Four) -> None:

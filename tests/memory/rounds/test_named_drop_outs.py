@@ -13,7 +13,7 @@ from fl.protocol.rounds.round import Phase
 from fl.roles.coordinator.drop_outs import MOST_CHARS, named, without
 from scripts.wiring.agent import announce
 from tests.support.federation import memory_folder
-from tests.support.masked_world import STEP_S, Four, rest, step
+from tests.support.masked_world import STEP_S, Four, rest, step, without_delta
 
 
 @pytest.fixture
@@ -27,11 +27,7 @@ def missing(four: Four, what: Event) -> list[object]:
 
 
 def test_a_drop_out_in_the_set_up_is_named_when_its_phase_closes(four: Four) -> None:
-    boss, hospitals = four.boss(), four.hospitals("alpha", "beta", "gamma")
-    four.until(Phase.ADVERTISE, boss)
-    rest(*hospitals)
-    four.clock.now += STEP_S + 1
-    four.until(Phase.SHARE, boss)
+    without_delta(four)
     assert missing(four, Event.PHASE_CLOSED) == ["delta"]
 
 
