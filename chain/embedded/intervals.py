@@ -1,4 +1,4 @@
-"""A rehearsal of a public network: blocks at fixed intervals, fees, transactions that wait, and blocks that are replaced.
+"""A rehearsal of a public network: blocks at fixed intervals, fees, waiting transactions, and replaced blocks.
 
 It knows Ethereum's own methods only, so programs treat it as any other node. Nothing is stored: it is for tests and
 benchmarks, and its chain ends with the process.
@@ -129,7 +129,7 @@ class IntervalChain:
                     self.mine()
 
     def _take(self, params: list[Any]) -> str:
-        raw, call = parse(params)
+        raw, _ = parse(params)
         name: str = self.node.request("eth_sendRawTransaction", "0x" + raw.hex())
         self._sent[name] = "0x" + raw.hex()
         if not self.network.block_s:
