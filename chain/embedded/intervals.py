@@ -23,7 +23,6 @@ from typing import Any
 from chain.embedded.hardhat import NodeProcess
 from chain.embedded.rpc_server import RpcServer
 from chain.rpc.node import HEADER_ONLY, NodeRefusal
-from chain.transactions.signed import parse
 from fl.protocol.names import Address
 
 KEPT = 64
@@ -129,9 +128,8 @@ class IntervalChain:
                     self.mine()
 
     def _take(self, params: list[Any]) -> str:
-        raw, _ = parse(params)
-        name: str = self.node.request("eth_sendRawTransaction", "0x" + raw.hex())
-        self._sent[name] = "0x" + raw.hex()
+        name: str = self.node.request("eth_sendRawTransaction", *params)
+        self._sent[name] = params[0]
         if not self.network.block_s:
             self.mine()
         return name

@@ -39,6 +39,8 @@ class Endpoint:
     rests_until: float = 0.0
     """On the monotonic clock."""
     rest_s: float = FIRST_REST_S
+    must_rest: bool = False
+    """Whether it asked for the pause itself."""
     why: str = ""
     """What was wrong with it last."""
 
@@ -68,8 +70,14 @@ class Endpoints:
         return ready[0] if ready else min(left, key=lambda each: each.rests_until)
 
     def others_ready(self, than: Collection[Endpoint]) -> bool:
+        """Return whether another URL does not rest."""
         now = time.monotonic()
         return any(each not in than and each.rests_until <= now for each in self._all)
+
+    def others_left(self, than: Collection[Endpoint]) -> bool:
+        """Return whether another URL may be asked: if all failed lately, one that rests is better than none."""
+        now = time.monotonic()
+        return any(each not in than and not (each.must_rest and each.rests_until > now) for each in self._all)
 
     def others(self, than: Endpoint) -> list[Endpoint]:
         return [each for each in self._all if each is not than]
@@ -77,7 +85,7 @@ class Endpoints:
     def leave(self, endpoint: Endpoint, why: str, at_least_s: float = 0.0) -> None:
         """Let a URL rest."""
         with self._lock:
-            endpoint.fit, endpoint.why = False, why
+            endpoint.fit, endpoint.why, endpoint.must_rest = False, why, at_least_s > 0
             if self.several:
                 endpoint.rests_until = time.monotonic() + max(endpoint.rest_s, min(at_least_s, LONGEST_REST_S))
                 endpoint.rest_s = min(2 * endpoint.rest_s, LONGEST_REST_S)

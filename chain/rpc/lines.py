@@ -103,7 +103,7 @@ class Lines:
             tried.append(endpoint)
             if self.several:
                 self._endpoints.leave(endpoint, str(failure), wanted_s)
-            if self._endpoints.others_ready(tried):
+            if self._endpoints.others_left(tried):
                 patience = _Patience(self.settings.timeout_s)
             elif wanted_s and patience.sleep(wanted_s):
                 tried.clear()
