@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from scripts.commands.chain_settings import settings
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import PROJECT
 from scripts.wiring.options import home_option
@@ -26,7 +27,10 @@ READY = "Chain ready at "
 
 @click.group()
 def chain() -> None:
-    """Run the embedded Ethereum chain."""
+    """Run the embedded Ethereum chain, or change how this folder uses another one."""
+
+
+chain.add_command(settings)
 
 
 @chain.command()
@@ -86,10 +90,10 @@ def run(
             click.echo(f"{READY}{url}")
 
     port = usual_port(run_home) if port is None else port
-    settings = chain_settings(run_home, port, host, consortia)
-    settings = replace(settings, names=frozenset(map(str.lower, names)))
+    chosen = chain_settings(run_home, port, host, consortia)
+    chosen = replace(chosen, names=frozenset(map(str.lower, names)))
     with watching.running():
-        serve(settings, ready, watching.stop)
+        serve(chosen, ready, watching.stop)
         watching.notify(Event.STOPPED, {})
 
 
