@@ -21,7 +21,7 @@ from chain.contracts.lookup import check_deployment
 from chain.finality import Finality
 from chain.log_ranges import LogRanges
 from chain.rpc import shapes
-from chain.rpc.node import HEADER_ONLY, NEWS, Node, NodeRefusal
+from chain.rpc.node import HEADER_ONLY, Node, NodeRefusal
 from chain.rpc.shapes import RAW, Block, Log
 from chain.transactions.signed import SignedCall, of_json, of_raw
 from fl.protocol.errors import ChainReorg, EncodingError, RecordForged
@@ -107,7 +107,7 @@ class LogReader:
             return False
         milliseconds = int(1000 * min(wait_s, self._node.settings.timeout_s / 2))
         try:
-            news = self._node.attempt(NEWS, hex(scanned), self._contracts(), milliseconds)
+            news = self._node.news(scanned, self._contracts(), milliseconds)
         except NodeRefusal:
             self.awaits = False
             return False

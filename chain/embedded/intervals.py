@@ -41,6 +41,8 @@ class Network:
     """Seconds between two blocks; 0: a block for each transaction, at once."""
     final_depth: int = 2
     """How many blocks lie on top of the newest finalized one."""
+    founding: bool = False
+    """Whether it begins with a block for each transaction, until `start`."""
 
 
 @dataclass
@@ -53,6 +55,8 @@ class IntervalChain:
     """Wei per gas in the following blocks; None: the node's own, which is zero."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _runs: threading.Event = field(default_factory=threading.Event)
+    """Whether blocks come at intervals now."""
     _sent: dict[str, str] = field(default_factory=dict)
     """Every transaction that a client sent, by hash, in order."""
     _points: list[tuple[int, str]] = field(default_factory=list)
@@ -116,8 +120,13 @@ class IntervalChain:
         self._stop.set()
         self.node.stop()
 
-    def run(self) -> None:
-        """Make blocks until `close`."""
+    def start(self) -> None:
+        """Make blocks at intervals from now on, if there are intervals."""
+        if self.network.block_s:
+            self._runs.set()
+            threading.Thread(target=self._run, name="blocks", daemon=True).start()
+
+    def _run(self) -> None:
         due = time.monotonic()
         while True:
             due += self.network.block_s
@@ -130,7 +139,7 @@ class IntervalChain:
     def _take(self, params: list[Any]) -> str:
         name: str = self.node.request("eth_sendRawTransaction", *params)
         self._sent[name] = params[0]
-        if not self.network.block_s:
+        if not self._runs.is_set():
             self.mine()
         return name
 
@@ -170,8 +179,8 @@ def interval_chain(project: Path, folder: Path, network: Network) -> Iterator[tu
     try:
         chain.mine()
         server.start()
-        if network.block_s:
-            threading.Thread(target=chain.run, name="blocks", daemon=True).start()
+        if not network.founding:
+            chain.start()
         yield chain, f"http://127.0.0.1:{server.port}"
     finally:
         server.stop()

@@ -45,6 +45,7 @@ class Node:
     def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
         self._lines = Lines(settings)
+        self._tells: bool | None = None
 
     @property
     def using(self) -> str:
@@ -71,6 +72,18 @@ class Node:
             ChainUnavailable: it did not answer in time.
         """
         return self._lines.ask(lambda wire, left_s: result_of(wire.one((method, params), left_s)))
+
+    def news(self, block: int, contracts: Sequence[str], wait_ms: int) -> Any:  # noqa: ANN401 - JSON
+        """Return the embedded chain's answer to NEWS; raise NodeRefusal for another node, which is asked only once."""
+        if self._tells is False:
+            raise NodeRefusal({"message": "it is not the embedded chain"})
+        try:
+            answer = self.attempt(NEWS, hex(block), list(contracts), wait_ms)
+        except NodeRefusal:
+            self._tells = False
+            raise
+        self._tells = True
+        return answer
 
     def request(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request that a working node never refuses; ChainUnavailable otherwise."""

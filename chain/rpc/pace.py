@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass, field
 
 from chain.rpc import shapes
-from chain.rpc.node import HEADER_ONLY, NEWS, Node, NodeRefusal
+from chain.rpc.node import HEADER_ONLY, Node, NodeRefusal
 
 SAMPLE = 16
 """How many block times are averaged."""
-LONGEST_S = 15.0
+LONGEST_S, ON_DEMAND_S = 60.0, 2.0
 """A network whose blocks come more slowly makes them on demand, and is asked as often as one of this block time."""
 VALID_S = 600.0
 PARTS = 10
@@ -54,7 +54,7 @@ def measure(node: Node) -> float:
     if newest is None or newest.number == 0:
         return 0.0
     try:
-        node.attempt(NEWS, hex(newest.number), [], 0)
+        node.news(newest.number, (), 0)
     except NodeRefusal:
         blocks = min(SAMPLE, newest.number)
     else:
@@ -64,4 +64,4 @@ def measure(node: Node) -> float:
     if older is None:
         return 0.0
     mean_s = (newest.timestamp - older.timestamp) / blocks
-    return min(max(mean_s, 0.0), LONGEST_S)
+    return max(mean_s, 0.0) if mean_s <= LONGEST_S else ON_DEMAND_S
