@@ -17,6 +17,8 @@ from fl.protocol.errors import ChainUnavailable, FinalityUnknown, HemaledgerErro
 FINALIZED = 0
 """Instead of a number of confirmations: a record counts when its block is finalized."""
 TAG = "finalized"
+FINAL_BLOCKS = 100
+"""How many blocks Ethereum may need to finalize one, with room."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Finality:
     @property
     def at_once(self) -> bool:
         return self.confirmations == 1
+
+    @property
+    def depth(self) -> int:
+        """Return how many blocks a record needs, its own included; for FINALIZED the most that Ethereum needs."""
+        return FINAL_BLOCKS if self.confirmations == FINALIZED else self.confirmations
 
     @property
     def question(self) -> Call:

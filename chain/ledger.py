@@ -16,6 +16,7 @@ from typing import Any
 from chain.authorship import makes
 from chain.contracts import events
 from chain.contracts.lookup import check_deployment, ledgers_of
+from chain.finality import Finality
 from chain.log_ranges import stamp_of
 from chain.log_reader import LogReader, LogSource
 from chain.rpc import shapes
@@ -27,6 +28,9 @@ from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, Se
 from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, Position, Receipt, Record
+
+SLOW_BLOCKS = 2
+"""Blocks may take twice their mean time for a while."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class EthereumLedger:
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
         source = LogSource(contracts, settings.anchor, settings.transactions.confirmations)
         self._reader = LogReader(self._node, source)
+        self._finality = Finality(settings.transactions.confirmations)
         self._pace = Pace(self._node)
         self._looked = 0.0
         """When the node was last asked for news, on the monotonic clock."""
@@ -76,6 +81,16 @@ class EthereumLedger:
     def read_to(self) -> int:
         """Return the newest block whose entries were read; -1 before the first read."""
         return self._reader.read_to
+
+    @property
+    def lag_s(self) -> float:
+        """Return how many seconds after its block a record counts, at most; 0 if it counts at once.
+
+        Raises:
+            ChainUnavailable: the block time is not known, and the node does not answer.
+        """
+        depth = self._finality.depth
+        return 0.0 if depth <= 1 else SLOW_BLOCKS * depth * self._pace.block_s
 
     def newest_block(self) -> tuple[int, int]:
         """Ask the node for its newest block; return number and time (seconds since 1970).

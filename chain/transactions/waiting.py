@@ -15,7 +15,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from chain.finality import FINALIZED, Finality
+from chain.finality import Finality
 from chain.rpc import shapes
 from chain.rpc.node import Node, NodeRefusal
 from chain.rpc.pace import Pace
@@ -25,8 +25,6 @@ from fl.protocol.errors import ChainUnavailable, FeeAboveLimit, TransactionTimeo
 
 STUCK_BLOCKS = 4
 """After so many blocks without it, a transaction is helped."""
-FINAL_BLOCKS = 100
-"""How many blocks Ethereum may need to finalize one, with room."""
 MOST_GAP = 16
 """How many missing nonces are filled at once."""
 
@@ -139,9 +137,8 @@ class Waiting:
         return head
 
     def _patience_s(self) -> float:
-        depth = FINAL_BLOCKS if self._finality.confirmations == FINALIZED else self._finality.confirmations
         try:
-            return self._timeout_s + self._pace.block_s * (2 * depth + 4 * STUCK_BLOCKS)
+            return self._timeout_s + self._pace.block_s * (2 * self._finality.depth + 4 * STUCK_BLOCKS)
         except ChainUnavailable:
             return self._timeout_s
 

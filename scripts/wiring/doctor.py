@@ -18,11 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chain.contracts.lookup import check_deployment
-from chain.finality import FINALIZED, Finality
+from chain.finality import Finality
 from chain.rpc.node import Node, connect
 from chain.rpc.pace import measure
 from chain.rpc.shapes import quantity
-from chain.transactions.waiting import FINAL_BLOCKS
 from fl.audit.plain_words import without_names
 from fl.protocol.codec import Writer, sha256
 from fl.protocol.errors import (
@@ -153,9 +152,9 @@ def nodes(machine: Machine) -> str:
 def blocks(machine: Machine) -> str:
     """Measure the block time, and say how long a record and a round take with it."""
     counts = machine.home.confirmations
-    depth = FINAL_BLOCKS if counts == FINALIZED else counts
-    if counts == FINALIZED:
-        Finality(counts).head(machine.node)
+    finality = Finality(counts)
+    finality.head(machine.node)
+    depth = finality.depth
     if not (block_s := measure(machine.node)):
         return f"blocks come at once; a record counts {counts_when(counts)}"
     step_s = block_s * (depth + 1)

@@ -96,8 +96,9 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     from fl.storage.vault import FolderVault
 
     clock = CheckedClock(now, steady)
+    ledger = open_ledger(home, member, notify=notify)
     ports = Ports(
-        ledger=TimedLedger(open_ledger(home, member, notify=notify), clock),
+        ledger=TimedLedger(ledger, clock, lambda: ledger.lag_s),
         endorser=AccountEndorser(load_account(member)),
         vault=Awaited(home.vault),
         outbox=FolderVault(member.folder / "outbox"),

@@ -232,6 +232,26 @@ def test_a_pause_that_a_provider_wants_is_kept_between_requests(place: LedgerSet
         assert len(only.asked) <= 2
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_real_reorg_below_the_confirmations_is_invisible_and_a_deeper_one_that_lost_a_record_is_said(
+    network: tuple[IntervalChain, LedgerSettings], depth: int
+) -> None:
+    chain, place = network
+    patient = replace(place, transactions=TransactionSettings(confirmations=3))
+    lost = member()
+    EthereumLedger(place, KEY).append(lost)
+    reader = EthereumLedger(patient)
+    for _ in range(2):
+        chain.mine()
+    assert lost.member_name in names(reader)
+    chain.reorg(depth, drop=True)
+    if depth < 3:
+        assert lost.member_name in names(reader)
+    else:
+        with pytest.raises(ChainReorg, match="all members use more --confirmations, or finalized"):
+            reader.replay()
+
+
 def test_finalized_records_count_and_a_node_without_the_tag_says_what_to_do(
     network: tuple[IntervalChain, LedgerSettings],
 ) -> None:
