@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chain.embedded.intervals import IntervalChain, Network, interval_chain
+from chain.rpc.node import connect
+from chain.rpc.pace import measure
 from fl.protocol.ports import Anchor
 from scripts.bench._front import Front, down, front
 from scripts.wiring.home import PROJECT, Deployment, Home
 from scripts.wiring.invitation import read_invitation
+from scripts.wiring.nodes import node_of
 from scripts.wiring.roles import ledger_settings
 from tests.support.processes import PASSWORD, free_port, invoke
 
@@ -122,6 +126,29 @@ def test_the_doctor_asks_every_url_and_measures_the_blocks(home: Home, proxy: tu
     assert f"FAIL nodes      No Ethereum node answers at {proxy[1]}" in sick.output
     assert "ok   chain" in sick.output
     assert sick.exit_code == 75
+
+
+def test_the_doctor_warns_of_steps_that_are_too_short_for_slow_blocks(
+    home: Home, chain: tuple[IntervalChain, str], proxy: tuple[Front, str]
+) -> None:
+    """The proxy shows blocks that are twelve seconds apart."""
+
+    def slowly(asked: dict[str, Any], found: Any) -> Any:
+        if asked["method"] == "eth_getBlockByNumber" and found:
+            return {**found, "timestamp": hex(12 * int(found["number"], 16))}
+        return found
+
+    settings(home, "--rpc", proxy[1])
+    proxy[0].changed = slowly
+    assert measure(connect(node_of(home.deployment))) == 12.0
+    words = ("doctor", "--home", str(home.folder), "--name", "operator")
+    quick = invoke(*words, env=PASSWORD).output
+    assert "a block every 12.0 s; a record counts at once" in quick
+    assert "--step-timeout" not in quick
+    chain[0].mine()
+    assert "--step-timeout 7272" in invoke(*words, "--confirmations", "finalized", env=PASSWORD).output
+    proxy[0].changed = lambda _asked, found: found
+    settings(home, "--rpc", chain[1], "--rpc", proxy[1])
 
 
 @pytest.mark.parametrize("confirmations", [0, 1, 12])
