@@ -1,4 +1,4 @@
-"""`hemaledger chain`: run the embedded Ethereum chain as its own process."""
+"""`hemaledger chain`: run the embedded Ethereum chain as its own process, or prepare one that members run together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from scripts.commands.chain_network import key, network
 from scripts.commands.chain_settings import settings
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import PROJECT
@@ -27,10 +28,7 @@ READY = "Chain ready at "
 
 @click.group()
 def chain() -> None:
-    """Run the embedded Ethereum chain, or change how this folder uses another one."""
-
-
-chain.add_command(settings)
+    """Run the embedded Ethereum chain, prepare one that members run together, or change how a chain is used."""
 
 
 @chain.command()
@@ -107,3 +105,8 @@ def chain_settings(home: Home, port: int, host: str = "127.0.0.1", consortia: in
     from chain.embedded.chain import DevChainSettings
 
     return DevChainSettings(PROJECT, home.chain, time.time, port=port, host=host, consortia=consortia)
+
+
+chain.add_command(key)
+chain.add_command(network)
+chain.add_command(settings)
