@@ -41,7 +41,7 @@ def serving(ready: str, *words: str | Path) -> Iterator[str]:
         yield line
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture(scope="module")
