@@ -25,6 +25,8 @@ BOUND = (FederationOpened, RoundOpened, RoundFrozen, CeremonyStarted)
 """Files, statements and shares are bound to the hashes of these records' blocks."""
 PATIENCE_S = 120.0
 """Every member's agent sends its own records again, one after the other, as blocks take them."""
+LAGS = 10
+"""On a network where records count late, each of this many that wait for each other gets its time."""
 PAUSE_S = 1.0
 
 
@@ -37,14 +39,16 @@ class Following:
         before: All entries that the agent had read, and those that it had recorded (`known_to`).
         account: The agent's own.
         sleep: Waits so many seconds; True if the agent shall stop.
+        lag_s: How many seconds a record takes until it counts.
     """
 
     error: ChainReorg
     before: Sequence[Entry]
     account: Address
     sleep: Callable[[float], bool]
+    lag_s: float = 0.0
 
-    def restore(self, ledger: Ledger, patience_s: float = PATIENCE_S) -> bool:
+    def restore(self, ledger: Ledger, patience_s: float | None = None) -> bool:
         """Wait until a fresh `ledger` holds every record of before; False if the agent shall stop.
 
         Raises:
@@ -53,7 +57,7 @@ class Following:
                 ledger is needed.
             UnavailableError: the chain did not answer in all that time.
         """
-        until = time.monotonic() + patience_s
+        until = time.monotonic() + (PATIENCE_S + LAGS * self.lag_s if patience_s is None else patience_s)
         while True:
             late = time.monotonic() >= until
             try:
