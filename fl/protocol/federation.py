@@ -48,6 +48,7 @@ from fl.protocol.records import (
     RoundRecord,
     StatementMade,
     SuccessionRecord,
+    WideOpening,
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
@@ -315,10 +316,11 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         anchor=federation.anchor,
         opened=entry,
         keys=_active_keys(book),
-        phase=Phase.ADVERTISE if record.terms.protection == Protection.MASKED else Phase.OPEN,
+        phase=Phase.OPEN if record.terms.protection == Protection.SEALED else Phase.ADVERTISE,
         phase_since=entry.timestamp,
         sharers=record.roster,
         last=entry,
+        wide=record.wide if isinstance(record, WideOpening) else None,
         before=federation.rounds[-1] if federation.rounds else None,
     )
     return replace(federation, rounds=(*federation.rounds, opened))

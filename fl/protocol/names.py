@@ -44,6 +44,8 @@ class Protection(IntEnum):
 
     MASKED = 1
     SEALED = 2
+    WIDE = 3
+    """Masked, for many hospitals: over a graph, in batches (5W)."""
 
 
 class StatementKind(IntEnum):

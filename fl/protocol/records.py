@@ -334,6 +334,27 @@ class RoundOpened:
 
 
 @dataclass(frozen=True)
+class WideTerms:
+    """What a wide round has beside its terms (PROTOCOL.md 5W)."""
+
+    degree: int
+    """u16, k: with how many others each hospital shares masks and shares; even, or all others if k + 1 >= n."""
+    replayers: int
+    """u16: how many hospitals of the frozen set are drawn to sum again and attest; 0: all."""
+    group_key: bytes
+    """P-256 point, uncompressed, 65 bytes: the HPKE key of this round that all its readers have."""
+    key_files: tuple[Digest, ...]
+    """Files with the private key of `group_key`, each sealed to at most 1,024 readers."""
+
+
+@dataclass(frozen=True)
+class WideOpening(RoundOpened):
+    """The coordinator opened a wide round."""
+
+    wide: WideTerms
+
+
+@dataclass(frozen=True)
 class KeysAdvertised:
     """A hospital advertised its two keys of one masked round (PROTOCOL.md 5, phase 1)."""
 

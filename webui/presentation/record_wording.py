@@ -244,7 +244,7 @@ CROWDS = ("receivers", "roster", "hospitals", "dealers")
 
 
 def protection_word(protection: Protection) -> str:
-    return str(gettext("masked") if protection == Protection.MASKED else gettext("sealed"))
+    return str(gettext("sealed") if protection == Protection.SEALED else gettext("masked"))
 
 
 def _word(name: str, value: Any, record: Record, names: Names) -> Any:  # noqa: ANN401 - a field of any type
