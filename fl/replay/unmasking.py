@@ -87,10 +87,12 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
     for account in current.hospitals:
         if account not in current.sharers:
             raise SetMismatch(account)
-    wanted = statement(current)
-    signed = sum(_signed(endorser, wanted, account, current) for account in current.hospitals)
-    if signed < current.terms.threshold:
-        raise BelowThreshold(signed, current.terms.threshold)
+    wanted, needed, signed = statement(current), current.endorsers, 0
+    for account in current.hospitals:
+        signed += _signed(endorser, wanted, account, current)
+        if signed >= needed:
+            return
+    raise BelowThreshold(signed, needed)
 
 
 def check_sharers(current: Round, vault: Vault) -> None:

@@ -12,6 +12,7 @@ QUICK = ("rounds", "prediction")
 LONG = (
     "blood_cells",
     "browser",
+    "crowd",
     "site",
     "epoch",
     "load",

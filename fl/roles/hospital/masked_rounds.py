@@ -51,6 +51,7 @@ from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers, statement
 from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
+from fl.roles.hospital.opened_shares import OpenedShares
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
@@ -71,6 +72,7 @@ class MaskedHospital:
         self._trust = trust
         self._promises = promises
         self._rejections = RejectionReporter(ports.notify)
+        self._opened = OpenedShares()
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -169,7 +171,7 @@ class MaskedHospital:
         received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
         for each in received:
             try:
-                open_shares(each, transport)
+                self._opened.keep(current, each.dealer.account, open_shares(each, transport))
             except (MalformedError, TamperedError) as error:
                 complaints += each.dealer.account + complain(each.shares, transport)
                 self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
@@ -277,7 +279,9 @@ class MaskedHospital:
             if dealer == self._account:
                 shares[dealer] = own_shares(keys, participant(current, dealer).index)
             else:
-                shares[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
+                shares[dealer] = self._opened.of(current, dealer) or open_shares(
+                    parcel(current, dealer, self._account, self._ports.vault), keys.transport
+                )
         body = answer(shares, participants(current, current.sharers), frozenset(current.hospitals))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)

@@ -1,0 +1,299 @@
+"""Runs one masked round of many hospitals and its audit, and says what each role pays for it.
+
+All roles are threads of this process and share its interpreter lock; the chain is a process of its own. So the CPU
+seconds of all roles together decide how long a round takes. The model is the smallest one, and nothing is trained:
+what is measured is the protocol.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import numpy as np
+
+from fl.audit.consortium import Audit
+from fl.events import Event
+from fl.protocol.audit import Report
+from fl.protocol.names import Blob, Digest, Protection
+from fl.protocol.ports import Ledger, Mark, Vault
+from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.roles.auditor import Auditor, Evaluation
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.roles.runner import Agent
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import manifest_of, to_vector
+from fl.training.presets import SYNTHETIC_PRESET
+from scripts.bench._table import keep, show
+from scripts.commands.data import hospital_names
+from scripts.demo.child_process import ChainProcess
+from scripts.demo.threads import run_together
+from scripts.demo.together import AUDITOR, COORDINATOR, found_together
+from scripts.wiring.home import Home
+from scripts.wiring.roles import audit_key, open_ledger, open_ports, privacy_limit, signatures
+
+PHASES = (
+    Event.ROUND_OPENED,
+    "closed advertise",
+    "closed share",
+    "closed complain",
+    Event.SET_FROZEN,
+    Event.MODEL_PROPOSED,
+    Event.ROUND_FINAL,
+)
+ROLES = ("hospital, mean", "hospital, most", COORDINATOR, AUDITOR)
+
+
+@dataclass
+class Cost:
+    """What one member paid."""
+
+    cpu_s: float = 0.0
+    read: int = 0
+    written: int = 0
+    transactions: int = 0
+    gas: int = 0
+    profile: cProfile.Profile | None = field(default=None, repr=False)
+
+
+class CountedVault:
+    """A vault that counts the bytes of one member."""
+
+    def __init__(self, inner: Vault, cost: Cost) -> None:
+        self._inner, self._cost, self.checked = inner, cost, inner.checked
+
+    def put(self, data: Blob) -> Digest:
+        self._cost.written += memoryview(data).nbytes
+        return self._inner.put(data)
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        data = self._inner.get(digest, cap)
+        self._cost.read += len(data)
+        return data
+
+    def has(self, digest: Digest) -> bool:
+        return self._inner.has(digest)
+
+    def mark(self, digest: Digest) -> Mark | None:
+        return self._inner.mark(digest)
+
+
+class CountedLedger:
+    """A ledger that counts the transactions of one member."""
+
+    def __init__(self, inner: Ledger, cost: Cost) -> None:
+        self._inner, self._cost, self.anchor, self.account = inner, cost, inner.anchor, inner.account
+
+    def append(self, record: Record) -> Receipt:
+        receipt = self._inner.append(record)
+        self._cost.transactions += 1
+        self._cost.gas += receipt.gas_used
+        return receipt
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        return self._inner.replay(after)
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        return self._inner.wait(after, timeout_s)
+
+
+@dataclass
+class CountedAgent:
+    """An agent whose CPU seconds count for its member."""
+
+    inner: Agent
+    cost: Cost
+
+    @property
+    def view(self) -> LedgerView:
+        return self.inner.view
+
+    def step(self) -> bool:
+        return self._counted(self.inner.step)
+
+    def finish(self) -> None:
+        self._counted(self.inner.finish)
+
+    def _counted(self, work: Callable[[], bool | None]) -> bool:
+        began, profile = time.thread_time(), self.cost.profile
+        if profile is not None:
+            profile.enable()
+        try:
+            return bool(work())
+        finally:
+            if profile is not None:
+                profile.disable()
+            self.cost.cpu_s += time.thread_time() - began
+
+
+@dataclass
+class Crowd:
+    """One run."""
+
+    costs: dict[str, Cost]
+    seconds: dict[str, float]
+    """By phase; the whole round; the audit."""
+    report: Report
+    audit_cpu_s: float
+    memory_mib: tuple[float, float]
+    """Of this process: before the round, and at most."""
+
+
+@click.command()
+@click.option("--hospitals", default="10,30", show_default=True, help="How many, in a row.")
+@click.option("--profile", type=click.Path(path_type=Path), help="Write what cProfile counts in the largest run.")
+def main(hospitals: str, profile: Path | None) -> None:
+    """Measure one masked round of many hospitals and its audit, without training."""
+    counts = [int(each) for each in hospitals.split(",")]
+    figures = {}
+    for count in counts:
+        run = run_crowd(count, Protection.MASKED, profiled=profile is not None and count == counts[-1])
+        figures[str(count)] = _report(count, run)
+        if profile is not None and count == counts[-1]:
+            _profile(run, profile)
+    keep("crowd", {"runs": figures})
+
+
+def run_crowd(count: int, protection: Protection, *, profiled: bool = False) -> Crowd:
+    """Found a consortium of `count` hospitals, run one round and audit it."""
+    names = hospital_names(count)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        with ChainProcess(home) as chain:
+            found_together(home, chain.url, names)
+            costs = {name: Cost() for name in (COORDINATOR, AUDITOR, *names)}
+            for cost in costs.values():
+                cost.profile = cProfile.Profile(time.thread_time) if profiled else None
+            before = _memory_mib()
+            seconds = _round(home, costs, _plan(count, protection))
+            began, cpu = time.perf_counter(), time.thread_time()
+            report = _audited(home)
+            seconds["audit"] = time.perf_counter() - began
+            return Crowd(costs, seconds, report, time.thread_time() - cpu, (before, _memory_mib()))
+
+
+def _plan(count: int, protection: Protection) -> Plan:
+    return Plan(
+        rounds=1,
+        min_commitments=count,
+        attestations=1,
+        config=RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA),
+        commit_timeout_s=3600,
+        close_timeout_s=3600,
+        min_hospitals=count,
+        protection=protection,
+    )
+
+
+def _round(home: Home, costs: Mapping[str, Cost], plan: Plan) -> dict[str, float]:
+    """Run the round; return its seconds by phase."""
+    marks: dict[str, float] = {}
+
+    def notify(what: Event, facts: Mapping[str, object]) -> None:
+        marks.setdefault(f"closed {facts['phase']}" if what == Event.PHASE_CLOSED else what, time.perf_counter())
+        if what in (Event.WAITING, Event.ROUND_REFUSED, Event.ROUND_ABORTED, Event.MODEL_NOT_ATTESTED):
+            click.echo(f"{what}: {dict(facts)}", err=True)
+
+    model = build_model(_spec(), 1)
+    initial = Initial(manifest_of(model), to_vector(model))
+    agents: dict[str, Agent] = {}
+    for index, (name, cost) in enumerate(costs.items()):
+        ports = _counted(open_ports(home, home.member(name), notify), cost)
+        agents[name] = CountedAgent(
+            _agent(home, name, ports, (plan, initial, _train(initial.vector.size, index))), cost
+        )
+    coordinator = agents.pop(COORDINATOR)
+    inner = coordinator.inner  # type: ignore[attr-defined]
+    run_together(coordinator, lambda: inner.done, list(agents.values()), notify)
+    spans = {f"{a} to {b}": marks[b] - marks[a] for a, b in pairwise(PHASES)}
+    return {**spans, "whole round": marks[Event.ROUND_FINAL] - marks[Event.ROUND_OPENED]}
+
+
+def _agent(home: Home, name: str, ports: Ports, work: tuple[Plan, Initial, Train]) -> Agent:
+    plan, initial, train = work
+    if name == COORDINATOR:
+        return Coordinator(ports, plan, initial)
+    if name == AUDITOR:
+        return Auditor(ports, lambda _model, _config: Evaluation())
+    return Hospital(ports, train, task=plan.config.task, limit=privacy_limit(home.member(name)))
+
+
+def _counted(ports: Ports, cost: Cost) -> Ports:
+    return replace(ports, vault=CountedVault(ports.vault, cost), ledger=CountedLedger(ports.ledger, cost))
+
+
+def _spec() -> ModelSpec:
+    return replace(SYNTHETIC_PRESET.spec, width=8)
+
+
+def _train(parameters: int, index: int) -> Train:
+    step = np.random.default_rng(index).normal(0, 1e-3, parameters).astype(np.float32)
+    return lambda task: (_nudged(task, step), LocalMetrics(100, 80, 0.5))
+
+
+def _nudged(task: TrainingJob, step: Vector) -> Vector:
+    return task.previous + step
+
+
+def _audited(home: Home) -> Report:
+    """Audit the consortium with the auditor's key."""
+    ledger = open_ledger(home)
+    audit = Audit(ledger.anchor, home.vault, audit_key(home, AUDITOR), signatures())
+    report, _ = audit.run(ledger.replay(), lambda _done, _of: None)
+    return report
+
+
+def _memory_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _report(count: int, run: Crowd) -> dict[str, object]:
+    """Print one run; return its figures."""
+    clean = "clean" if run.report.clean else f"{len(run.report.findings)} findings"
+    show(f"{count} hospitals: {clean}", ("Span (wall time)", "s"), list(run.seconds.items()))
+    hospitals = [cost for name, cost in run.costs.items() if name not in (COORDINATOR, AUDITOR)]
+    facts = ("cpu_s", "read", "written", "transactions", "gas")
+    rows = []
+    for fact in facts:
+        values = [getattr(each, fact) for each in hospitals]
+        others = [getattr(run.costs[name], fact) for name in (COORDINATOR, AUDITOR)]
+        rows.append((fact, sum(values) / len(values), max(values), *others))
+    show(f"{count} hospitals: one round", ("What", *ROLES), rows)
+    before, most = run.memory_mib
+    own: dict[str, float] = {
+        "cpu_s of all": sum(each.cpu_s for each in run.costs.values()),
+        "audit_cpu_s": run.audit_cpu_s,
+    }
+    own |= {"memory_mib before": before, "memory_mib at most": most}
+    show("This process", ("What", "value"), list(own.items()))
+    by_role = {row[0]: dict(zip(ROLES, row[1:], strict=True)) for row in rows}
+    return {"seconds": run.seconds, "by_role": by_role, "clean": run.report.clean, **own}
+
+
+def _profile(run: Crowd, path: Path) -> None:
+    stats: pstats.Stats | None = None
+    for cost in run.costs.values():
+        if cost.profile is not None:
+            stats = pstats.Stats(cost.profile) if stats is None else stats.add(cost.profile)
+    if stats is not None:
+        stats.dump_stats(path)
+
+
+if __name__ == "__main__":
+    main()
