@@ -114,6 +114,7 @@ from fl.protocol.errors.rounds import (
     RoundKeyReused,
     RoundStillOpen,
     SetMismatch,
+    SharesMissing,
     TermsInvalid,
     TooFewAttestations,
     TooFewReveals,

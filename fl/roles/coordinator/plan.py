@@ -17,6 +17,21 @@ def masked_threshold(hospitals: int) -> int:
 
 
 @dataclass(frozen=True)
+class WidePlan:
+    """When masked rounds are wide, and what their graph must bear."""
+
+    above: int
+    """A masked round with more hospitals than this is wide."""
+    degree: int
+    """k: with how many others each hospital shares masks."""
+    threshold: int
+    """t of the k + 1 holders of a hospital's shares."""
+    min_commitments: int
+    """How many hospitals must be in the set and sign it: more than half of the roster."""
+    replayers: int = 0
+
+
+@dataclass(frozen=True)
 class Plan:
     """A coordinator's settings; it keeps nothing else between two steps."""
 
@@ -41,6 +56,8 @@ class Plan:
     """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
     closing: tuple[RoundConfig, ...] = ()
     """The configurations of the rounds of lanes that follow the last training, such as those that calibrate."""
+    wide: WidePlan | None = None
+    """None: no round is wide."""
     every: bool = False
     """Whether each final round counts among `rounds`, whatever it did."""
 
