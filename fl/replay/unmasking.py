@@ -77,7 +77,7 @@ def statement(current: Round) -> SetStatement:
 
 
 def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
-    """Check that at least t hospitals of a legal set signed it (phase 5).
+    """Check that enough hospitals of a legal set signed it (phase 5).
 
     Raises:
         SetMismatch: a hospital continued after it lost a complaint, or the set has one that did not continue.
@@ -89,8 +89,8 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
             raise SetMismatch(account)
     wanted = statement(current)
     signed = sum(_signed(endorser, wanted, account, current) for account in current.hospitals)
-    if signed < current.terms.threshold:
-        raise BelowThreshold(signed, current.terms.threshold)
+    if signed < current.endorsers:
+        raise BelowThreshold(signed, current.endorsers)
 
 
 def check_sharers(current: Round, vault: Vault) -> None:

@@ -91,6 +91,7 @@ from fl.protocol.errors.refused import (
     WrongConsortium,
 )
 from fl.protocol.errors.rounds import (
+    BatchTooLarge,
     BelowThreshold,
     DeadlineNotPassed,
     DeadlinePassed,
@@ -133,6 +134,7 @@ from fl.protocol.errors.storage import (
 )
 from fl.protocol.errors.tampered import (
     AuthFailure,
+    BatchInvalid,
     ChainReorg,
     CiphertextInvalid,
     ClaimOutOfBounds,
@@ -182,6 +184,7 @@ from fl.protocol.errors.world import (
     PortInUse,
     PredictorSilent,
     PretrainedMissing,
+    RoundBlocked,
     RoundStalled,
     ServerSilent,
     ServersSilent,

@@ -252,6 +252,15 @@ class RevealConflict(RefusedError):
 
 
 @dataclass(eq=False)
+class BatchTooLarge(RefusedError):
+    """A batch claims more steps than hospitals may take."""
+
+    actual: int
+    most: int
+    sentence = "The batch claims {actual} steps, but only {most} hospitals may take one. Nothing was recorded."
+
+
+@dataclass(eq=False)
 class TooFewReveals(RefusedError):
     """Fewer hospitals revealed their shares than the threshold."""
 

@@ -67,6 +67,7 @@ from fl.roles.coordinator.too_few import why_no_round, why_not_open
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
+from fl.roles.coordinator.wide_rounds import WideSteps, opening
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
@@ -93,6 +94,7 @@ class Coordinator:
         self._declines = Declines(ports, self._abort)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
+        self._wide = WideSteps(ports, self._abort)
         self._opening = Opening(ports, self._sums)
         self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
@@ -149,8 +151,11 @@ class Coordinator:
             return False
 
     def _go_on(self, federation: Federation, current: Round) -> bool:
+        recorded, current = current, self._wide.gathered(federation, current)
         if self._declines.step(federation, current):
             return True
+        if (acted := self._wide.step(federation, recorded, current)) is not None:
+            return acted or self._sums.step(recorded)
         match current.phase:
             case Phase.OPEN | Phase.MASK:
                 return self._freezing.step(federation, current)
@@ -245,7 +250,8 @@ class Coordinator:
             close_deadline=commit_deadline + self._plan.close_timeout_s,
         )
         number = federation.last_round + 1
-        self._ports.append(RoundOpened(self._account, number, terms, following.roster, federation.model_digest))
+        opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
+        self._ports.append(opening(opened))
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
 

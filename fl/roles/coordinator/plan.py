@@ -35,6 +35,8 @@ class Plan:
     min_hospitals: int = 1
     """Open a round only when at least this many hospitals take part."""
     protection: Protection = Protection.SEALED
+    wide_above: int | None = None
+    """A masked round of more hospitals than this is a wide one; None: no round is."""
     despite_alarm: bool = False
     """Whether to continue although an auditor found the model far worse than chance."""
     step_timeout_s: int = 600
@@ -46,7 +48,12 @@ class Plan:
 
     def threshold(self, hospitals: int) -> int:
         """Return t, which is 0 in a sealed round."""
-        return masked_threshold(hospitals) if self.protection == Protection.MASKED else 0
+        return 0 if self.protection == Protection.SEALED else masked_threshold(hospitals)
+
+    def protection_of(self, hospitals: int) -> Protection:
+        """Return how a round of so many hospitals hides their updates."""
+        many = self.wide_above is not None and hospitals > max(self.wide_above, MIN_MASKED - 1)
+        return Protection.WIDE if many and self.protection == Protection.MASKED else self.protection
 
 
 @dataclass(frozen=True)
