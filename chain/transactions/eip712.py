@@ -97,7 +97,9 @@ def step_digest(step: StepStatement) -> bytes:
 @lru_cache(maxsize=16)
 def _domain(chain_id: int, contract: Address) -> bytes:
     """Return the domain separator, 32 bytes."""
-    return keccak(_DOMAIN_TYPE + _NAME + _VERSION + chain_id.to_bytes(HASH_BYTES, "big") + contract.rjust(HASH_BYTES, b"\0"))
+    return keccak(
+        _DOMAIN_TYPE + _NAME + _VERSION + chain_id.to_bytes(HASH_BYTES, "big") + contract.rjust(HASH_BYTES, b"\0")
+    )
 
 
 def signer_of(digest: bytes, signature: bytes) -> Address:

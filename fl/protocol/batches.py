@@ -122,7 +122,9 @@ class Batch:
 
     def to_bytes(self) -> bytes:
         writer = Writer(_STEPS).raw(self.context, 32).u8(self.phase).u16(len(self.steps))
-        return b"".join([writer.bytes(), *(bytes([each.account in self.going]) + each.to_bytes() for each in self.steps)])
+        return b"".join(
+            [writer.bytes(), *(bytes([each.account in self.going]) + each.to_bytes() for each in self.steps)]
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes, context: bytes, phase: Phase) -> Batch:

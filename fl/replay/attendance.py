@@ -16,6 +16,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address, Role
 from fl.protocol.records import Entry
+from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 
 MASKED = (Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN, Phase.MASK, Phase.AGREE, Phase.UNMASK, Phase.PROPOSED)
@@ -179,7 +180,7 @@ def _enough(current: Round, book: KeyBook) -> bool:
         audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
         wanted = current.terms.attestations - (current.terms.threshold if current.masked else 0)
         return audited >= wanted and len(current.attestations) >= current.terms.attestations
-    return current.phase == Phase.UNMASK and len(current.revealed) >= current.terms.threshold
+    return current.phase == Phase.UNMASK and is_answered(current)
 
 
 def _lacks_key(account: Address, book: KeyBook) -> bool:

@@ -27,6 +27,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.records import SharesDealt
+from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.steps import complaints_of
 from fl.replay.vault_files import read_document
@@ -147,13 +148,19 @@ def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> 
         VaultMissing: the file is gone.
         TooLarge, HashMismatch: the vault, if it is not an `Awaited` one, has other bytes in its place.
     """
-    others = [account for account in current.receivers if account != dealer]
+    others = graph_of(current).neighbours(dealer)
     data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
     try:
         sealed = bundle_from_bytes(data, len(others), SEALED_BYTES)[others.index(receiver)]
     except EncodingError:
         sealed = b""
     return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
+
+
+def sharing_with(current: Round, account: Address) -> tuple[Address, ...]:
+    """Return the hospitals of U2 of whose secrets one holds shares: its neighbours and itself, ascending."""
+    held = graph_of(current).holders(account)
+    return tuple(each for each in current.sharers if each in held)
 
 
 def index_of(current: Round, account: Address) -> int:
@@ -164,15 +171,15 @@ def index_of(current: Round, account: Address) -> int:
 def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
     try:
         data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
-        bundle_from_bytes(data, len(current.receivers) - 1, SEALED_BYTES)
+        bundle_from_bytes(data, len(graph_of(current).neighbours(account)), SEALED_BYTES)
     except (MalformedError, TamperedError, UnavailableError):
         return False
     return usable(current, account)
 
 
 def _upheld(current: Round, dealer: Address, complainant: Address, complaint: bytes, vault: Vault) -> bool:
-    """Return whether a complaint about a dealer is valid; a complaint about oneself never is."""
-    if dealer == complainant:
+    """Return whether a complaint about a dealer is valid; one about oneself, or about no neighbour, never is."""
+    if not graph_of(current).joined(dealer, complainant):
         return False
     try:
         uphold(complaint, parcel(current, dealer, complainant, vault).shares)

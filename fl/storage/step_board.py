@@ -80,7 +80,7 @@ class FolderSteps:
                 yield folder
 
     @contextmanager
-    def _below(self, parent: int, name: str, create: bool) -> Iterator[int]:  # noqa: FBT001 - a private step
+    def _below(self, parent: int, name: str, create: bool) -> Iterator[int]:
         """Yield a folder in an open one, open; with `create`, make it first with the rights of the vault."""
         if create:
             with suppress(FileExistsError):

@@ -15,7 +15,7 @@ from fl.protocol.audit import Report
 from fl.protocol.names import Protection
 from fl.protocol.rounds.round import Phase
 from fl.replay.ledger_view import Keyring, LedgerView
-from fl.roles.coordinator.plan import Plan
+from fl.roles.coordinator.plan import Plan, WidePlan
 from tests.support.federation import Clock, Consortium, endorser, found, settle
 from tests.support.wide import WideTown
 
@@ -44,8 +44,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[De
 
 
 def wide_plan(consortium: Consortium) -> Plan:
-    plan = replace(consortium.plan(1), protection=Protection.MASKED, step_timeout_s=60, wide_above=3)
-    return replace(plan, min_commitments=3)
+    plan = replace(consortium.plan(1), protection=Protection.MASKED, step_timeout_s=60)
+    return replace(plan, min_commitments=3, wide=WidePlan(above=3, degree=3, threshold=3, min_commitments=3))
 
 
 def audited(town: WideTown, consortium: Consortium) -> Report:

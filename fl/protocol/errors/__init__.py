@@ -115,6 +115,7 @@ from fl.protocol.errors.rounds import (
     RoundKeyReused,
     RoundStillOpen,
     SetMismatch,
+    SharesMissing,
     TermsInvalid,
     TooFewAttestations,
     TooFewReveals,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from types import MappingProxyType
 
 from fl.protocol.codec import Writer, sha256
@@ -199,7 +200,7 @@ class Round:
         """Return the deadline of a masked round's phase, in seconds since 1970."""
         return self.phase_since + self.terms.step_timeout
 
-    @property
+    @cached_property
     def context(self) -> bytes:
         """Return ctx of PROTOCOL.md 5, 32 bytes: the round's identity, including the block that opened it."""
         anchor, terms = self.anchor, self.terms

@@ -21,6 +21,7 @@ from fl.protocol.errors import (
     DeadlineNotPassed,
     GrantUnusable,
     RevokedMidRound,
+    SharesMissing,
     TooFewReveals,
     UpdateUnusable,
     VaultMissing,
@@ -40,6 +41,7 @@ from fl.protocol.records import (
     Terms,
 )
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     FileReader,
@@ -64,10 +66,11 @@ from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
+from fl.roles.coordinator.wide_rounds import WideSteps
+from fl.roles.coordinator.wide_terms import widened
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
-from fl.roles.coordinator.wide_rounds import WideSteps, opening
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
@@ -251,7 +254,7 @@ class Coordinator:
         )
         number = federation.last_round + 1
         opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
-        self._ports.append(opening(opened))
+        self._ports.append(widened(opened, self._plan))
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
 
@@ -274,7 +277,7 @@ class Coordinator:
 
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates, then seal and propose the new model; a masked sum needs enough answers."""
-        if current.masked and len(current.revealed) < current.terms.threshold:
+        if current.masked and not is_answered(current):
             return self._unmasking.wait(federation, current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
@@ -285,7 +288,7 @@ class Coordinator:
             outcome = work.apply(total, previous)
         except UpdateUnusable as error:
             return self._abort(current, refusal_of(error, federation.book))
-        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+        except (TooFewReveals, BelowThreshold, SharesMissing, VaultMissing) as error:
             if not current.masked:
                 raise
             return self._unmasking.wait_after(current, error)

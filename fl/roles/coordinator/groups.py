@@ -36,7 +36,7 @@ class NextRound:
     @property
     def threshold(self) -> int:
         """Return t, which is 0 in a sealed round."""
-        return 0 if self.protection == Protection.SEALED else masked_threshold(len(self.roster))
+        return masked_threshold(len(self.roster)) if self.protection == Protection.MASKED else 0
 
 
 def next_round(
@@ -54,8 +54,7 @@ def next_round(
     number = federation.last_round + 1
     if not is_group(config):
         training = newest_training(federation, number, vault) if is_calibration(config) else None
-        protection = plan.protection_of(len(roster))
-        return NextRound(_with_recipe(config, training, vault), roster, protection, plan.min_commitments)
+        return NextRound(_with_recipe(config, training, vault), roster, plan.protection, plan.min_commitments)
     groups, before = Aggregation.of(config.training).groups, cycle_before(federation, number, vault)
     began = members_of(federation, before.groups[0]) if before.groups else roster
     cycle = continued(before, began, roster, groups, fewest_of(masked=plan.protection == Protection.MASKED))

@@ -17,6 +17,21 @@ def masked_threshold(hospitals: int) -> int:
 
 
 @dataclass(frozen=True)
+class WidePlan:
+    """When masked rounds are wide, and what their graph must bear."""
+
+    above: int
+    """A masked round with more hospitals than this is wide."""
+    degree: int
+    """k: with how many others each hospital shares masks."""
+    threshold: int
+    """t of the k + 1 holders of a hospital's shares."""
+    min_commitments: int
+    """How many hospitals must be in the set and sign it: more than half of the roster."""
+    replayers: int = 0
+
+
+@dataclass(frozen=True)
 class Plan:
     """A coordinator's settings; it keeps nothing else between two steps."""
 
@@ -35,25 +50,20 @@ class Plan:
     min_hospitals: int = 1
     """Open a round only when at least this many hospitals take part."""
     protection: Protection = Protection.SEALED
-    wide_above: int | None = None
-    """A masked round of more hospitals than this is a wide one; None: no round is."""
     despite_alarm: bool = False
     """Whether to continue although an auditor found the model far worse than chance."""
     step_timeout_s: int = 600
     """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
     closing: tuple[RoundConfig, ...] = ()
     """The configurations of the rounds of lanes that follow the last training, such as those that calibrate."""
+    wide: WidePlan | None = None
+    """None: no round is wide."""
     every: bool = False
     """Whether each final round counts among `rounds`, whatever it did."""
 
     def threshold(self, hospitals: int) -> int:
         """Return t, which is 0 in a sealed round."""
-        return 0 if self.protection == Protection.SEALED else masked_threshold(hospitals)
-
-    def protection_of(self, hospitals: int) -> Protection:
-        """Return how a round of so many hospitals hides their updates."""
-        many = self.wide_above is not None and hospitals > max(self.wide_above, MIN_MASKED - 1)
-        return Protection.WIDE if many and self.protection == Protection.MASKED else self.protection
+        return masked_threshold(hospitals) if self.protection == Protection.MASKED else 0
 
 
 @dataclass(frozen=True)

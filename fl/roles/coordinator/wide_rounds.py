@@ -12,11 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
 from fl.protocol.federation import Federation
-from fl.protocol.names import Protection
-from fl.protocol.records import RoundOpened, WideOpening, WideTerms
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Ports
@@ -73,19 +70,3 @@ class WideSteps:
             self._enough = (current.context, current.phase, now)
         reached = self._enough[2]
         return now >= reached + max(LEAST_PATIENCE_S, reached - current.phase_since)
-
-
-def wide_terms(hospitals: int) -> WideTerms:
-    """Return the terms of a wide round over the complete graph, in which everybody sums again.
-
-    Files are sealed to each reader; nobody keeps the private part of the group key.
-    """
-    return WideTerms(hospitals - 1, 0, PrivateKey.generate(1).member_key.public_key, ())
-
-
-def opening(opened: RoundOpened) -> RoundOpened:
-    """Return what opens a round: with WideTerms if its terms say so."""
-    if opened.terms.protection != Protection.WIDE:
-        return opened
-    wide = wide_terms(len(opened.roster))
-    return WideOpening(opened.sender, opened.round, opened.terms, opened.roster, opened.previous_model, wide)

@@ -40,10 +40,11 @@ from fl.protocol.records import (
     SharesRevealed,
     UpdateCommitted,
 )
+from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
-from fl.replay.participants import advertised, parcel, participant, participants, usable, why_not
+from fl.replay.participants import advertised, parcel, participant, participants, sharing_with, usable, why_not
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
@@ -131,7 +132,7 @@ class MaskedHospital:
         return True
 
     def _deal(self, current: Round) -> bool:
-        """Share both secrets among the hospitals that advertised keys."""
+        """Share both secrets among the neighbours of those that advertised keys: all others, but in a wide round."""
         wrong = why_not(current)
         for account in current.receivers:
             if account in wrong or account not in current.advertised:
@@ -148,7 +149,7 @@ class MaskedHospital:
         return True
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
-        others = [account for account in current.receivers if account != self._account]
+        others = graph_of(current).neighbours(self._account)
         parcels = [seal_shares(keys, self._outgoing(current, account)) for account in others]
         return bundle_to_bytes(parcels, SEALED_BYTES)
 
@@ -165,7 +166,8 @@ class MaskedHospital:
             VaultMissing: a dealer's file is missing; nothing is recorded until it comes.
         """
         transport, complaints = self._promises.keys(current).transport, b""
-        others = [each for each in current.sharers if each != self._account and usable(current, each)]
+        near = sharing_with(current, self._account)
+        others = [each for each in near if each != self._account and usable(current, each)]
         received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
         for each in received:
             try:
@@ -217,7 +219,8 @@ class MaskedHospital:
     @timed("mask")
     def _masked(self, current: Round, words: Words) -> memoryview:
         """Return the words, int32 or int64 [d + LANES], under this hospital's masks, in the same memory."""
-        parts, context = participants(current, current.sharers), Digest(current.mask_context)
+        parts = participants(current, sharing_with(current, self._account))
+        context = Digest(current.mask_context)
         masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
         return masking.to_bytes(masking.apply(words, masks))
 
@@ -273,12 +276,13 @@ class MaskedHospital:
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
         keys = self._promises.keys(current)
         shares: dict[Address, SharePair] = {}
-        for dealer in current.sharers:
+        near = sharing_with(current, self._account)
+        for dealer in near:
             if dealer == self._account:
                 shares[dealer] = own_shares(keys, participant(current, dealer).index)
             else:
                 shares[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
-        body = answer(shares, participants(current, current.sharers), frozenset(current.hospitals))
+        body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
 

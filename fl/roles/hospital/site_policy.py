@@ -146,7 +146,7 @@ def parse_policy(data: bytes) -> SitePolicy:
 def broken(policy: SitePolicy, asked: Proposal, now: int | None) -> Iterator[tuple[str, str]]:
     """Yield each rule that a round breaks, with why; `now` is in seconds since 1970, None: not judged."""
     config = asked.config
-    if policy.masked_only and asked.protection != Protection.MASKED:
+    if policy.masked_only and asked.protection == Protection.SEALED:
         yield "masked_only", f"its updates are {asked.protection.name.lower()}"
     if asked.hospitals < policy.min_hospitals:
         yield "min_hospitals", f"it has {asked.hospitals} hospitals, and {policy.min_hospitals} are needed"

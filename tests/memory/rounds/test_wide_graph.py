@@ -1,0 +1,105 @@
+"""Wide rounds over the in-memory ledger: masks and shares over a graph, exact to the last bit, clean in an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.protocol.audit import Report
+from fl.protocol.names import Protection
+from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.ledger_view import Keyring
+from fl.roles.coordinator.plan import Plan, WidePlan
+from fl.roles.hospital.background_training import TrainingJob
+from fl.training.aggregation.kinds import work_of
+from fl.training.model.weights import model_digest
+from tests.support.federation import (
+    CONFIG,
+    Clock,
+    Consortium,
+    endorser,
+    found,
+    initial,
+    memory_connect,
+    memory_folder,
+    nudge,
+)
+
+STEP_S = 60
+TWELVE, DEGREE, THRESHOLD, FEWEST = 12, 6, 4, 7
+PHASES = [Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN, Phase.MASK, Phase.AGREE, Phase.UNMASK]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def twelve(tmp_path: Path, clock: Clock) -> Iterator[Consortium]:
+    with memory_folder(tmp_path) as folder:
+        yield found(folder, memory_connect(clock), hospitals=TWELVE, now=clock)
+
+
+def wide(consortium: Consortium) -> Plan:
+    plan = replace(consortium.plan(1), protection=Protection.MASKED, step_timeout_s=STEP_S, min_commitments=FEWEST)
+    return replace(plan, attestations=0, wide=WidePlan(TWELVE - 1, DEGREE, THRESHOLD, FEWEST))
+
+
+def play(consortium: Consortium, clock: Clock, gone: dict[int, Phase]) -> Round:
+    """Play one wide round; each hospital of `gone`, by number, does nothing from its phase on."""
+    coordinator, _, hospitals = consortium.agents(wide(consortium))
+    for _ in range(400):
+        current = coordinator.view.refresh().rounds[-1] if coordinator.view.refresh().rounds else None
+        if current is not None and current.ended:
+            return current
+        phase = current.phase if current else Phase.NONE
+        present = [each for place, each in enumerate(hospitals) if place not in gone or phase < gone[place]]
+        acted = [each.step() for each in present]
+        for hospital in present:
+            hospital.finish_training()
+        if not any([*acted, coordinator.step()]) and current is not None:
+            clock.now += STEP_S + 1 if phase != Phase.MASK else 121
+    raise AssertionError("the round never ended")
+
+
+def audit(consortium: Consortium) -> Report:
+    party, ledger = consortium.auditor, consortium.operator
+    made = Audit(ledger.anchor, consortium.vault, AuditKey(party.account, Keyring(party.keys)), endorser())
+    return made.run(ledger.replay(), lambda _done, _of: None)[0]
+
+
+def sum_in_the_clear(consortium: Consortium, current: Round) -> bytes:
+    """Return the digest of the model of those hospitals' words, added without a mask."""
+    start, work = initial(), work_of(CONFIG, 0)
+    names = [party.name for party in consortium.hospitals if party.account in current.hospitals]
+    words = [work.encode(start.vector, nudge(name)(TrainingJob(1, start.vector, CONFIG))) for name in names]
+    total = work.sum_of(sum(words[1:], words[0]), len(names))
+    return model_digest(start.manifest.digest, work.apply(total, start.vector).model)
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
+def test_two_of_twelve_may_vanish_in_any_phase_of_a_wide_round(twelve: Consortium, clock: Clock, phase: Phase) -> None:
+    current = play(twelve, clock, {0: phase, 7: phase})
+    assert (current.phase, current.terms.protection) == (Phase.FINAL, Protection.WIDE)
+    assert len(current.hospitals) == TWELVE - (0 if phase in (Phase.AGREE, Phase.UNMASK) else 2)
+    assert current.proposal is not None
+    assert current.proposal.model_digest == sum_in_the_clear(twelve, current)
+    report = audit(twelve)
+    assert (report.findings, report.checks["aggregates"]) == ([], 1)
+
+
+def test_drop_outs_in_three_phases_of_one_wide_round_leave_the_sum_exact(twelve: Consortium, clock: Clock) -> None:
+    current = play(twelve, clock, {2: Phase.SHARE, 5: Phase.MASK, 9: Phase.UNMASK})
+    assert (current.phase, len(current.hospitals), len(current.sharers)) == (Phase.FINAL, 10, 11)
+    assert current.proposal is not None
+    assert current.proposal.model_digest == sum_in_the_clear(twelve, current)
+    assert audit(twelve).findings == []
+    graph = graph_of(current)
+    assert all(len(graph.neighbours(account)) == DEGREE for account in current.receivers)
