@@ -67,8 +67,12 @@ from fl.protocol.records import (
     SharesDealt,
     SharesRevealed,
     StatementMade,
+    StepsAnchored,
     Terms,
     UpdateCommitted,
+    WideFinalised,
+    WideProposed,
+    WideRoundOpened,
 )
 
 WORD = 32
@@ -111,6 +115,10 @@ FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
         ModelAttested: "attestModel",
         RoundFinalised: "finaliseRound",
         RoundAborted: "abortRound",
+        WideRoundOpened: "openWideRound",
+        StepsAnchored: "anchorSteps",
+        WideProposed: "proposeWide",
+        WideFinalised: "finaliseWide",
         StatementMade: "makeStatement",
         LedgerHandedOver: "handOver",
     }

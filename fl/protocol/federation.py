@@ -34,6 +34,7 @@ from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 
 from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
+    BatchRecord,
     ConsortiumFounded,
     Entry,
     FederationOpened,
@@ -59,6 +60,7 @@ MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
         StatementKind.POLICY: (Role.HOSPITAL,),
         StatementKind.DECLINE: (Role.HOSPITAL,),
         StatementKind.RETENTION: (Role.COORDINATOR, Role.AUDITOR),
+        StatementKind.OMITTED: (Role.HOSPITAL,),
     }
 )
 """Who may make which statement."""
@@ -192,6 +194,8 @@ def step(federation: Federation, entry: Entry) -> Federation:
             changed = _state(federation, entry, record)
         elif isinstance(record, LedgerHandedOver):
             changed = _hand_over(federation, entry, record)
+        elif isinstance(record, BatchRecord):
+            raise EncodingError("ledger", "a batch of steps was not expanded")
         elif isinstance(record, RoundOpened):
             changed = _open_round(federation, entry, record)
         else:
@@ -257,7 +261,7 @@ def _state(federation: Federation, entry: Entry, record: StatementMade) -> Feder
             raise WrongRound(last, record.round)
         if not here or here[0].ended:
             raise WrongPhase(record.round, here[0].phase if here else Phase.NONE)
-        if record.sender not in here[0].roster:
+        if record.sender not in here[0].roster and here[0].wide is None:  # the contract knows no wide roster
             raise NotInRoster(record.sender)
     return replace(federation, statements=(*federation.statements, entry))
 

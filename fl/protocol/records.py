@@ -355,6 +355,70 @@ class WideOpening(RoundOpened):
 
 
 @dataclass(frozen=True)
+class WideRoundOpened:
+    """The coordinator opened a wide round; its file has roster and keys. Readers see it as a WideOpening (5W.2)."""
+
+    sender: Address
+    round: int
+    terms: Terms
+    degree: int
+    """u16: as in WideTerms."""
+    replayers: int
+    """u16: as in WideTerms."""
+    hospitals: int
+    """u16: how many hospitals the roster has."""
+    previous_model: Digest
+    batch: Digest
+    """SHA-256 of the file with roster and keys (batches.opening_file)."""
+
+
+@dataclass(frozen=True)
+class StepsAnchored:
+    """The coordinator recorded a phase's steps of a wide round. Readers see the steps, and the end of the phase."""
+
+    sender: Address
+    round: int
+    phase: int
+    """The phase that ended: ADVERTISE, SHARE, COMPLAIN, MASK or AGREE."""
+    count: int
+    """u16: how many steps the file has."""
+    going: int
+    """u16: how many of their hospitals go on."""
+    root: Digest
+    """Root of the tree over the steps (batches.root)."""
+    batch: Digest
+    """SHA-256 of the file with the steps (batches.steps_file)."""
+
+
+@dataclass(frozen=True)
+class WideProposed:
+    """The coordinator recorded the answers of a wide round and proposed the next model, in one transaction."""
+
+    sender: Address
+    round: int
+    count: int
+    """u16: how many answers the file has."""
+    root: Digest
+    batch: Digest
+    model_digest: Digest
+    envelope_digest: Digest
+
+
+@dataclass(frozen=True)
+class WideFinalised:
+    """The coordinator recorded the attestations of a wide round; the proposed model is now the global model."""
+
+    sender: Address
+    round: int
+    count: int
+    """u16: how many attestations the file has."""
+    root: Digest
+    batch: Digest
+    model_digest: Digest
+    """Computed by the contract."""
+
+
+@dataclass(frozen=True)
 class KeysAdvertised:
     """A hospital advertised its two keys of one masked round (PROTOCOL.md 5, phase 1)."""
 
@@ -490,7 +554,7 @@ class StatementMade:
 
     sender: Address
     round: int
-    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0."""
+    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round."""
     kind: StatementKind
     digest: Digest
     """SHA-256 of the document that the statement is about."""
@@ -522,7 +586,9 @@ KeyRecord = MemberRecord | SuccessionRecord | CeremonyRecord | RequestRecord | R
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
-LedgerRecord = FederationOpened | ModelGranted | RoundRecord | StatementMade | LedgerHandedOver
+BatchRecord = WideRoundOpened | StepsAnchored | WideProposed | WideFinalised
+"""Readers see what is in the batch instead (fl/replay/batched_ledger.py); the fold knows none of these."""
+LedgerRecord = FederationOpened | ModelGranted | RoundRecord | BatchRecord | StatementMade | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 
 KEY_RECORDS: tuple[type[KeyRecord], ...] = (
@@ -565,6 +631,10 @@ LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     ModelAttested,
     RoundFinalised,
     RoundAborted,
+    WideRoundOpened,
+    StepsAnchored,
+    WideProposed,
+    WideFinalised,
     StatementMade,
     LedgerHandedOver,
 )
@@ -577,6 +647,8 @@ class Position:
     block: int
     index: int
     """Index of the log within its block."""
+    part: int = 0
+    """Place among the records of one batch."""
 
 
 @dataclass(frozen=True)

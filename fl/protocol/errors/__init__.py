@@ -91,6 +91,7 @@ from fl.protocol.errors.refused import (
     WrongConsortium,
 )
 from fl.protocol.errors.rounds import (
+    BatchTooLarge,
     BelowThreshold,
     DeadlineNotPassed,
     DeadlinePassed,
@@ -134,6 +135,7 @@ from fl.protocol.errors.storage import (
 )
 from fl.protocol.errors.tampered import (
     AuthFailure,
+    BatchInvalid,
     ChainReorg,
     CiphertextInvalid,
     ClaimOutOfBounds,
@@ -183,6 +185,7 @@ from fl.protocol.errors.world import (
     PortInUse,
     PredictorSilent,
     PretrainedMissing,
+    RoundBlocked,
     RoundStalled,
     ServerSilent,
     ServersSilent,

@@ -92,8 +92,7 @@ def _close(current: Round, record: PhaseClosed, now: int) -> Round:
 def _check_once(current: Round, sender: Address, done: Mapping[Address, object], now: int) -> None:
     if sender not in current.sharers:
         raise NotInSet(sender)
-    if now > current.step_deadline:
-        raise DeadlinePassed(current.step_deadline)
+    _check_time(current, now)
     if sender in done:
         raise DuplicateStep(sender)
 
@@ -101,7 +100,12 @@ def _check_once(current: Round, sender: Address, done: Mapping[Address, object],
 def _check_frozen(current: Round, sender: Address, given: Digest, now: int) -> None:
     if sender not in current.hospitals:
         raise NotInSet(sender)
-    if now > current.step_deadline:
-        raise DeadlinePassed(current.step_deadline)
+    _check_time(current, now)
     if given != current.set_digest:
         raise EquivocationDetected(current.set_digest, given)
+
+
+def _check_time(current: Round, now: int) -> None:
+    """Raise DeadlinePassed; the steps of a wide round come in one batch, which may be recorded later."""
+    if current.wide is None and now > current.step_deadline:
+        raise DeadlinePassed(current.step_deadline)

@@ -167,7 +167,7 @@ def _step(current: Round, record: RoundRecord) -> Phase:
 def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
     if record.sender not in current.committers:
         raise NotInSet(record.sender) if current.masked else NotInRoster(record.sender)
-    if now > current.terms.commit_deadline:
+    if current.wide is None and now > current.terms.commit_deadline:
         raise DeadlinePassed(current.terms.commit_deadline)
     if record.sender in current.commitments:
         raise DuplicateCommitment(record.sender)

@@ -66,6 +66,7 @@ from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
+from fl.roles.coordinator.wide_rounds import WideSteps
 from fl.roles.coordinator.wide_terms import widened
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
@@ -96,6 +97,7 @@ class Coordinator:
         self._declines = Declines(ports, self._abort)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
+        self._wide = WideSteps(ports, self._abort)
         self._opening = Opening(ports, self._sums)
         self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
@@ -152,8 +154,11 @@ class Coordinator:
             return False
 
     def _go_on(self, federation: Federation, current: Round) -> bool:
+        recorded, current = current, self._wide.gathered(federation, current)
         if self._declines.step(federation, current):
             return True
+        if (acted := self._wide.step(federation, recorded, current)) is not None:
+            return acted or self._sums.step(recorded)
         match current.phase:
             case Phase.OPEN | Phase.MASK:
                 return self._freezing.step(federation, current)

@@ -94,6 +94,7 @@ class Hospital:
             return True
         if current is None or self._account not in current.roster:
             return False
+        current = self._ports.ahead(current, federation.book)
         if not current.ended:
             self._promises.check_own(current, self._account)
         if self._abandoned(federation, current):
