@@ -83,6 +83,7 @@ class Kind(IntEnum):
     GRANT = 7
     ENCHEAD = 8
     UPDATE = 9
+    GROUP = 10
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from fl.protocol.errors import (
     DuplicateCommitment,
     EncodingError,
     ModelDigestMismatch,
+    NotDrawn,
     NotInRoster,
     NotInSet,
     RevokedMidRound,
@@ -50,6 +51,7 @@ from fl.protocol.records import (
     WideTerms,
 )
 from fl.protocol.rounds import masked
+from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
@@ -197,6 +199,8 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
             raise WrongRole(record.sender)
         if record.sender not in current.hospitals:
             raise NotInSet(record.sender)
+        if current.wide is not None and record.sender not in drawn(current):
+            raise NotDrawn(record.sender)
     proposed = _proposed(current)
     if record.model_digest != proposed.model_digest:
         raise ModelDigestMismatch(proposed.model_digest, record.model_digest)

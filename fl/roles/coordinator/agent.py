@@ -51,6 +51,7 @@ from fl.replay.expected_files import (
     read_config,
     read_manifest,
 )
+from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
@@ -67,7 +68,7 @@ from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
 from fl.roles.coordinator.wide_rounds import WideSteps
-from fl.roles.coordinator.wide_terms import widened
+from fl.roles.coordinator.wide_terms import draw_group, widened
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
@@ -254,7 +255,7 @@ class Coordinator:
         )
         number = federation.last_round + 1
         opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
-        self._ports.append(widened(opened, self._plan))
+        self._ports.append(widened(opened, self._plan, partial(draw_group, federation, opened), self._ports))
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
 
@@ -297,6 +298,8 @@ class Coordinator:
         model = outcome.model
         digest = model_digest(manifest.digest, model)
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        if not config.release:
+            recipients = with_group_key(current, recipients, self._ports.vault)
         file = seal(model_core(current), recipients, vector_to_bytes(model))
         envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)

@@ -5,25 +5,45 @@ Source: PROTOCOL.md 5W.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from fl.crypto.hpke_keys import PrivateKey
-from fl.protocol.names import Protection
+from fl.protocol.federation import Federation
+from fl.protocol.grants import MODEL_READERS
+from fl.protocol.names import Protection, Role
 from fl.protocol.records import RoundOpened, WideOpening, WideTerms
+from fl.protocol.rounds.replayers import needed_of
+from fl.replay.group_key import Drawn, Opening, draw
+from fl.replay.ledger_view import Ports
 from fl.roles.coordinator.plan import Plan
 
 
-def widened(opened: RoundOpened, plan: Plan) -> RoundOpened:
-    """Return the opening of a wide round in place of that of a masked round with many hospitals; else the same."""
+def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: Ports) -> RoundOpened:
+    """Return the opening of a wide round in place of that of a masked round with many hospitals; else the same.
+
+    The files of its group key are in the vault then.
+    """
     wide, count = plan.wide, len(opened.roster)
     if wide is None or opened.terms.protection != Protection.MASKED or count <= wide.above:
         return opened
+    hospitals = needed_of(wide.replayers) if wide.replayers else wide.threshold
     terms = replace(
         opened.terms,
         protection=Protection.WIDE,
         threshold=wide.threshold,
         min_commitments=wide.min_commitments,
-        attestations=plan.attestations + wide.threshold,
+        attestations=plan.attestations + hospitals,
     )
-    given = WideTerms(wide.degree, wide.replayers, PrivateKey.generate(1).public_key, ())
+    drawn = group()
+    files = tuple(ports.vault.put(file) for file in drawn.files)
+    given = WideTerms(wide.degree, wide.replayers, drawn.public_key, files)
     return WideOpening(opened.sender, opened.round, terms, opened.roster, opened.previous_model, given)
+
+
+def draw_group(federation: Federation, opened: RoundOpened) -> Drawn:
+    """Draw the group key of a round that will be opened now, for everybody who may read its model."""
+    members = federation.book.members.values()
+    readers = [each.key for each in members if each.key and not each.revoked and each.role in MODEL_READERS]
+    epoch = federation.book.active(opened.sender, Role.COORDINATOR).keys[-1].epoch
+    opening = Opening(federation.anchor, opened.sender, epoch, opened.round, opened.previous_model)
+    return draw(opening, readers)

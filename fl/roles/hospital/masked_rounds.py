@@ -41,6 +41,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
@@ -74,6 +75,8 @@ class MaskedHospital:
         self._promises = promises
         self._rejections = RejectionReporter(ports.notify)
         self._opened = OpenedShares()
+        self._compared = b""
+        """The context of the final round whose model was compared with its digest, though others summed it again."""
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -109,6 +112,7 @@ class MaskedHospital:
     def _begin_training(self, federation: Federation, current: Round) -> None:
         """Phase 0: accept the round, and train during the set-up."""
         self._trust.check(current.roster)
+        self._reader.check_group(current)
         if self._ports.journal.get(key_of("update", current)) is None:
             self._train(federation, current)
 
@@ -233,7 +237,11 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._sums.step(current)
+        return self._add_early(current)
+
+    def _add_early(self, current: Round) -> bool:
+        """Add one more file to the sum while others act, if this hospital surely sums the round again."""
+        return (current.wide is None or not current.wide.replayers) and self._sums.step(current)
 
     def _missing(self, current: Round) -> bool:
         """Report once that the frozen set does not contain this hospital although it committed."""
@@ -266,7 +274,7 @@ class MaskedHospital:
         try:
             check_agreement(current, self._ports.endorser, self._ports.vault)
         except BelowThreshold:
-            return self._sums.step(current)
+            return self._add_early(current)
         self._promises.spend(current)
         digest = self._promises.promised("answer", current)
         digest = digest or self._promises.promise("answer", current, self._answer_file(federation, current))
@@ -293,8 +301,12 @@ class MaskedHospital:
     # --- End ---------------------------------------------------------------------------------------------------
 
     def _end(self, federation: Federation, current: Round) -> bool:
-        """Replay and attest a proposal."""
-        if current.ended or self._account not in current.hospitals or self._account in current.attestations:
+        """Replay and attest a proposal; a hospital that was not drawn compares the final model with its digest."""
+        if self._account not in current.hospitals:
+            return False
+        if self._account not in drawn(current):
+            return current.phase == Phase.FINAL and self._compare(federation, current)
+        if current.ended or self._account in current.attestations:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
@@ -303,6 +315,16 @@ class MaskedHospital:
         self._reader.model(current, manifest, replayed.model)
         self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _compare(self, federation: Federation, current: Round) -> bool:
+        """Open the final model of a wide round once, and compare it with its digest on the ledger."""
+        if federation.source is not current or self._compared == current.context:
+            return False
+        if not read_config(current, self._ports.vault).release:
+            self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
+            self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        self._compared = current.context
         return True
 
     def _is_over(self, current: Round) -> bool:
