@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import Any
 
 from fl.protocol import merkle
 from fl.protocol.codec import Reader, Writer, sha256
@@ -217,8 +218,8 @@ def statement(current: Round, phase: Phase, body: bytes) -> StepStatement:
     )
 
 
-def _fixed(*lengths: int) -> Callable[[bytes], list[bytes]]:
-    def split(body: bytes) -> list[bytes]:
+def _fixed(*lengths: int) -> Callable[[bytes], list[Any]]:
+    def split(body: bytes) -> list[Any]:
         reader = Reader(body, "step")
         parts = [reader.raw(length) for length in lengths]
         reader.end()
@@ -227,14 +228,14 @@ def _fixed(*lengths: int) -> Callable[[bytes], list[bytes]]:
     return split
 
 
-def _dealing(body: bytes) -> list[bytes]:
+def _dealing(body: bytes) -> list[Any]:
     half, odd = divmod(len(body) - DIGEST_BYTES, 2)
     if half < 0 or odd:
         raise EncodingError("step", "its two vectors of commitments differ in length")
     return _fixed(half, half, DIGEST_BYTES)(body)
 
 
-_SPLIT: Mapping[Phase, Callable[[bytes], list[bytes]]] = MappingProxyType(
+_SPLIT: Mapping[Phase, Callable[[bytes], list[Any]]] = MappingProxyType(
     {
         Phase.ADVERTISE: _fixed(POINT_BYTES, POINT_BYTES),
         Phase.SHARE: _dealing,

@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5W.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -112,7 +112,7 @@ def _opening(record: WideRoundOpened, data: bytes) -> WideOpening:
     return WideOpening(record.sender, record.round, record.terms, roster, record.previous_model, wide)
 
 
-def _closing(record: BatchRecord, batch: Batch, current: Round, steps: list[Record]) -> Iterator[Record]:
+def _closing(record: BatchRecord, batch: Batch, current: Round, steps: Sequence[Record]) -> Iterator[Record]:
     """Yield what ends the phase, by the coordinator; nothing in AGREE, which ends by itself."""
     going = tuple(sorted(batch.going))
     match record:
@@ -128,7 +128,7 @@ def _closing(record: BatchRecord, batch: Batch, current: Round, steps: list[Reco
             return
 
 
-def frozen(sender: Address, current: Round, steps: list[Record], hospitals: tuple[Address, ...]) -> RoundFrozen:
+def frozen(sender: Address, current: Round, steps: Sequence[Record], hospitals: tuple[Address, ...]) -> RoundFrozen:
     """Return the freeze of a set; in a wide round no contract computes its digest, so every reader does."""
     made = {each.sender: each.digest for each in steps if isinstance(each, UpdateCommitted)}
     committed = replace(current, commitments=MappingProxyType(made))

@@ -75,12 +75,16 @@ class FolderSteps:
     @contextmanager
     def _opened(self, context: bytes, phase: int, *, create: bool = False) -> Iterator[int]:
         """Yield the folder of a round's phase, open."""
-        with descriptor(str(self._root), DIRECTORY) as root, self._below(root, FOLDER, create) as steps:
-            with self._below(steps, context.hex(), create) as one, self._below(one, str(int(phase)), create) as folder:
-                yield folder
+        with (
+            descriptor(str(self._root), DIRECTORY) as root,
+            self._below(root, FOLDER, create=create) as steps,
+            self._below(steps, context.hex(), create=create) as one,
+            self._below(one, str(int(phase)), create=create) as folder,
+        ):
+            yield folder
 
     @contextmanager
-    def _below(self, parent: int, name: str, create: bool) -> Iterator[int]:
+    def _below(self, parent: int, name: str, *, create: bool) -> Iterator[int]:
         """Yield a folder in an open one, open; with `create`, make it first with the rights of the vault."""
         if create:
             with suppress(FileExistsError):

@@ -19,6 +19,7 @@ from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import MemberRegistered
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
 from scripts.wiring.clock import now, steady
 from scripts.wiring.home import OWNER_ONLY, PASSWORD_VARIABLE, Home, MemberHome
@@ -37,15 +38,18 @@ BLOCK_TIMEOUT_S = 30.0
 
 
 def open_ledger(
-    home: Home, member: MemberHome | None = None, timeout_s: float = NodeSettings.timeout_s
-) -> EthereumLedger:
+    home: Home, member: MemberHome | None = None, timeout_s: float = NodeSettings.timeout_s, *, strict: bool = False
+) -> BatchedLedger:
     """Connect to the consortium's chain, as `member` or read-only; one answer may take `timeout_s`.
+
+    A `strict` reader raises the error of a batch of steps that is missing or wrong; another one reads up to it.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
         KeystoreUnreadable: the member's key file is damaged, or the password is wrong.
     """
-    return EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
+    ledger = EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
+    return BatchedLedger(ledger, home.vault, signatures(), strict=strict)
 
 
 def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
@@ -93,18 +97,21 @@ def load_account(member: MemberHome) -> AccountKey:
 
 
 def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
+    from fl.replay.posted_steps import Desk
     from fl.replay.vault_files import Awaited
     from fl.roles.coordinator.clock import CheckedClock, TimedLedger
     from fl.storage.journal import SqliteJournal
     from fl.storage.vault import FolderVault
 
-    clock = CheckedClock(now, steady)
+    account, clock, vault = load_account(member), CheckedClock(now, steady), Awaited(home.vault)
+    endorser, journal = AccountEndorser(account), SqliteJournal(member.folder / "journal.sqlite")
+    chain = TimedLedger(EthereumLedger(ledger_settings(home), account), clock)
     ports = Ports(
-        ledger=TimedLedger(open_ledger(home, member), clock),
-        endorser=AccountEndorser(load_account(member)),
-        vault=Awaited(home.vault),
+        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser)),
+        endorser=endorser,
+        vault=vault,
         outbox=FolderVault(member.folder / "outbox"),
-        journal=SqliteJournal(member.folder / "journal.sqlite"),
+        journal=journal,
         keyring=keyring_of(member),
         now=clock,
         notify=notify,

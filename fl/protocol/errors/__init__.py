@@ -71,6 +71,7 @@ from fl.protocol.errors.refused import (
     DesignMismatch,
     EpsilonExceeded,
     FileNotRecorded,
+    GraphTooThin,
     InvitationRefused,
     NoiseMissing,
     NotDrawn,

@@ -36,6 +36,20 @@ class RosterUntrusted(RefusedError):
 
 
 @dataclass(eq=False)
+class GraphTooThin(RefusedError):
+    """The graph of a wide round does not bear as many colluders as this hospital expects (PROTOCOL.md 5W.1)."""
+
+    smallest: int
+    """How many honest hospitals are in the smallest sum that may be seen; 0: one update may be."""
+    required: int
+    colluders: int
+    sentence = (
+        "If {colluders} hospitals collude with the coordinator, a sum of {smallest} honest hospitals may be seen; this "
+        "hospital needs {required}. Nothing was sent. Ask the coordinator for more neighbours, or lower --collusion."
+    )
+
+
+@dataclass(eq=False)
 class TaskMismatch(RefusedError):
     """A member's images are labelled for another task than the round's."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.graph_choice import Crowd, choose
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -16,19 +17,33 @@ def masked_threshold(hospitals: int) -> int:
     return max(2 * hospitals // 3 + 1, MIN_MASKED)
 
 
+WIDE_ABOVE = 50
+"""By default a masked round with more hospitals is wide."""
+
+
 @dataclass(frozen=True)
 class WidePlan:
-    """When masked rounds are wide, and what their graph must bear."""
+    """When masked rounds are wide, and what their graph must bear (fl/protocol/rounds/graph_choice.py)."""
 
-    above: int
+    above: int = WIDE_ABOVE
     """A masked round with more hospitals than this is wide."""
-    degree: int
-    """k: with how many others each hospital shares masks."""
-    threshold: int
-    """t of the k + 1 holders of a hospital's shares."""
-    min_commitments: int
-    """How many hospitals must be in the set and sign it: more than half of the roster."""
+    collusion: float = 0.2
+    """Which part of the hospitals may collude with the coordinator."""
+    drop_out: float = 0.1
+    """Which part of the hospitals may be absent in all phases together."""
+    smallest_sum: int = 0
+    """How many honest hospitals must be in each sum that can be seen; 0: all honest ones of the set."""
+    degree: int = 0
+    """k, instead of the one that the others give; then `threshold` is t."""
+    threshold: int = 0
     replayers: int = 0
+
+    def crowd(self, hospitals: int) -> Crowd:
+        return Crowd(hospitals, self.collusion, self.drop_out)
+
+    def graph(self, hospitals: int) -> tuple[int, int]:
+        """Return k and t, or raise SettingInvalid if no graph bears so much."""
+        return (self.degree, self.threshold) if self.degree else choose(self.crowd(hospitals), self.smallest_sum)
 
 
 @dataclass(frozen=True)

@@ -22,21 +22,25 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     """Return the opening of a wide round in place of that of a masked round with many hospitals; else the same.
 
     The files of its group key are in the vault then.
+
+    Raises:
+        SettingInvalid: no graph bears the colluders and drop-outs of the plan.
     """
     wide, count = plan.wide, len(opened.roster)
     if wide is None or opened.terms.protection != Protection.MASKED or count <= wide.above:
         return opened
-    hospitals = needed_of(wide.replayers) if wide.replayers else wide.threshold
+    degree, threshold = wide.graph(count)
+    hospitals = needed_of(wide.replayers) if wide.replayers else threshold
     terms = replace(
         opened.terms,
         protection=Protection.WIDE,
-        threshold=wide.threshold,
-        min_commitments=wide.min_commitments,
+        threshold=threshold,
+        min_commitments=wide.crowd(count).fewest,
         attestations=plan.attestations + hospitals,
     )
     drawn = group()
     files = tuple(ports.vault.put(file) for file in drawn.files)
-    given = WideTerms(wide.degree, wide.replayers, drawn.public_key, files)
+    given = WideTerms(degree, wide.replayers, drawn.public_key, files)
     return WideOpening(opened.sender, opened.round, terms, opened.roster, opened.previous_model, given)
 
 

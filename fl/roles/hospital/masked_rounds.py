@@ -111,7 +111,7 @@ class MaskedHospital:
 
     def _begin_training(self, federation: Federation, current: Round) -> None:
         """Phase 0: accept the round, and train during the set-up."""
-        self._trust.check(current.roster)
+        self._trust.check_round(current)
         self._reader.check_group(current)
         if self._ports.journal.get(key_of("update", current)) is None:
             self._train(federation, current)
