@@ -27,11 +27,14 @@ from fl.protocol.names import Blob, Digest, Protection
 from fl.protocol.ports import Ledger, Mark, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.posted_steps import Desk
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
-from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.coordinator.plan import Initial, Plan, WidePlan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.runner import Agent
@@ -157,20 +160,23 @@ class Crowd:
 
 @click.command()
 @click.option("--hospitals", default="10,30", show_default=True, help="How many, in a row.")
+@click.option("--form", type=click.Choice(["masked", "wide"]), default="masked", show_default=True)
+@click.option("--replayers", type=click.IntRange(0), default=0, show_default=True, help="In wide rounds; 0: all.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Write what cProfile counts in the largest run.")
-def main(hospitals: str, profile: Path | None) -> None:
+def main(hospitals: str, form: str, replayers: int, profile: Path | None) -> None:
     """Measure one masked round of many hospitals and its audit, without training."""
     counts = [int(each) for each in hospitals.split(",")]
     figures = {}
+    wide = WidePlan(above=MIN_MASKED, replayers=replayers) if form == "wide" else None
     for count in counts:
-        run = run_crowd(count, Protection.MASKED, profiled=profile is not None and count == counts[-1])
+        run = run_crowd(count, wide, profiled=profile is not None and count == counts[-1])
         figures[str(count)] = _report(count, run)
         if profile is not None and count == counts[-1]:
             _profile(run, profile)
-    keep("crowd", {"runs": figures})
+    keep(f"crowd-{form}", {"runs": figures, "replayers": replayers})
 
 
-def run_crowd(count: int, protection: Protection, *, profiled: bool = False) -> Crowd:
+def run_crowd(count: int, wide: WidePlan | None, *, profiled: bool = False) -> Crowd:
     """Found a consortium of `count` hospitals, run one round and audit it."""
     names = hospital_names(count)
     with tempfile.TemporaryDirectory() as folder:
@@ -181,14 +187,14 @@ def run_crowd(count: int, protection: Protection, *, profiled: bool = False) -> 
             for cost in costs.values():
                 cost.profile = cProfile.Profile(time.thread_time) if profiled else None
             before = _memory_mib()
-            seconds = _round(home, costs, _plan(count, protection))
+            seconds = _round(home, costs, _plan(count, wide))
             began, cpu = time.perf_counter(), time.thread_time()
             report = _audited(home)
             seconds["audit"] = time.perf_counter() - began
             return Crowd(costs, seconds, report, time.thread_time() - cpu, (before, _memory_mib()))
 
 
-def _plan(count: int, protection: Protection) -> Plan:
+def _plan(count: int, wide: WidePlan | None) -> Plan:
     return Plan(
         rounds=1,
         min_commitments=count,
@@ -197,7 +203,8 @@ def _plan(count: int, protection: Protection) -> Plan:
         commit_timeout_s=3600,
         close_timeout_s=3600,
         min_hospitals=count,
-        protection=protection,
+        protection=Protection.MASKED,
+        wide=wide,
     )
 
 
@@ -214,7 +221,7 @@ def _round(home: Home, costs: Mapping[str, Cost], plan: Plan) -> dict[str, float
     initial = Initial(manifest_of(model), to_vector(model))
     agents: dict[str, Agent] = {}
     for index, (name, cost) in enumerate(costs.items()):
-        ports = _counted(open_ports(home, home.member(name), notify), cost)
+        ports = _counted(home, open_ports(home, home.member(name), notify), cost)
         agents[name] = CountedAgent(
             _agent(home, name, ports, (plan, initial, _train(initial.vector.size, index))), cost
         )
@@ -234,8 +241,12 @@ def _agent(home: Home, name: str, ports: Ports, work: tuple[Plan, Initial, Train
     return Hospital(ports, train, task=plan.config.task, limit=privacy_limit(home.member(name)))
 
 
-def _counted(ports: Ports, cost: Cost) -> Ports:
-    return replace(ports, vault=CountedVault(ports.vault, cost), ledger=CountedLedger(ports.ledger, cost))
+def _counted(home: Home, ports: Ports, cost: Cost) -> Ports:
+    vault = CountedVault(ports.vault, cost)
+    if not isinstance(ports.ledger, BatchedLedger):
+        raise TypeError("members read batches")
+    chain, desk = CountedLedger(ports.ledger.inner, cost), Desk(home.board, ports.journal, ports.endorser)
+    return replace(ports, vault=vault, ledger=BatchedLedger(chain, vault, ports.endorser, desk))
 
 
 def _spec() -> ModelSpec:
