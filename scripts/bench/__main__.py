@@ -28,6 +28,7 @@ LONG = (
     "protections",
     "poisoning",
     "privacy",
+    "sample_check",
     "threshold",
     "device",
     "tables",

@@ -161,9 +161,9 @@ class Crowd:
 @click.command()
 @click.option("--hospitals", default="10,30", show_default=True, help="How many, in a row.")
 @click.option("--form", type=click.Choice(["masked", "wide"]), default="masked", show_default=True)
-@click.option("--replayers", type=click.IntRange(0), default=0, show_default=True, help="In wide rounds; 0: all.")
+@click.option("--replayers", type=click.IntRange(0), help="In wide rounds; 0: all; without it the fewest.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Write what cProfile counts in the largest run.")
-def main(hospitals: str, form: str, replayers: int, profile: Path | None) -> None:
+def main(hospitals: str, form: str, replayers: int | None, profile: Path | None) -> None:
     """Measure one masked round of many hospitals and its audit, without training."""
     counts = [int(each) for each in hospitals.split(",")]
     figures = {}

@@ -23,6 +23,8 @@ from fl.protocol.rounds.round import Round
 
 SPARE = 4
 """One of so many drawn hospitals may be away."""
+SAFE_BITS, THERE_BITS = 30, 10
+"""A wrong model is for good; a round without enough attestations is only lost."""
 
 
 def drawn(current: Round) -> frozenset[Address]:
@@ -77,13 +79,17 @@ def too_few_there(hospitals: int, away: int, replayers: int, needed: int) -> Fra
     return 1 - wrong_sum_passes(hospitals, hospitals - away, replayers, needed)
 
 
-def replayers_for(hospitals: int, colluding: int, bits: int) -> int:
-    """Return the fewest replayers with which a wrong sum passes with a probability of at most 2^-bits.
+def replayers_for(hospitals: int, colluding: int, away: int = 0) -> int:
+    """Return the fewest replayers that keep both bounds; all hospitals if no smaller number does.
 
-    All hospitals are the answer if no smaller number is enough.
+    A wrong sum passes with a probability of at most 2^-SAFE_BITS, and with `away` hospitals missing too few of the
+    drawn ones are there with one of at most 2^-THERE_BITS. In the worst case all who are missing are honest.
     """
-    bound = Fraction(1, 1 << bits)
-    for count in range(1, hospitals):
-        if wrong_sum_passes(hospitals, colluding, count, needed_of(count)) <= bound:
+    safe, there = Fraction(1, 1 << SAFE_BITS), Fraction(1, 1 << THERE_BITS)
+    for count in range(1, hospitals - away):
+        needed = needed_of(count)
+        if wrong_sum_passes(hospitals - away, colluding, count, needed) > safe:
+            continue
+        if too_few_there(hospitals, away, count, needed) <= there:
             return count
     return hospitals

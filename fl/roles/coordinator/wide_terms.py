@@ -30,7 +30,8 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     if wide is None or opened.terms.protection != Protection.MASKED or count <= wide.above:
         return opened
     degree, threshold = wide.graph(count)
-    hospitals = needed_of(wide.replayers) if wide.replayers else threshold
+    replayers = wide.drawn(count)
+    hospitals = needed_of(replayers) if replayers else threshold
     terms = replace(
         opened.terms,
         protection=Protection.WIDE,
@@ -40,7 +41,7 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     )
     drawn = group()
     files = tuple(ports.vault.put(file) for file in drawn.files)
-    given = WideTerms(degree, wide.replayers, drawn.public_key, files)
+    given = WideTerms(degree, replayers, drawn.public_key, files)
     return WideOpening(opened.sender, opened.round, terms, opened.roster, opened.previous_model, given)
 
 
