@@ -45,7 +45,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[De
 
 def wide_plan(consortium: Consortium) -> Plan:
     plan = replace(consortium.plan(1), protection=Protection.MASKED, step_timeout_s=60)
-    return replace(plan, min_commitments=3, wide=WidePlan(above=3, degree=3, threshold=3, min_commitments=3))
+    return replace(plan, min_commitments=3, wide=WidePlan(above=3, degree=3, threshold=3))
 
 
 def audited(town: WideTown, consortium: Consortium) -> Report:

@@ -18,6 +18,7 @@ from fl.failures import FATAL, MISSED_DEADLINE, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
     AccuracyAlarm,
     BelowThreshold,
+    ContractRefused,
     DeadlineNotPassed,
     GrantUnusable,
     RevokedMidRound,
@@ -31,7 +32,7 @@ from fl.protocol.errors import (
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -76,6 +77,11 @@ from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
 from fl.training.model.weights import Vector, model_digest, vector_to_bytes
 from fl.training.weak_calibration import weakness
+
+OLD_LEDGER = (
+    "the ledger refuses a wide round; if it is older than version 1.2.0, hand it over to a new one, or start with "
+    "--wide-above 0"
+)
 
 
 class Coordinator:
@@ -254,7 +260,13 @@ class Coordinator:
         )
         number = federation.last_round + 1
         opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
-        self._ports.append(widened(opened, self._plan))
+        try:
+            self._ports.append(widened(opened, self._plan))
+        except ContractRefused:
+            if following.protection != Protection.MASKED or self._plan.wide is None:
+                raise
+            self._pauses.alarm(federation, OLD_LEDGER)
+            return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
 
