@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
-from fl.protocol.batches import Batch, StepRecord, opening_file
+from fl.protocol.batches import Batch, Step, StepRecord, opening_file
 from fl.protocol.errors import BatchInvalid, HemaledgerError, RoundBlocked, SettingInvalid, UnavailableError
 from fl.protocol.federation import Federation, fold
 from fl.protocol.keys.members import KeyBook
@@ -40,7 +40,7 @@ from fl.protocol.records import (
     WideProposed,
     WideRoundOpened,
 )
-from fl.protocol.rounds.round import Round
+from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batches import expand
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
 
@@ -201,6 +201,10 @@ class BatchedLedger:
     def ahead(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if this account's own posted step were recorded already."""
         return current if self._own is None or current.ended else self._own.ahead(current, book)
+
+    def posted(self, current: Round, phase: Phase) -> Step | None:
+        """Return the step that this account made in a phase, None if it made none here."""
+        return None if self._own is None else self._own.made(current, phase)
 
     def gather(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if all right steps on the board were recorded already."""

@@ -27,7 +27,7 @@ class WideOptions:
     @property
     def plan(self) -> WidePlan | None:
         """Return what the coordinator's plan has; None: no round is wide."""
-        from fl.roles.coordinator.plan import WidePlan  # noqa: PLC0415
+        from fl.roles.coordinator.plan import WidePlan
 
         return WidePlan(self.wide_above, self.colluders, self.absent) if self.wide_above else None
 
