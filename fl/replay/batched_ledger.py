@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
@@ -115,12 +115,12 @@ class BatchedLedger:
             if self._known(after):
                 return True
             read = self._read
-        if self._ledger.wait(read, timeout_s):
-            with self._lock:
-                self._advance()
+        news = self._ledger.wait(read, timeout_s)
         with self._lock:
-            if known := self._known(after):
-                return bool(known)
+            if news or self._problem is not None:  # a missing file may have come
+                self._advance()
+            if self._known(after):
+                return True
             if isinstance(self._problem, UnavailableError):
                 raise self._problem
             if self._problem is not None:
@@ -209,6 +209,11 @@ class BatchedLedger:
     def gather(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if all right steps on the board were recorded already."""
         return current if self._gathering is None or current.ended else self._gathering.gather(current, book)
+
+    @property
+    def left_out(self) -> Mapping[Address, HemaledgerError]:
+        """Return whose signed steps on the board break a rule, and how, as the last `gather` found."""
+        return {} if self._gathering is None else self._gathering.wrong
 
     def agree(self, current: Round) -> Receipt:
         """Record the endorsements that the last `gather` found; no other record ends AGREE."""

@@ -32,7 +32,7 @@ from fl.protocol.errors import (
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -223,10 +223,7 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation):
-            return False
-        if reason := self._held():
-            self._pauses.alarm(federation, f"the next round is held back: {reason}")
+        if self._held_back(federation) or self._held_by_a_person(federation):
             return False
         if self._pauses.running(federation):
             self._pauses.report(federation)
@@ -260,14 +257,28 @@ class Coordinator:
         )
         number = federation.last_round + 1
         opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
+        if not self._append_opening(federation, opened):
+            return False
+        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
+        return True
+
+    def _held_by_a_person(self, federation: Federation) -> bool:
+        """Return whether a person holds the next round back; report it."""
+        reason = self._held()
+        if reason:
+            self._pauses.alarm(federation, f"the next round is held back: {reason}")
+        return bool(reason)
+
+    def _append_opening(self, federation: Federation, opened: RoundOpened) -> bool:
+        """Open a round, a wide one if the plan says so; False if the ledger knows no wide rounds."""
+        given = widened(opened, self._plan)
         try:
-            self._ports.append(widened(opened, self._plan))
+            self._ports.append(given)
         except ContractRefused:
-            if following.protection != Protection.MASKED or self._plan.wide is None:
+            if given is opened:
                 raise
             self._pauses.alarm(federation, OLD_LEDGER)
             return False
-        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
 
     def _release(self, federation: Federation) -> bool:

@@ -96,14 +96,12 @@ class Hospital:
             return True
         if current is None or self._account not in current.roster:
             return False
-        if self._omissions.step(current):
-            return True
-        current = self._ports.ahead(current, federation.book)
+        recorded, current = current, self._ports.ahead(current, federation.book)
         if not current.ended:
             self._promises.check_own(current, self._account)
         if self._abandoned(federation, current):
             return self._abort(current)
-        if not current.ended and self._policy.step(federation, current):
+        if self._omissions.step(recorded) or (not current.ended and self._policy.step(federation, current)):
             return True
         if self._unready == current.context:
             return self._promises.deliver_recorded(current, self._account)
