@@ -258,18 +258,18 @@ interface IFederationLedger is ISteps {
     /// @param terms Its conditions.
     /// @param degree With how many others each hospital shares masks and shares.
     /// @param replayers How many hospitals are drawn to sum again; 0 for all.
-    /// @param hospitals How many hospitals its roster has.
+    /// @param rosterSize How many hospitals its roster has.
     /// @param previousModel Digest of the model it starts from.
-    /// @param batch SHA-256 of the file with roster and keys.
+    /// @param fileDigest SHA-256 of the file with roster and keys.
     event WideRoundOpened(
         address indexed sender,
         uint64 indexed round,
         Terms terms,
         uint16 degree,
         uint16 replayers,
-        uint16 hospitals,
+        uint16 rosterSize,
         bytes32 previousModel,
-        bytes32 batch
+        bytes32 fileDigest
     );
 
     /// @notice The coordinator recorded the steps of a phase of a wide round, and so ended the phase.
@@ -279,7 +279,7 @@ interface IFederationLedger is ISteps {
     /// @param count How many steps the batch has.
     /// @param going How many of their hospitals go on.
     /// @param root Root of the tree over the steps (RFC 9162).
-    /// @param batch SHA-256 of the file with the steps.
+    /// @param fileDigest SHA-256 of the file with the steps.
     event StepsAnchored(
         address indexed sender,
         uint64 indexed round,
@@ -287,7 +287,7 @@ interface IFederationLedger is ISteps {
         uint16 count,
         uint16 going,
         bytes32 root,
-        bytes32 batch
+        bytes32 fileDigest
     );
 
     /// @notice The coordinator recorded the answers of a wide round, and proposed the next global model.
@@ -295,7 +295,7 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param count How many answers the batch has.
     /// @param root Root of the tree over the answers.
-    /// @param batch SHA-256 of the file with the answers.
+    /// @param fileDigest SHA-256 of the file with the answers.
     /// @param modelDigest Digest of the model.
     /// @param envelopeDigest SHA-256 of its envelope.
     event WideProposed(
@@ -303,7 +303,7 @@ interface IFederationLedger is ISteps {
         uint64 indexed round,
         uint16 count,
         bytes32 root,
-        bytes32 batch,
+        bytes32 fileDigest,
         bytes32 modelDigest,
         bytes32 envelopeDigest
     );
@@ -313,14 +313,14 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param count How many attestations the batch has.
     /// @param root Root of the tree over the attestations.
-    /// @param batch SHA-256 of the file with the attestations.
+    /// @param fileDigest SHA-256 of the file with the attestations.
     /// @param modelDigest Digest of the model.
     event WideFinalised(
         address indexed sender,
         uint64 indexed round,
         uint16 count,
         bytes32 root,
-        bytes32 batch,
+        bytes32 fileDigest,
         bytes32 modelDigest
     );
 
@@ -572,24 +572,24 @@ interface IFederationLedger is ISteps {
     /// roster, that it is ascending and of active hospitals, and that the file exists. Readers check it and stop at a
     /// round that fails. Reverts, in this order: FederationNotOpened; RoundStillOpen; WrongRound;
     /// ModelDigestMismatch(current, previousModel); TermsInvalid unless the terms fit as in {openRound}, protection is
-    /// WIDE, 1 <= stepTimeout <= 30 days, hospitals <= 16384 and < 2 * minCommitments, replayers <= hospitals, `degree`
-    /// is even or joins all, and with holders = min(degree + 1, hospitals) >= 3 also
+    /// WIDE, 1 <= stepTimeout <= 30 days, rosterSize <= 16384 and < 2 * minCommitments, replayers <= rosterSize, `degree`
+    /// is even or joins all, and with holders = min(degree + 1, rosterSize) >= 3 also
     /// holders < 2 * threshold <= 2 * holders. The round begins in ADVERTISE. Emits {WideRoundOpened}.
     /// @param round The last round plus one.
     /// @param terms Its conditions.
     /// @param degree With how many others each hospital shares masks and shares.
     /// @param replayers How many hospitals are drawn to sum again; 0 for all.
-    /// @param hospitals How many hospitals its roster has.
+    /// @param rosterSize How many hospitals its roster has.
     /// @param previousModel Digest of the current model.
-    /// @param batch SHA-256 of the file with roster and keys.
+    /// @param fileDigest SHA-256 of the file with roster and keys.
     function openWideRound(
         uint64 round,
         Terms calldata terms,
         uint16 degree,
         uint16 replayers,
-        uint16 hospitals,
+        uint16 rosterSize,
         bytes32 previousModel,
-        bytes32 batch
+        bytes32 fileDigest
     ) external;
 
     /// @notice Record the steps of a phase of a wide round, and end the phase.
@@ -606,14 +606,14 @@ interface IFederationLedger is ISteps {
     /// @param count How many steps the batch has.
     /// @param going How many of their hospitals go on.
     /// @param root Root of the tree over the steps.
-    /// @param batch SHA-256 of the file with the steps.
+    /// @param fileDigest SHA-256 of the file with the steps.
     function anchorSteps(
         uint64 round,
         uint8 phase,
         uint16 count,
         uint16 going,
         bytes32 root,
-        bytes32 batch
+        bytes32 fileDigest
     ) external;
 
     /// @notice Record the answers of a wide round, and propose the next global model.
@@ -623,14 +623,14 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param count How many answers the batch has.
     /// @param root Root of the tree over the answers.
-    /// @param batch SHA-256 of the file with the answers.
+    /// @param fileDigest SHA-256 of the file with the answers.
     /// @param modelDigest Digest of the model.
     /// @param envelopeDigest SHA-256 of its envelope.
     function proposeWide(
         uint64 round,
         uint16 count,
         bytes32 root,
-        bytes32 batch,
+        bytes32 fileDigest,
         bytes32 modelDigest,
         bytes32 envelopeDigest
     ) external;
@@ -642,8 +642,8 @@ interface IFederationLedger is ISteps {
     /// @param round The round.
     /// @param count How many attestations the batch has.
     /// @param root Root of the tree over the attestations.
-    /// @param batch SHA-256 of the file with the attestations.
-    function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 batch) external;
+    /// @param fileDigest SHA-256 of the file with the attestations.
+    function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 fileDigest) external;
 
     /// @notice State something beside the rounds; no state of a round changes.
     /// @dev POLICY, DECLINE and OMITTED by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this order:

@@ -17,18 +17,18 @@ abstract contract WideRounds is MaskedRounds {
         Terms calldata terms,
         uint16 degree,
         uint16 replayers,
-        uint16 hospitals,
+        uint16 rosterSize,
         bytes32 previousModel,
-        bytes32 batch
+        bytes32 fileDigest
     ) external override whileInForce {
         _requireNext(round, previousModel);
-        bool coherent = _fits(terms, hospitals) &&
+        bool coherent = _fits(terms, rosterSize) &&
             terms.protection == Protection.WIDE &&
-            _fitsGraph(terms, degree, hospitals) &&
-            replayers <= hospitals;
+            _fitsGraph(terms, degree, rosterSize) &&
+            replayers <= rosterSize;
         if (!coherent) revert TermsInvalid();
-        _begin(round, terms, hospitals, address(0));
-        emit WideRoundOpened(msg.sender, round, terms, degree, replayers, hospitals, previousModel, batch);
+        _begin(round, terms, rosterSize, address(0));
+        emit WideRoundOpened(msg.sender, round, terms, degree, replayers, rosterSize, previousModel, fileDigest);
     }
 
     /// @inheritdoc IFederationLedger
@@ -38,7 +38,7 @@ abstract contract WideRounds is MaskedRounds {
         uint16 count,
         uint16 going,
         bytes32 root,
-        bytes32 batch
+        bytes32 fileDigest
     ) external override whileInForce {
         RoundState storage state = _requireWide(round);
         Phase current = state.phase;
@@ -57,7 +57,7 @@ abstract contract WideRounds is MaskedRounds {
         else state.endorsed = count;
         state.phase = current == Phase.MASK ? Phase.AGREE : Phase(phase + 1);
         state.phaseSince = uint64(block.timestamp);
-        emit StepsAnchored(msg.sender, round, phase, count, going, root, batch);
+        emit StepsAnchored(msg.sender, round, phase, count, going, root, fileDigest);
     }
 
     /// @inheritdoc IFederationLedger
@@ -65,7 +65,7 @@ abstract contract WideRounds is MaskedRounds {
         uint64 round,
         uint16 count,
         bytes32 root,
-        bytes32 batch,
+        bytes32 fileDigest,
         bytes32 modelDigest,
         bytes32 envelopeDigest
     ) external override whileInForce {
@@ -77,11 +77,11 @@ abstract contract WideRounds is MaskedRounds {
         state.phase = Phase.PROPOSED;
         state.phaseSince = uint64(block.timestamp);
         state.proposedModel = modelDigest;
-        emit WideProposed(msg.sender, round, count, root, batch, modelDigest, envelopeDigest);
+        emit WideProposed(msg.sender, round, count, root, fileDigest, modelDigest, envelopeDigest);
     }
 
     /// @inheritdoc IFederationLedger
-    function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 batch) external override whileInForce {
+    function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 fileDigest) external override whileInForce {
         RoundState storage state = _requireWide(round);
         if (state.phase != Phase.PROPOSED) revert WrongPhase(round, uint8(state.phase));
         if (count < state.attestations) revert TooFewAttestations(count, state.attestations);
@@ -90,7 +90,7 @@ abstract contract WideRounds is MaskedRounds {
         state.phaseSince = uint64(block.timestamp);
         bytes32 model = state.proposedModel;
         _accept(model);
-        emit WideFinalised(msg.sender, round, count, root, batch, model);
+        emit WideFinalised(msg.sender, round, count, root, fileDigest, model);
     }
 
     /// @dev Makes a model the global one.

@@ -365,10 +365,10 @@ class WideRoundOpened:
     """u16: as in WideTerms."""
     replayers: int
     """u16: as in WideTerms."""
-    hospitals: int
+    roster_size: int
     """u16: how many hospitals the roster has."""
     previous_model: Digest
-    batch: Digest
+    file_digest: Digest
     """SHA-256 of the file with roster and keys (batches.opening_file)."""
 
 
@@ -386,7 +386,7 @@ class StepsAnchored:
     """u16: how many of their hospitals go on."""
     root: Digest
     """Root of the tree over the steps (batches.root)."""
-    batch: Digest
+    file_digest: Digest
     """SHA-256 of the file with the steps (batches.steps_file)."""
 
 
@@ -399,7 +399,7 @@ class WideProposed:
     count: int
     """u16: how many answers the file has."""
     root: Digest
-    batch: Digest
+    file_digest: Digest
     model_digest: Digest
     envelope_digest: Digest
 
@@ -413,7 +413,7 @@ class WideFinalised:
     count: int
     """u16: how many attestations the file has."""
     root: Digest
-    batch: Digest
+    file_digest: Digest
     model_digest: Digest
     """Computed by the contract."""
 

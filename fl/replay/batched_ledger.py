@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
-from fl.protocol.batches import Batch, StepRecord, opening_file
+from fl.protocol.batches import Batch, Step, StepRecord, opening_file
 from fl.protocol.errors import BatchInvalid, HemaledgerError, RoundBlocked, SettingInvalid, UnavailableError
 from fl.protocol.federation import Federation, fold
 from fl.protocol.keys.members import KeyBook
@@ -40,7 +40,7 @@ from fl.protocol.records import (
     WideProposed,
     WideRoundOpened,
 )
-from fl.protocol.rounds.round import Round
+from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batches import expand
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
 
@@ -115,12 +115,12 @@ class BatchedLedger:
             if self._known(after):
                 return True
             read = self._read
-        if self._ledger.wait(read, timeout_s):
-            with self._lock:
-                self._advance()
+        news = self._ledger.wait(read, timeout_s)
         with self._lock:
-            if known := self._known(after):
-                return bool(known)
+            if news or self._problem is not None:  # a missing file may have come
+                self._advance()
+            if self._known(after):
+                return True
             if isinstance(self._problem, UnavailableError):
                 raise self._problem
             if self._problem is not None:
@@ -202,9 +202,18 @@ class BatchedLedger:
         """Return the round as if this account's own posted step were recorded already."""
         return current if self._own is None or current.ended else self._own.ahead(current, book)
 
+    def posted(self, current: Round, phase: Phase) -> Step | None:
+        """Return the step that this account made in a phase, None if it made none here."""
+        return None if self._own is None else self._own.made(current, phase)
+
     def gather(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if all right steps on the board were recorded already."""
         return current if self._gathering is None or current.ended else self._gathering.gather(current, book)
+
+    @property
+    def left_out(self) -> Mapping[Address, HemaledgerError]:
+        """Return whose signed steps on the board break a rule, and how, as the last `gather` found."""
+        return {} if self._gathering is None else self._gathering.wrong
 
     def agree(self, current: Round) -> Receipt:
         """Record the endorsements that the last `gather` found; no other record ends AGREE."""

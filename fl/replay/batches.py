@@ -77,11 +77,11 @@ def _records(
     record: BatchRecord, phase: Phase | None, federation: Federation, vault: Vault, endorser: Endorser
 ) -> list[Record]:
     if isinstance(record, WideRoundOpened):
-        return [_opening(record, read_document(vault, record.batch, OPENING_CAP))]
+        return [_opening(record, read_document(vault, record.file_digest, OPENING_CAP))]
     current = federation.active_round
     if current is None or current.wide is None or current.number != record.round or current.phase != phase:
         raise EncodingError("batch of steps", "the round is not in this phase")
-    batch = Batch.from_bytes(read_document(vault, record.batch, STEPS_CAP), current.context, phase)
+    batch = Batch.from_bytes(read_document(vault, record.file_digest, STEPS_CAP), current.context, phase)
     check_batch(batch, record, current, endorser)
     steps = [record_of(each, phase, current.number) for each in batch.steps]
     return [*steps, *_closing(record, batch, current, steps)]
@@ -107,7 +107,7 @@ def check_step(step: Step, phase: Phase, current: Round, endorser: Endorser) -> 
 
 
 def _opening(record: WideRoundOpened, data: bytes) -> WideOpening:
-    roster, group_key, key_files = parse_opening(data, record.hospitals)
+    roster, group_key, key_files = parse_opening(data, record.roster_size)
     wide = WideTerms(record.degree, record.replayers, group_key, key_files)
     return WideOpening(record.sender, record.round, record.terms, roster, record.previous_model, wide)
 

@@ -33,7 +33,7 @@ LONG = (
     "device",
     "tables",
 )
-OF_THE_CODE = ("structure", "startup")
+OF_THE_CODE = ("structure", "startup", "graph_check")
 ALL = (*QUICK, *LONG, *OF_THE_CODE)
 
 

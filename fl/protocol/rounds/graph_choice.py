@@ -123,9 +123,17 @@ def smallest_sum(crowd: Crowd, degree: int, threshold: int, bound: float) -> int
         return 0
     if found.by_choice <= bound:
         return max(crowd.fewest - crowd.colluders, 0)
-    kept, honest = _kept(crowd, degree, threshold), _log2(crowd.hospitals - crowd.colluders)
-    within = (c for c in range(kept) if honest + tail(crowd.fewest - 1, crowd.colluders, degree, c + 1) <= bound)
-    return kept - next(within, kept)
+    sizes = range(_kept(crowd, degree, threshold), 0, -1)
+    return next((size for size in sizes if seen_below(crowd, degree, threshold, size) <= bound), 0)
+
+
+def seen_below(crowd: Crowd, degree: int, threshold: int, size: int) -> float:
+    """Return how likely a choice of whom to leave out shows a sum of fewer than `size` honest hospitals, at most."""
+    most = _kept(crowd, degree, threshold) - size
+    if most < 0:
+        return 0.0
+    honest = _log2(crowd.hospitals - crowd.colluders)
+    return min(0.0, honest + tail(crowd.fewest - 1, crowd.colluders, degree, most + 1))
 
 
 def choose(crowd: Crowd, smallest: int = 0, bound: float = BOUND, tries: float = TRIES) -> tuple[int, int]:
@@ -138,8 +146,14 @@ def choose(crowd: Crowd, smallest: int = 0, bound: float = BOUND, tries: float =
         tries: Base-2 logarithm of how many blocks the coordinator can try; privacy alone suffers from it.
 
     Raises:
-        SettingInvalid: not even the complete graph bears so many colluders and drop-outs, or it would be too large.
+        SettingInvalid: not even the complete graph bears so many colluders and drop-outs, or it would be too large; or
+            colluders could sign two sets, so that both have enough signatures.
     """
+    if crowd.traitors <= crowd.colluders:
+        why = (
+            f"only {crowd.fewest} of {crowd.hospitals} would sign, and {crowd.colluders} that sign twice make two sets"
+        )
+        raise SettingInvalid("drop-out", why)
     for degree in range(2, min(crowd.hospitals - 1, MAX_HOLDERS), 2):
         threshold = _least_threshold(crowd, degree, smallest, bound - tries)
         if threshold and failures(crowd, degree, threshold).stuck <= bound:
@@ -184,10 +198,7 @@ def _is_private(crowd: Crowd, degree: int, threshold: int, smallest: int, bound:
         return False
     if _split_by_choice(crowd, degree, threshold) <= bound:
         return True
-    if not smallest:
-        return False
-    most = _kept(crowd, degree, threshold) - smallest
-    return most >= 0 and honest + tail(others, crowd.colluders, degree, most + 1) <= bound
+    return smallest > 0 and seen_below(crowd, degree, threshold, smallest) <= bound
 
 
 def _kept(crowd: Crowd, degree: int, threshold: int) -> int:
@@ -203,13 +214,13 @@ def _split_by_choice(crowd: Crowd, degree: int, threshold: int) -> float:
 
 
 def _complete(crowd: Crowd) -> tuple[int, int]:
-    n = crowd.hospitals
-    threshold = min(max(2 * n // 3 + 1, crowd.colluders + 1), crowd.fewest)
+    n, m = crowd.hospitals, crowd.colluders
+    threshold = min(max(2 * n // 3 + 1, m + 1), crowd.fewest)
     if n > MAX_HOLDERS:
         raise SettingInvalid("collusion", f"each of {n} hospitals would need more than {MAX_HOLDERS - 1} neighbours")
-    if threshold <= max(crowd.colluders, n // 2):
+    if threshold <= m:
         raise SettingInvalid(
-            "collusion", f"with {crowd.colluders} colluders and {crowd.absent} absent of {n} no graph protects updates"
+            "collusion", f"with {m} colluders and {crowd.absent} absent of {n} nothing protects updates"
         )
     return n - 1, threshold
 

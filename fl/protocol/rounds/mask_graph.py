@@ -55,6 +55,13 @@ class MaskGraph:
         fewest = min(counted, default=None)
         return None if fewest is None else (fewest[1], fewest[0])
 
+    def lacking(
+        self, hospitals: Collection[Address], among: Collection[Address], threshold: int
+    ) -> tuple[Address, ...]:
+        """Return the hospitals that have fewer than `threshold` holders in `among`, in their order."""
+        present = frozenset(among)
+        return tuple(each for each in hospitals if self._count(each, present) < threshold)
+
     def _count(self, account: Address, present: frozenset[Address]) -> int:
         if self.complete:
             return len(present)

@@ -23,7 +23,7 @@ from fl.protocol.rounds.round import Round
 
 SPARE = 4
 """One of so many drawn hospitals may be away."""
-SAFE_BITS, THERE_BITS = 30, 10
+SAFE_BITS, THERE_BITS = 40, 10
 """A wrong model is for good; a round without enough attestations is only lost."""
 
 

@@ -18,6 +18,7 @@ from fl.failures import FATAL, MISSED_DEADLINE, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
     AccuracyAlarm,
     BelowThreshold,
+    ContractRefused,
     DeadlineNotPassed,
     GrantUnusable,
     RevokedMidRound,
@@ -68,7 +69,7 @@ from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
 from fl.roles.coordinator.wide_rounds import WideSteps
-from fl.roles.coordinator.wide_terms import draw_group, widened
+from fl.roles.coordinator.wide_terms import GroupDraws, widened
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
@@ -77,6 +78,11 @@ from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
 from fl.training.model.weights import Vector, model_digest, vector_to_bytes
 from fl.training.weak_calibration import weakness
+
+OLD_LEDGER = (
+    "the ledger refuses a wide round; if it is older than version 1.2.0, hand it over to a new one, or start with "
+    "--wide-above 0"
+)
 
 
 class Coordinator:
@@ -104,6 +110,7 @@ class Coordinator:
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
         self._progress = Progress(plan, ports.vault)
+        self._groups = GroupDraws()
 
     @property
     def done(self) -> bool:
@@ -218,10 +225,7 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation):
-            return False
-        if reason := self._held():
-            self._pauses.alarm(federation, f"the next round is held back: {reason}")
+        if self._held_back(federation) or self._held_by_a_person(federation):
             return False
         if self._pauses.running(federation):
             self._pauses.report(federation)
@@ -255,8 +259,28 @@ class Coordinator:
         )
         number = federation.last_round + 1
         opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
-        self._ports.append(widened(opened, self._plan, partial(draw_group, federation, opened), self._ports))
+        if not self._append_opening(federation, opened):
+            return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
+        return True
+
+    def _held_by_a_person(self, federation: Federation) -> bool:
+        """Return whether a person holds the next round back; report it."""
+        reason = self._held()
+        if reason:
+            self._pauses.alarm(federation, f"the next round is held back: {reason}")
+        return bool(reason)
+
+    def _append_opening(self, federation: Federation, opened: RoundOpened) -> bool:
+        """Open a round, a wide one if the plan says so; False if the ledger knows no wide rounds."""
+        given = widened(opened, self._plan, partial(self._groups.of, federation, opened), self._ports)
+        try:
+            self._ports.append(given)
+        except ContractRefused:
+            if given is opened:
+                raise
+            self._pauses.alarm(federation, OLD_LEDGER)
+            return False
         return True
 
     def _release(self, federation: Federation) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from fl.events import Event
 from fl.protocol.federation import Federation
+from fl.protocol.names import Address
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Ports
@@ -29,6 +30,7 @@ class WideSteps:
     def __init__(self, ports: Ports, abort: Callable[[Round, str], bool]) -> None:
         self._ports = ports
         self._abort = abort
+        self._reported: set[tuple[bytes, Phase, Address]] = set()
         self._enough: tuple[bytes, Phase, int] = (b"", Phase.NONE, 0)
         """Since when enough steps of a phase are there: context, phase, seconds since 1970."""
 
@@ -37,7 +39,13 @@ class WideSteps:
         ledger = self._ports.ledger
         if current.wide is None or not isinstance(ledger, BatchedLedger):
             return current
-        return ledger.gather(current, federation.book)
+        gathered = ledger.gather(current, federation.book)
+        for account, error in ledger.left_out.items():
+            if (current.context, current.phase, account) not in self._reported:
+                self._reported.add((current.context, current.phase, account))
+                reason = f"{federation.book.name_of(account)}: {error.name}: {error}"
+                self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": reason})
+        return gathered
 
     def step(self, federation: Federation, current: Round, gathered: Round) -> bool | None:
         """End AGREE when enough hospitals signed; False while AGREE or UNMASK must wait, None if others decide."""

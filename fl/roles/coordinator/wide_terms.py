@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fl.protocol.federation import Federation
 from fl.protocol.grants import MODEL_READERS
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Protection, Role
 from fl.protocol.records import RoundOpened, WideOpening, WideTerms
 from fl.protocol.rounds.replayers import needed_of
@@ -45,10 +46,18 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     return WideOpening(opened.sender, opened.round, terms, opened.roster, opened.previous_model, given)
 
 
-def draw_group(federation: Federation, opened: RoundOpened) -> Drawn:
-    """Draw the group key of a round that will be opened now, for everybody who may read its model."""
-    members = federation.book.members.values()
-    readers = [each.key for each in members if each.key and not each.revoked and each.role in MODEL_READERS]
-    epoch = federation.book.active(opened.sender, Role.COORDINATOR).keys[-1].epoch
-    opening = Opening(federation.anchor, opened.sender, epoch, opened.round, opened.previous_model)
-    return draw(opening, readers)
+class GroupDraws:
+    """Draws the group key of the next round, once for the same readers: a try that fails leaves no further file."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Opening, list[MemberKey], Drawn] | None = None
+
+    def of(self, federation: Federation, opened: RoundOpened) -> Drawn:
+        """Return the group key of a round that will be opened now, for everybody who may read its model."""
+        members = federation.book.members.values()
+        readers = [each.key for each in members if each.key and not each.revoked and each.role in MODEL_READERS]
+        epoch = federation.book.active(opened.sender, Role.COORDINATOR).keys[-1].epoch
+        opening = Opening(federation.anchor, opened.sender, epoch, opened.round, opened.previous_model)
+        if self._last is None or self._last[:2] != (opening, readers):
+            self._last = (opening, readers, draw(opening, readers))
+        return self._last[2]

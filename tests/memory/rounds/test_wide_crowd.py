@@ -139,8 +139,8 @@ def test_a_hospital_refuses_a_round_whose_key_file_holds_another_key(twelve: Con
     forged = replace(current, wide=replace(current.wide, key_files=(twelve.vault.put(file),)))
     with pytest.raises(GroupKeyUnusable):
         FileReader(party.account, twelve.vault, Keyring(party.keys)).check_group(forged)
+    other = twelve.hospitals[1]
     with pytest.raises(RecipientNotFound):
-        other = twelve.hospitals[1]
         FileReader(other.account, twelve.vault, Keyring(other.keys)).check_group(forged)
 
 

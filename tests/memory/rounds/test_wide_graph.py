@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,16 @@ import pytest
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
+from fl.events import Event
 from fl.protocol.audit import Report
-from fl.protocol.names import Protection
+from fl.protocol.names import NO_DIGEST, Protection
+from fl.protocol.records import RoundFrozen, SharesChecked
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.ledger_view import Keyring
+from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan, WidePlan
+from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.kinds import work_of
 from fl.training.model.weights import model_digest
@@ -29,6 +34,7 @@ from tests.support.federation import (
     memory_connect,
     memory_folder,
     nudge,
+    settle,
 )
 
 STEP_S = 60
@@ -47,16 +53,16 @@ def twelve(tmp_path: Path, clock: Clock) -> Iterator[Consortium]:
         yield found(folder, memory_connect(clock), hospitals=TWELVE, now=clock)
 
 
-def wide(consortium: Consortium) -> Plan:
+def wide(consortium: Consortium, degree: int = DEGREE, threshold: int = THRESHOLD) -> Plan:
     plan = replace(consortium.plan(1), protection=Protection.MASKED, step_timeout_s=STEP_S, min_commitments=FEWEST)
-    return replace(plan, attestations=0, wide=WidePlan(TWELVE - 1, drop_out=5 / 12, degree=DEGREE, threshold=THRESHOLD))
+    return replace(plan, attestations=0, wide=WidePlan(TWELVE - 1, drop_out=5 / 12, degree=degree, threshold=threshold))
 
 
 def play(consortium: Consortium, clock: Clock, gone: dict[int, Phase]) -> Round:
     """Play one wide round; each hospital of `gone`, by number, does nothing from its phase on."""
     coordinator, _, hospitals = consortium.agents(wide(consortium))
     for _ in range(400):
-        current = coordinator.view.refresh().rounds[-1] if coordinator.view.refresh().rounds else None
+        current = now(coordinator)
         if current is not None and current.ended:
             return current
         phase = current.phase if current else Phase.NONE
@@ -103,3 +109,89 @@ def test_drop_outs_in_two_phases_of_one_wide_round_leave_the_sum_exact(twelve: C
     assert audit(twelve).findings == []
     graph = graph_of(current)
     assert all(len(graph.neighbours(account)) == DEGREE for account in current.receivers)
+
+
+def until(coordinator: Coordinator, hospitals: list[Hospital], phase: Phase) -> Round:
+    for _ in range(200):
+        current = now(coordinator)
+        if current is not None and current.phase == phase:
+            return current
+        for hospital in hospitals:
+            hospital.step()
+            hospital.finish_training()
+        coordinator.step()
+    raise AssertionError(f"{phase.name} was never reached")
+
+
+def now(coordinator: Coordinator) -> Round | None:
+    rounds = coordinator.view.refresh().rounds
+    return rounds[-1] if rounds else None
+
+
+def refusals(consortium: Consortium) -> set[str]:
+    """Return the names of the errors for which hospitals left the round."""
+    events = [event for party in consortium.hospitals for event in party.events]
+    return {str(facts["reason"]).partition(":")[0] for what, facts in events if what == Event.ROUND_REFUSED}
+
+
+def test_hospitals_send_nothing_in_a_wide_round_whose_graph_does_not_bear_the_colluders_they_expect(
+    twelve: Consortium,
+) -> None:
+    coordinator, _, hospitals = twelve.agents(wide(twelve, degree=2, threshold=2))
+    settle(coordinator, *hospitals)
+    current = now(coordinator)
+    assert current is not None
+    assert (current.proposal, current.advertised) == (None, {})
+    assert refusals(twelve) == {"GraphTooThin"}
+
+
+def test_a_complaint_about_a_hospital_that_is_no_neighbour_is_false(twelve: Consortium) -> None:
+    coordinator, _, hospitals = twelve.agents(wide(twelve))
+    current = until(coordinator, hospitals, Phase.COMPLAIN)
+    liar, graph = twelve.hospitals[0], graph_of(current)
+    stranger = next(each for each in current.sharers if each not in graph.holders(liar.account))
+    liar.ledger.append(SharesChecked(liar.account, 1, stranger + os.urandom(97)))
+    for _ in range(20):
+        settle(coordinator, *hospitals[1:])
+        for hospital in hospitals[1:]:
+            hospital.finish_training()
+    current = now(coordinator) or current
+    assert current.phase == Phase.FINAL
+    assert liar.account not in current.sharers
+    assert stranger in current.hospitals
+    assert audit(twelve).findings == []
+
+
+def test_a_coordinator_that_leaves_out_the_neighbours_of_one_hospital_gets_no_share(twelve: Consortium) -> None:
+    coordinator, _, hospitals = twelve.agents(wide(twelve))
+    current = until(coordinator, hospitals, Phase.MASK)
+    for hospital in hospitals:
+        hospital.finish_training()
+        hospital.step()
+    boss, victim = twelve.coordinator, twelve.hospitals[0].account
+    left_out = graph_of(current).neighbours(victim)[:3]
+    chosen = tuple(each for each in current.sharers if each not in left_out)
+    boss.ledger.append(RoundFrozen(boss.account, 1, chosen, NO_DIGEST))
+    settle(*hospitals)
+    current = now(coordinator) or current
+    assert (current.phase, len(current.endorsed), current.revealed) == (Phase.UNMASK, 9, {})
+    assert refusals(twelve) == {"SharesMissing"}
+
+
+def test_a_round_that_too_few_answer_ends_with_the_names_of_those_whose_shares_are_missing(
+    twelve: Consortium, clock: Clock
+) -> None:
+    coordinator, _, hospitals = twelve.agents(wide(twelve))
+    current = until(coordinator, hospitals, Phase.AGREE)
+    for hospital in hospitals:
+        hospital.step()
+    victim = twelve.hospitals[0]
+    silent = graph_of(current).neighbours(victim.account)[:3]
+    settle(*(each for each, party in zip(hospitals, twelve.hospitals, strict=True) if party.account not in silent))
+    assert not coordinator.step() or (now(coordinator) or current).phase == Phase.UNMASK
+    clock.now += STEP_S + 1
+    settle(coordinator)
+    current = coordinator.view.refresh().rounds[0]
+    assert (current.phase, current.proposal) == (Phase.ABORTED, None)
+    assert "too few hold shares of" in current.reason
+    assert victim.name in current.reason.partition("too few")[2]
