@@ -39,8 +39,8 @@ def main(draws: int) -> None:
     header = ("hospitals", "colluding", "replayers", "must attest", "exact", "counted", "sigmas apart")
     show(f"A wrong sum passes, {draws} draws", header, rows)
     table = [_enough(crowd, share) for crowd in CROWDS for share in COLLUSION]
-    header = ("hospitals", "colluding", "replayers", "must attest", "wrong sum passes", "too few there")
-    show(f"10 % away; bounds 2^-{SAFE_BITS} and 2^-{THERE_BITS}", header, table)
+    columns = ("hospitals", "colluding", "replayers", "must attest", "wrong sum passes", "too few there")
+    show(f"10 % away; bounds 2^-{SAFE_BITS} and 2^-{THERE_BITS}", columns, table)
     keep("sample_check", {"draws": draws, "cases": rows, "enough": table})
     if any(float(str(row[-1])) > SIGMAS for row in rows):
         raise click.ClickException("a counted frequency is too far from the exact chance")

@@ -144,6 +144,14 @@ def test_a_hospital_refuses_a_round_whose_key_file_holds_another_key(twelve: Con
         FileReader(other.account, twelve.vault, Keyring(other.keys)).check_group(forged)
 
 
+def test_an_audit_finds_a_group_key_that_is_gone(twelve: Consortium) -> None:
+    current = play(twelve)
+    assert current.wide is not None
+    twelve.vault.path(current.wide.key_files[0]).unlink()
+    report = audited(twelve)
+    assert "VaultMissing" in {finding.name for finding in report.findings if finding.subject == "group key"}
+
+
 def test_each_of_2500_readers_finds_the_group_key_in_one_of_three_files(twelve: Consortium) -> None:
     current = play(twelve)
     assert current.wide is not None
