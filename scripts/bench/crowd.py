@@ -12,8 +12,9 @@ import pstats
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,15 +24,11 @@ import numpy as np
 from fl.audit.consortium import Audit
 from fl.events import Event
 from fl.protocol.audit import Report
-from fl.protocol.names import Blob, Digest, Protection
-from fl.protocol.ports import Ledger, Mark, Vault
-from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay.batched_ledger import BatchedLedger
-from fl.replay.ledger_view import LedgerView, Ports
-from fl.replay.posted_steps import Desk
+from fl.replay.ledger_view import Ports
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan, WidePlan
@@ -43,6 +40,7 @@ from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import manifest_of, to_vector
 from fl.training.presets import SYNTHETIC_PRESET
+from scripts.bench._counted import Cost, CountedAgent, counted
 from scripts.bench._table import keep, show
 from scripts.commands.data import hospital_names
 from scripts.demo.child_process import ChainProcess
@@ -61,88 +59,6 @@ PHASES = (
     Event.ROUND_FINAL,
 )
 ROLES = ("hospital, mean", "hospital, most", COORDINATOR, AUDITOR)
-
-
-@dataclass
-class Cost:
-    """What one member paid."""
-
-    cpu_s: float = 0.0
-    read: int = 0
-    written: int = 0
-    transactions: int = 0
-    gas: int = 0
-    profile: cProfile.Profile | None = field(default=None, repr=False)
-
-
-class CountedVault:
-    """A vault that counts the bytes of one member."""
-
-    def __init__(self, inner: Vault, cost: Cost) -> None:
-        self._inner, self._cost, self.checked = inner, cost, inner.checked
-
-    def put(self, data: Blob) -> Digest:
-        self._cost.written += memoryview(data).nbytes
-        return self._inner.put(data)
-
-    def get(self, digest: Digest, cap: int) -> bytes:
-        data = self._inner.get(digest, cap)
-        self._cost.read += len(data)
-        return data
-
-    def has(self, digest: Digest) -> bool:
-        return self._inner.has(digest)
-
-    def mark(self, digest: Digest) -> Mark | None:
-        return self._inner.mark(digest)
-
-
-class CountedLedger:
-    """A ledger that counts the transactions of one member."""
-
-    def __init__(self, inner: Ledger, cost: Cost) -> None:
-        self._inner, self._cost, self.anchor, self.account = inner, cost, inner.anchor, inner.account
-
-    def append(self, record: Record) -> Receipt:
-        receipt = self._inner.append(record)
-        self._cost.transactions += 1
-        self._cost.gas += receipt.gas_used
-        return receipt
-
-    def replay(self, after: Position | None = None) -> Sequence[Entry]:
-        return self._inner.replay(after)
-
-    def wait(self, after: Position | None, timeout_s: float) -> bool:
-        return self._inner.wait(after, timeout_s)
-
-
-@dataclass
-class CountedAgent:
-    """An agent whose CPU seconds count for its member."""
-
-    inner: Agent
-    cost: Cost
-
-    @property
-    def view(self) -> LedgerView:
-        return self.inner.view
-
-    def step(self) -> bool:
-        return self._counted(self.inner.step)
-
-    def finish(self) -> None:
-        self._counted(self.inner.finish)
-
-    def _counted(self, work: Callable[[], bool | None]) -> bool:
-        began, profile = time.thread_time(), self.cost.profile
-        if profile is not None:
-            profile.enable()
-        try:
-            return bool(work())
-        finally:
-            if profile is not None:
-                profile.disable()
-            self.cost.cpu_s += time.thread_time() - began
 
 
 @dataclass
@@ -169,10 +85,10 @@ def main(hospitals: str, form: str, replayers: int | None, profile: Path | None)
     figures = {}
     wide = WidePlan(above=MIN_MASKED, replayers=replayers) if form == "wide" else None
     for count in counts:
-        run = run_crowd(count, wide, profiled=profile is not None and count == counts[-1])
-        figures[str(count)] = _report(count, run)
+        made = run_crowd(count, wide, profiled=profile is not None and count == counts[-1])
+        figures[str(count)] = _report(count, made)
         if profile is not None and count == counts[-1]:
-            _profile(run, profile)
+            _profile(made, profile)
     keep(f"crowd-{form}", {"runs": figures, "replayers": replayers})
 
 
@@ -211,25 +127,37 @@ def _plan(count: int, wide: WidePlan | None) -> Plan:
 def _round(home: Home, costs: Mapping[str, Cost], plan: Plan) -> dict[str, float]:
     """Run the round; return its seconds by phase."""
     marks: dict[str, float] = {}
+    agents = {name: _member(home, name, (plan, place), marks, costs) for place, name in enumerate(costs)}
+    coordinator = agents.pop(COORDINATOR)
+    run_together(coordinator, partial(_is_done, coordinator), list(agents.values()), _ignore)
+    spans = {f"{a} to {b}": marks[b] - marks[a] for a, b in pairwise(PHASES)}
+    return {**spans, "whole round": marks[Event.ROUND_FINAL] - marks[Event.ROUND_OPENED]}
+
+
+def _is_done(agent: CountedAgent) -> bool:
+    return isinstance(agent.inner, Coordinator) and agent.inner.done
+
+
+def _member(
+    home: Home, name: str, work: tuple[Plan, int], marks: dict[str, float], costs: Mapping[str, Cost]
+) -> CountedAgent:
+    """Return a member's agent, which read the ledger before: members run for days before a round."""
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
         marks.setdefault(f"closed {facts['phase']}" if what == Event.PHASE_CLOSED else what, time.perf_counter())
         if what in (Event.WAITING, Event.ROUND_REFUSED, Event.ROUND_ABORTED, Event.MODEL_NOT_ATTESTED):
             click.echo(f"{what}: {dict(facts)}", err=True)
 
-    model = build_model(_spec(), 1)
+    model, (plan, index) = build_model(_spec(), 1), work
     initial = Initial(manifest_of(model), to_vector(model))
-    agents: dict[str, Agent] = {}
-    for index, (name, cost) in enumerate(costs.items()):
-        ports = _counted(home, open_ports(home, home.member(name), notify), cost)
-        agents[name] = CountedAgent(
-            _agent(home, name, ports, (plan, initial, _train(initial.vector.size, index))), cost
-        )
-    coordinator = agents.pop(COORDINATOR)
-    inner = coordinator.inner  # type: ignore[attr-defined]
-    run_together(coordinator, lambda: inner.done, list(agents.values()), notify)
-    spans = {f"{a} to {b}": marks[b] - marks[a] for a, b in pairwise(PHASES)}
-    return {**spans, "whole round": marks[Event.ROUND_FINAL] - marks[Event.ROUND_OPENED]}
+    ports = counted(home, open_ports(home, home.member(name), notify), costs[name])
+    agent = CountedAgent(_agent(home, name, ports, (plan, initial, _train(initial.vector.size, index))), costs[name])
+    agent.view.refresh()
+    return agent
+
+
+def _ignore(what: Event, facts: Mapping[str, object]) -> None:
+    pass
 
 
 def _agent(home: Home, name: str, ports: Ports, work: tuple[Plan, Initial, Train]) -> Agent:
@@ -239,14 +167,6 @@ def _agent(home: Home, name: str, ports: Ports, work: tuple[Plan, Initial, Train
     if name == AUDITOR:
         return Auditor(ports, lambda _model, _config: Evaluation())
     return Hospital(ports, train, task=plan.config.task, limit=privacy_limit(home.member(name)))
-
-
-def _counted(home: Home, ports: Ports, cost: Cost) -> Ports:
-    vault = CountedVault(ports.vault, cost)
-    if not isinstance(ports.ledger, BatchedLedger):
-        raise TypeError("members read batches")
-    chain, desk = CountedLedger(ports.ledger.inner, cost), Desk(home.board, ports.journal, ports.endorser)
-    return replace(ports, vault=vault, ledger=BatchedLedger(chain, vault, ports.endorser, desk))
 
 
 def _spec() -> ModelSpec:
@@ -274,32 +194,32 @@ def _memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _report(count: int, run: Crowd) -> dict[str, object]:
+def _report(count: int, made: Crowd) -> dict[str, object]:
     """Print one run; return its figures."""
-    clean = "clean" if run.report.clean else f"{len(run.report.findings)} findings"
-    show(f"{count} hospitals: {clean}", ("Span (wall time)", "s"), list(run.seconds.items()))
-    hospitals = [cost for name, cost in run.costs.items() if name not in (COORDINATOR, AUDITOR)]
+    clean = "clean" if made.report.clean else f"{len(made.report.findings)} findings"
+    show(f"{count} hospitals: {clean}", ("Span (wall time)", "s"), list(made.seconds.items()))
+    hospitals = [cost for name, cost in made.costs.items() if name not in (COORDINATOR, AUDITOR)]
     facts = ("cpu_s", "read", "written", "transactions", "gas")
     rows = []
     for fact in facts:
         values = [getattr(each, fact) for each in hospitals]
-        others = [getattr(run.costs[name], fact) for name in (COORDINATOR, AUDITOR)]
+        others = [getattr(made.costs[name], fact) for name in (COORDINATOR, AUDITOR)]
         rows.append((fact, sum(values) / len(values), max(values), *others))
     show(f"{count} hospitals: one round", ("What", *ROLES), rows)
-    before, most = run.memory_mib
+    before, most = made.memory_mib
     own: dict[str, float] = {
-        "cpu_s of all": sum(each.cpu_s for each in run.costs.values()),
-        "audit_cpu_s": run.audit_cpu_s,
+        "cpu_s of all": sum(each.cpu_s for each in made.costs.values()),
+        "audit_cpu_s": made.audit_cpu_s,
     }
     own |= {"memory_mib before": before, "memory_mib at most": most}
     show("This process", ("What", "value"), list(own.items()))
     by_role = {row[0]: dict(zip(ROLES, row[1:], strict=True)) for row in rows}
-    return {"seconds": run.seconds, "by_role": by_role, "clean": run.report.clean, **own}
+    return {"seconds": made.seconds, "by_role": by_role, "clean": made.report.clean, **own}
 
 
-def _profile(run: Crowd, path: Path) -> None:
+def _profile(made: Crowd, path: Path) -> None:
     stats: pstats.Stats | None = None
-    for cost in run.costs.values():
+    for cost in made.costs.values():
         if cost.profile is not None:
             stats = pstats.Stats(cost.profile) if stats is None else stats.add(cost.profile)
     if stats is not None:
