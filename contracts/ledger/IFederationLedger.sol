@@ -572,8 +572,8 @@ interface IFederationLedger is ISteps {
     /// roster, that it is ascending and of active hospitals, and that the file exists. Readers check it and stop at a
     /// round that fails. Reverts, in this order: FederationNotOpened; RoundStillOpen; WrongRound;
     /// ModelDigestMismatch(current, previousModel); TermsInvalid unless the terms fit as in {openRound}, protection is
-    /// WIDE, 1 <= stepTimeout <= 30 days, rosterSize <= 16384 and < 2 * minCommitments, replayers <= rosterSize, `degree`
-    /// is even or joins all, and with holders = min(degree + 1, rosterSize) >= 3 also
+    /// WIDE, 1 <= stepTimeout <= 30 days, rosterSize <= 16384 and < 2 * minCommitments, replayers <= rosterSize,
+    /// `degree` is even or joins all, and with holders = min(degree + 1, rosterSize) >= 3 also
     /// holders < 2 * threshold <= 2 * holders. The round begins in ADVERTISE. Emits {WideRoundOpened}.
     /// @param round The last round plus one.
     /// @param terms Its conditions.
@@ -617,9 +617,10 @@ interface IFederationLedger is ISteps {
     ) external;
 
     /// @notice Record the answers of a wide round, and propose the next global model.
-    /// @dev By the coordinator; what the contract cannot check is as in {anchorSteps}. Reverts, in this order: WrongRole
-    /// unless the sender opened the last round; WrongRound; WrongPhase unless the round is wide and in UNMASK;
-    /// BatchTooLarge when `count` is more than the frozen set; TooFewReveals(count, threshold). Emits {WideProposed}.
+    /// @dev By the coordinator; what the contract cannot check is as in {anchorSteps}. Reverts, in this order:
+    /// WrongRole unless the sender opened the last round; WrongRound; WrongPhase unless the round is wide and in
+    /// UNMASK; BatchTooLarge when `count` is more than the frozen set; TooFewReveals(count, threshold).
+    /// Emits {WideProposed}.
     /// @param round The round.
     /// @param count How many answers the batch has.
     /// @param root Root of the tree over the answers.
@@ -646,8 +647,8 @@ interface IFederationLedger is ISteps {
     function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 fileDigest) external;
 
     /// @notice State something beside the rounds; no state of a round changes.
-    /// @dev POLICY, DECLINE and OMITTED by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this order:
-    /// WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
+    /// @dev POLICY, DECLINE and OMITTED by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this
+    /// order: WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
     /// NotInRoster, except in a wide round, whose roster is not here. Emits {StatementMade}.
     /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round.
     /// @param kind What is stated.

@@ -40,12 +40,12 @@ abstract contract WideRounds is MaskedRounds {
         bytes32 root,
         bytes32 fileDigest
     ) external override whileInForce {
-        RoundState storage state = _requireWide(round);
+        Round storage data = _requireWide(round, phase);
+        RoundState storage state = data.state;
         Phase current = state.phase;
-        bool right = phase == uint8(current) && current >= Phase.ADVERTISE && current <= Phase.AGREE;
-        if (!right) revert WrongPhase(round, uint8(current));
-        if (count > state.going) revert BatchTooLarge(count, state.going);
-        if (going > count) revert BatchTooLarge(going, count);
+        if (current > Phase.AGREE) revert WrongPhase(round, phase);
+        _requireAtMost(count, state.going);
+        _requireAtMost(going, count);
         if (current != Phase.AGREE && count < state.going) {
             bool committing = current == Phase.MASK;
             uint64 deadline = committing ? state.commitDeadline : state.phaseSince + state.stepTimeout;
@@ -55,8 +55,7 @@ abstract contract WideRounds is MaskedRounds {
         if (current == Phase.MASK) state.frozen = going;
         if (current != Phase.AGREE) state.going = going;
         else state.endorsed = count;
-        state.phase = current == Phase.MASK ? Phase.AGREE : Phase(phase + 1);
-        state.phaseSince = uint64(block.timestamp);
+        _enter(data, current == Phase.MASK ? Phase.AGREE : Phase(phase + 1));
         emit StepsAnchored(msg.sender, round, phase, count, going, root, fileDigest);
     }
 
@@ -69,25 +68,23 @@ abstract contract WideRounds is MaskedRounds {
         bytes32 modelDigest,
         bytes32 envelopeDigest
     ) external override whileInForce {
-        RoundState storage state = _requireWide(round);
-        if (state.phase != Phase.UNMASK) revert WrongPhase(round, uint8(state.phase));
-        if (count > state.frozen) revert BatchTooLarge(count, state.frozen);
+        Round storage data = _requireWide(round, uint8(Phase.UNMASK));
+        RoundState storage state = data.state;
+        _requireAtMost(count, state.frozen);
         if (count < state.threshold) revert TooFewReveals(count, state.threshold);
         state.revealed = count;
-        state.phase = Phase.PROPOSED;
-        state.phaseSince = uint64(block.timestamp);
+        _enter(data, Phase.PROPOSED);
         state.proposedModel = modelDigest;
         emit WideProposed(msg.sender, round, count, root, fileDigest, modelDigest, envelopeDigest);
     }
 
     /// @inheritdoc IFederationLedger
     function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 fileDigest) external override whileInForce {
-        RoundState storage state = _requireWide(round);
-        if (state.phase != Phase.PROPOSED) revert WrongPhase(round, uint8(state.phase));
+        Round storage data = _requireWide(round, uint8(Phase.PROPOSED));
+        RoundState storage state = data.state;
         if (count < state.attestations) revert TooFewAttestations(count, state.attestations);
         state.attested = count;
-        state.phase = Phase.FINAL;
-        state.phaseSince = uint64(block.timestamp);
+        _enter(data, Phase.FINAL);
         bytes32 model = state.proposedModel;
         _accept(model);
         emit WideFinalised(msg.sender, round, count, root, fileDigest, model);
@@ -105,10 +102,16 @@ abstract contract WideRounds is MaskedRounds {
     /// @dev The state of a round that begins.
     function _begin(uint64 round, Terms calldata terms, uint16 size, address rosterList) internal virtual;
 
-    /// @dev Its opener's wide round; a round of another kind has none of these steps.
-    function _requireWide(uint64 round) private view returns (RoundState storage state) {
-        state = _requireOpener(round).state;
-        if (state.protection != Protection.WIDE) revert WrongPhase(round, uint8(state.phase));
+    /// @dev Its opener's wide round, in a phase; a round of another kind has none of these steps.
+    function _requireWide(uint64 round, uint8 phase) private view returns (Round storage data) {
+        data = _requireOpener(round);
+        uint8 current = uint8(data.state.phase);
+        bool right = data.state.protection == Protection.WIDE && current == phase;
+        if (!right) revert WrongPhase(round, current);
+    }
+
+    function _requireAtMost(uint16 actual, uint16 most) private pure {
+        if (actual > most) revert BatchTooLarge(actual, most);
     }
 
     /// @dev So many hold shares of one secret that two sets of one roster cannot both get enough.

@@ -1,4 +1,4 @@
-"""The options of rounds with many hospitals (docs/many-hospitals.md)."""
+"""The options of rounds with many hospitals (docs/wide-rounds.md)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ class WideOptions:
     """When a masked round is wide, and what it must bear."""
 
     wide_above: int = 50
-    colluders: float = 0.2
-    absent: float = 0.1
+    collusion: float = 0.2
+    drop_out: float = 0.1
+    smallest_sum: int = 0
 
     @property
     def plan(self) -> WidePlan | None:
         """Return what the coordinator's plan has; None: no round is wide."""
         from fl.roles.coordinator.plan import WidePlan
 
-        return WidePlan(self.wide_above, self.colluders, self.absent) if self.wide_above else None
+        if not self.wide_above:
+            return None
+        return WidePlan(self.wide_above, self.collusion, self.drop_out, self.smallest_sum)
 
 
 wide_options = gathered(
@@ -44,17 +47,24 @@ wide_options = gathered(
         "0: never.",
     ),
     click.option(
-        "--colluders",
+        "--collusion",
         type=click.FloatRange(0.0, 0.45),
         default=0.2,
         show_default=True,
         help="Wide rounds: the part of the hospitals that may collude with the coordinator.",
     ),
     click.option(
-        "--absent",
+        "--drop-out",
         type=click.FloatRange(0.0, 0.45),
         default=0.1,
         show_default=True,
         help="Wide rounds: the part of the hospitals that may drop out.",
+    ),
+    click.option(
+        "--smallest-sum",
+        type=click.IntRange(0, 16_384),
+        default=0,
+        show_default=True,
+        help="Wide rounds: how many honest hospitals are at least in each sum that can be seen. 0: all of the set.",
     ),
 )
