@@ -11,8 +11,9 @@ before, and looks at what happens. Nothing of the formulas is used for that. Fou
 
 It compares how many hospitals failed on average with the exact mean, by fractions of binomials; and how often any did
 with the product's bound. A last table says, for the smallest k that suffices against drop-outs by chance, and for the
-product's, in how many rings a choice of whom to leave out cuts the sum all the same. 2^-30 itself cannot be measured: it would take 10^10 draws for a few events. What is checked
-is that formula and drawing agree where failure is frequent; the formula for rare failure is the same one.
+product's, in how many rings a choice of whom to leave out cuts the sum all the same. 2^-30 itself cannot be measured:
+it would take 10^10 draws for a few events. What is checked is that formula and drawing agree where failure is frequent;
+the formula for rare failure is the same one.
 """
 
 from __future__ import annotations
