@@ -1,4 +1,4 @@
-"""`hemaledger chain`: run the embedded Ethereum chain as its own process."""
+"""`hemaledger chain`: run the embedded Ethereum chain as its own process, or prepare one that members run together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from scripts.commands.chain_network import key, network
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import PROJECT
 from scripts.wiring.options import home_option
@@ -26,7 +27,7 @@ READY = "Chain ready at "
 
 @click.group()
 def chain() -> None:
-    """Run the embedded Ethereum chain."""
+    """Run the embedded Ethereum chain, or prepare one that members run together."""
 
 
 @chain.command()
@@ -103,3 +104,7 @@ def chain_settings(home: Home, port: int, host: str = "127.0.0.1", consortia: in
     from chain.embedded.chain import DevChainSettings
 
     return DevChainSettings(PROJECT, home.chain, time.time, port=port, host=host, consortia=consortia)
+
+
+chain.add_command(key)
+chain.add_command(network)
