@@ -76,20 +76,20 @@ class Crowd:
 
 @click.command()
 @click.option("--hospitals", default="10,30", show_default=True, help="How many, in a row.")
-@click.option("--form", type=click.Choice(["masked", "wide"]), default="masked", show_default=True)
+@click.option("--protection", type=click.Choice(["masked", "wide"]), default="masked", show_default=True)
 @click.option("--replayers", type=click.IntRange(0), help="In wide rounds; 0: all; without it the fewest.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Write what cProfile counts in the largest run.")
-def main(hospitals: str, form: str, replayers: int | None, profile: Path | None) -> None:
+def main(hospitals: str, protection: str, replayers: int | None, profile: Path | None) -> None:
     """Measure one masked round of many hospitals and its audit, without training."""
     counts = [int(each) for each in hospitals.split(",")]
     figures = {}
-    wide = WidePlan(above=MIN_MASKED, replayers=replayers) if form == "wide" else None
+    wide = WidePlan(above=MIN_MASKED, replayers=replayers) if protection == "wide" else None
     for count in counts:
         made = run_crowd(count, wide, profiled=profile is not None and count == counts[-1])
         figures[str(count)] = _report(count, made)
         if profile is not None and count == counts[-1]:
             _profile(made, profile)
-    keep(f"crowd-{form}", {"runs": figures, "replayers": replayers})
+    keep(f"crowd-{protection}", {"runs": figures, "replayers": replayers})
 
 
 def run_crowd(count: int, wide: WidePlan | None, *, profiled: bool = False) -> Crowd:
