@@ -17,6 +17,7 @@ from waitress.server import create_server
 
 from fl.protocol.errors import SlotTaken
 from scripts.bench._request import Scene
+from tests.support.browser import PATIENCE_MS
 from webui.http.headers import allow_calculation
 
 RUNNER = Path(__file__).parents[1] / "unit" / "webui" / "client" / "vectors.js"
@@ -86,5 +87,5 @@ class Visit:
 
     def refusal(self) -> str:
         """Return the name of the refusal that the page shows, once it does."""
-        self.page.wait_for_selector("[data-problem]:not([hidden])")
+        self.page.wait_for_selector("[data-problem]:not([hidden])", timeout=PATIENCE_MS)
         return str(self.page.get_attribute("[data-problem]", "data-name"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support.browser import PATIENCE_MS, follow
 from tests.support.site_town import PASSWORD
 
 
@@ -13,8 +14,8 @@ def sign_in(page: Any, address: str, email: str) -> None:
     page.goto(f"{address}/sign-in")
     page.fill("#email", email)
     page.fill("#password", PASSWORD)
-    page.click("#submit")
-    page.wait_for_url(lambda url: "sign-in" not in url)
+    follow(page, "#submit")
+    page.wait_for_url(lambda url: "sign-in" not in url, timeout=PATIENCE_MS)
 
 
 @contextmanager

@@ -11,19 +11,22 @@ import pytest
 
 from scripts.bench._request import Scene
 from tests.support.approval_site import Place, Visit, add_page, served
-from tests.support.browser import CHROMIUM, QUIET
+from tests.support.browser import launched
 from tests.support.site_town import Town
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as tool:
-        opened = tool.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+def _browser() -> Iterator[Any]:
+    with launched() as opened:
         yield opened
-        opened.close()
+
+
+@pytest.fixture
+def chromium(_browser: Any) -> Iterator[Any]:
+    """Yield a browser without pages: one for all tests of a file, and no page of one test goes on in the next."""
+    yield _browser
+    for context in _browser.contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -38,12 +41,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def visit(place: Place, chromium: Any) -> Iterator[Callable[[], Visit]]:
-    contexts: list[Any] = []
-
+def visit(place: Place, chromium: Any) -> Callable[[], Visit]:
     def go() -> Visit:
         context = chromium.new_context(viewport={"width": 390, "height": 844})
-        contexts.append(context)
         found = Visit(context.new_page(), [], [])
         found.page.on("request", lambda one: found.sent.append(f"{one.url} {one.headers} {one.post_data}"))
         found.page.on("console", lambda line: found.complaints.append(line.text) if line.type == "error" else None)
@@ -51,6 +51,4 @@ def visit(place: Place, chromium: Any) -> Iterator[Callable[[], Visit]]:
         found.page.goto(f"{place.address}/approval")
         return found
 
-    yield go
-    for context in contexts:
-        context.close()
+    return go

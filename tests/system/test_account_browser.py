@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.approval_site import served
+from tests.support.browser import follow, seen
 from tests.support.second_steps import Phone
 from tests.support.site_browser import sign_in
 from tests.support.site_town import INES, MAYA, PASSWORD, Town
@@ -42,10 +43,10 @@ def test_a_doctor_adds_a_passkey_and_signs_in_with_it_alone(tmp_path: Path, chro
         page.click("text=Add a passkey")
         page.wait_for_url("**/account/recovery-codes")
         page.click("text=Show me ten new codes")
-        assert page.locator(".codes li").count() == 10
+        seen(page, ".codes li").to_have_count(10)
         page.goto(f"{address}/doctor/")
         page.click(".navbar-toggler")
-        page.click("text=Sign out")
+        follow(page, "text=Sign out")
         page.goto(f"{address}/sign-in")
         page.click("text=Sign in with a passkey")
         page.wait_for_url("**/doctor/")
@@ -62,11 +63,11 @@ def test_a_passkey_is_the_second_step_after_a_password(tmp_path: Path, chromium:
         page.goto(f"{address}/account/second-step")
         page.click("text=Add a passkey")
         page.wait_for_url("**/account/recovery-codes")
-        page.click("text=Sign out")
+        follow(page, "text=Sign out")
         page.goto(f"{address}/sign-in")
         page.fill("#email", MAYA)
         page.fill("#password", PASSWORD)
-        page.click("#submit")
+        follow(page, "#submit")
         page.click("text=Use your passkey")
         page.wait_for_url("**/checks/")
         context.close()
@@ -78,7 +79,7 @@ def test_an_app_for_codes_works_without_scripts(tmp_path: Path, chromium: Any) -
         context = chromium.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
         page = context.new_page()
         sign_in(page, address, INES)
-        page.click("text=Set up an app")
+        follow(page, "text=Set up an app")
         page.click("text=I cannot scan it")
         page.fill("#code", Phone(town, page.content()).code())
         page.click("#submit")

@@ -19,6 +19,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.names import Digest
 from scripts.bench._request import KEY_EPOCH, RECORD, Scene
 from tests.support.approval_site import PASSWORD, Place, Visit
+from tests.support.browser import says, seen, until
 from tests.support.make_transaction_vectors import call_data
 
 
@@ -73,7 +74,7 @@ def test_what_holds_the_secrets_has_no_name_and_is_emptied(place: Place, visit: 
     assert there.page.evaluate(named) == ["csrf_token"]
     there.answer(place.scene.kit(0, PASSWORD), "another password")
     assert there.refusal() == "KeystoreUnreadable"
-    assert there.page.input_value("[data-password]") == ""
+    seen(there.page, "[data-password]").to_have_value("")
     assert place.answers == []
 
 
@@ -95,7 +96,7 @@ def test_a_changed_script_does_not_run(place: Place, chromium: Any) -> None:
 
     page.route("**/approve.js*", change)
     page.goto(f"{place.address}/approval")
-    assert page.is_disabled("[data-approve]")
+    seen(page, "[data-approve]").to_be_disabled()
     assert page.evaluate("typeof hemaledger") == "undefined"
     page.close()
 
@@ -133,7 +134,7 @@ def test_what_must_not_be_approved_is_refused_by_name(
     there.answer(place.scene.kit(0, PASSWORD))
     assert there.refusal() == name
     assert place.answers == []
-    assert there.page.is_enabled("[data-approve]")
+    seen(there.page, "[data-approve]").to_be_enabled()
     assert there.complaints == []
 
 
@@ -163,7 +164,7 @@ def test_what_the_site_says_against_it_is_shown(place: Place, visit: Callable[[]
     there = visit()
     there.answer(place.scene.kit(0, PASSWORD))
     assert there.refusal() == "SiteRefused"
-    assert "was just taken" in there.page.inner_text("[data-problem-text]")
+    says(there.page, "was just taken", place="[data-problem-text]")
 
 
 def test_the_form_can_be_used_by_its_labels_and_fits_a_phone(visit: Callable[[], Visit]) -> None:
@@ -172,7 +173,7 @@ def test_the_form_can_be_used_by_its_labels_and_fits_a_phone(visit: Callable[[],
         assert there.page.get_by_label(label).is_visible()
     there.page.click("text=Refuse instead")
     there.page.click("text=What you will sign")
-    assert there.page.evaluate("document.documentElement.scrollWidth") == 390
+    until(there.page, "document.documentElement.scrollWidth === 390")
     assert there.complaints == []
 
 
@@ -181,10 +182,10 @@ def test_the_page_shows_each_step_and_how_far_the_long_one_is(place: Place, visi
     there.page.evaluate(WATCH)
     there.answer(place.scene.kit(0, PASSWORD), "another password")
     assert there.refusal() == "KeystoreUnreadable"
-    seen = there.page.evaluate("window.seen")
-    assert "opening" in {step for step, _ in seen}
-    assert len({share for step, share in seen if step == "opening" and share is not None}) > 3
-    assert there.page.is_hidden("[data-steps]"), "nothing runs any more"
+    noted = there.page.evaluate("window.seen")
+    assert "opening" in {step for step, _ in noted}
+    assert len({share for step, share in noted if step == "opening" and share is not None}) > 3
+    seen(there.page, "[data-steps]").to_be_hidden()  # nothing runs any more
 
 
 WATCH = """() => {

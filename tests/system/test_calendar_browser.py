@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.approval_site import served
+from tests.support.browser import follow, says
 from tests.support.site_browser import sign_in
 from tests.support.site_town import INES, MAYA, Town
 
@@ -53,17 +54,17 @@ def test_a_phone_without_scripts_shows_one_day_and_books_and_moves(tmp_path: Pat
         page = chromium.new_context(viewport=PHONE, java_script_enabled=False).new_page()
         sign_in(page, address, MAYA)
         page.goto(f"{address}/appointments/doctors")
-        page.click("text=Dr Inês Carvalho")
-        page.click("text=Week after")
-        page.click(".day-tabs a:has-text('Tue 1 Dec')")
+        follow(page, "text=Dr Inês Carvalho")
+        follow(page, "text=Week after")
+        follow(page, ".day-tabs a:has-text('Tue 1 Dec')")
         assert [page.locator(".week-day").nth(day).is_visible() for day in range(7)] == [False, True] + [False] * 5
-        page.click(".week-day.is-chosen .time >> nth=1")
-        page.click("main button[type=submit]")
-        page.click("text=Move…")
-        page.click("text=Show one day" if page.locator("text=Show one day").count() else ".is-chosen .more")
-        page.click(".time >> nth=-1")
-        page.click("text=Move it")
-        assert "Your appointment has a new time." in page.inner_text("main")
+        follow(page, ".week-day.is-chosen .time >> nth=1")
+        follow(page, "main button[type=submit]")
+        follow(page, "text=Move…")
+        follow(page, "text=Show one day" if page.locator("text=Show one day").count() else ".is-chosen .more")
+        follow(page, ".time >> nth=-1")
+        follow(page, "text=Move it")
+        says(page, "Your appointment has a new time.")
         page.context.close()
     assert [row.state for row in town.site.appointments.of_patient(town.members[MAYA].id)] == ["booked"]
 

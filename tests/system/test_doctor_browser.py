@@ -14,8 +14,9 @@ from fl.crypto.group import random_scalar, scalar_bytes
 from fl.crypto.start_kit import StartKit, lock_start, open_start
 from fl.protocol.names import Address
 from tests.support.approval_site import served
-from tests.support.site_browser import flawless_page
-from tests.support.site_town import INES, MAYA, PASSWORD, Town
+from tests.support.browser import PATIENCE_MS, says, seen, until
+from tests.support.site_browser import flawless_page, sign_in
+from tests.support.site_town import INES, MAYA, Town
 
 KIT_PASSWORD = "vier zufällige Wörter hier"
 CHAIN = KitChain(7357, Address(bytes.fromhex("b2") * 20), bytes(32))
@@ -45,11 +46,11 @@ def test_a_doctor_makes_a_key_file_that_python_opens_and_hands_in_its_public_par
     page.fill("[data-again]", "another password")
     page.click("[data-button]")
     page.wait_for_selector("[data-problem][data-name=PasswordsDiffer]")
-    assert page.title().startswith("Error: Become a trustee")
+    until(page, "document.title.startsWith('Error: Become a trustee')")
     page.fill("[data-password]", KIT_PASSWORD)
     page.fill("[data-again]", KIT_PASSWORD)
     page.click("[data-button]")
-    page.wait_for_selector("[data-made]:not([hidden])", timeout=30_000)
+    page.wait_for_selector("[data-made]:not([hidden])", timeout=PATIENCE_MS)
     with page.expect_download() as download:
         page.click("[data-file]")
     kit = open_start(Path(download.value.path()).read_bytes(), KIT_PASSWORD, "kit")
@@ -57,7 +58,7 @@ def test_a_doctor_makes_a_key_file_that_python_opens_and_hands_in_its_public_par
     page.check("#saved")
     page.click("text=Hand in the public part >> nth=-1")
     page.wait_for_selector("text=waits for the operator")
-    assert shown in page.inner_text("main")
+    says(page, shown)
     (waiting,) = town.site.kits.store.waiting()
     assert (waiting.email, waiting.registration.account) == (INES, kit.account)
     assert waiting.registration.public_key == kit.hpke_key.public_key
@@ -86,18 +87,17 @@ OPEN = """async ([file, password]) => {
 def test_keyboard_and_buttons_move_and_zoom_the_picture(page: Any) -> None:
     page.goto("/viewer/1")
     page.focus("[data-stage]")
-    zoom = "document.querySelector('[data-out=zoom]').textContent"
     for key, expected in (("+", "125 %"), ("+", "156 %"), ("-", "125 %"), ("0", "100 %")):
         page.keyboard.press(key)
-        assert page.evaluate(zoom) == expected
+        seen(page, "[data-out=zoom]").to_have_text(expected)
     page.click("[data-do=in]")
     page.focus("[data-stage]")
     before = page.evaluate(PLACE)
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate(PLACE) != before
+    until(page, f"{PLACE} != {before!r}")
     page.click("[data-do=reset]")
     page.locator("[data-range=brightness]").fill("200")
-    assert "brightness(200%)" in page.evaluate("document.querySelector('[data-picture]').style.filter")
+    until(page, "document.querySelector('[data-picture]').style.filter.includes('brightness(200%)')")
 
 
 PLACE = "document.querySelector('[data-picture]').style.transform"
@@ -109,20 +109,17 @@ def test_the_heat_map_is_switched_by_its_key_and_by_its_button(page: Any) -> Non
     assert page.evaluate(hidden)
     page.focus("[data-stage]")
     page.keyboard.press("h")
-    assert not page.evaluate(hidden)
-    assert page.get_attribute("[data-do=heat]", "aria-pressed") == "true"
+    until(page, f"!{hidden}")
+    seen(page, "[data-do=heat]").to_have_attribute("aria-pressed", "true")
     page.click("[data-do=heat]")
-    assert page.evaluate(hidden)
+    until(page, hidden)
 
 
 def test_without_a_script_the_viewer_shows_the_plain_picture(town: Town, chromium: Any) -> None:
     with served(town.app) as address:
         context = chromium.new_context(java_script_enabled=False, base_url=address)
         plain = context.new_page()
-        plain.goto("/sign-in")
-        plain.fill("#email", INES)
-        plain.fill("#password", PASSWORD)
-        plain.click("#submit")
+        sign_in(plain, "", INES)
         plain.goto("/viewer/1")
         assert plain.is_visible("[data-picture]")
         assert not plain.is_visible("[data-tools]")
@@ -133,12 +130,12 @@ def test_a_quiet_button_shows_its_focus(page: Any) -> None:
     page.goto("/worklist/")
     page.focus(".work-actions .btn-quiet")
     page.keyboard.press("Tab")
-    assert page.evaluate(OUTLINE) == ["solid", "3px"]
+    until(page, RING)
 
 
-OUTLINE = """(() => {
+RING = """(() => {
   const look = getComputedStyle(document.activeElement);
-  return [look.outlineStyle, look.outlineWidth];
+  return look.outlineStyle === 'solid' && look.outlineWidth === '3px';
 })()"""
 
 
@@ -146,6 +143,5 @@ def test_a_failed_review_takes_the_focus_to_the_summary_and_changes_the_title(pa
     page.goto("/reviews/1")
     page.check("#decision-1")
     page.click("#submit")
-    page.wait_for_selector(".error-summary")
-    assert page.title().startswith("Error: ")
-    assert page.evaluate("document.activeElement.className").startswith("note note-bad error-summary")
+    page.wait_for_selector(".note.note-bad.error-summary:focus", timeout=PATIENCE_MS)
+    until(page, "document.title.startsWith('Error: ')")

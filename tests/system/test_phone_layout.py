@@ -12,6 +12,7 @@ import pytest
 
 from fl.protocol.names import Protection
 from tests.support.approval_site import served
+from tests.support.browser import seen, until
 from tests.support.site_browser import sign_in
 from tests.support.site_federation import RealTown
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, TOVE, Town
@@ -49,6 +50,7 @@ CUT = """[...document.querySelectorAll('select')].filter((one) => {
   const room = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   return one.selectedOptions[0] && pen.measureText(one.selectedOptions[0].text).width > room + 1;
 }).map((one) => one.id)"""
+CLIPBOARD = "navigator.clipboard.readText()"
 SMALLEST = """() => {
   const picture = document.querySelector('.plot svg');
   const scale = picture.getBoundingClientRect().width / picture.viewBox.baseVal.width;
@@ -109,9 +111,10 @@ def test_a_digest_is_short_and_its_button_copies_all_of_it(town: Town, chromium:
         page = context.new_page()
         sign_in(page, address, TOVE)
         page.goto(f"{address}/hospital/model")
-        assert page.locator(".btn-copy").count() == 2
+        seen(page, ".btn-copy").to_have_count(2)
         page.locator(".btn-copy").last.click()
-        copied = page.evaluate("navigator.clipboard.readText()")
+        until(page, f"{CLIPBOARD}.then((text) => text !== '')")
+        copied = page.evaluate(CLIPBOARD)
         assert len(bytes.fromhex(copied)) == 32
         assert copied not in page.inner_text("main")
         context.close()

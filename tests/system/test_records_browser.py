@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.approval_site import served
+from tests.support.browser import PATIENCE_MS, follow, says, seen, until
 from tests.support.federation import Clock, memory_folder
 from tests.support.site_committee import CommitteeTown, CommitteeWorld
 from tests.support.site_town import INES, JONAS, MAYA, PASSWORD, cell
@@ -47,11 +48,8 @@ class Person:
         self.page.goto(f"{address}/sign-in")
         self.page.fill("#email", email)
         self.page.fill("#password", PASSWORD)
-        self.page.click("#submit")
+        follow(self.page, "#submit")
         self.page.wait_for_selector("text=Sign out", state="attached")
-
-    def says(self) -> str:
-        return str(self.page.inner_text("main"))
 
 
 UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
@@ -61,10 +59,9 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
     patient = Person(chromium, address, MAYA)
     patient.page.goto(f"{address}/checks/new")
     patient.page.set_input_files("#image", PICTURE)
-    patient.page.click("#submit")
-    patient.page.wait_for_selector("#verdict")
-    assert "83 %" in patient.says()
-    patient.page.wait_for_function("document.querySelector('.cell img').naturalWidth === 450")
+    follow(patient.page, "#submit")
+    says(patient.page, "83 %")
+    until(patient.page, "document.querySelector('.cell img').naturalWidth === 450")
 
     stored = town.stored_bytes()
     for plain in (b"leukemia", b"healthy", b"\x89PNG", b"IHDR", b"IDAT", b"0.83", b"North Coordination"):
@@ -74,7 +71,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
     keep_up(town.site)
     patient.page.reload()
     patient.page.evaluate(UNFOLD)
-    assert "in block" in patient.says()
+    says(patient.page, "in block")
     with patient.page.expect_download() as download:
         patient.page.click("text=Download the proof")
     assert b"hemaledger-proof-1" in Path(download.value.path()).read_bytes()
@@ -82,38 +79,36 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
     doctor = Person(chromium, address, JONAS)
     doctor.page.goto(f"{address}/requests/")
     doctor.page.fill("#text", MAYA)
-    doctor.page.click("#submit")
+    follow(doctor.page, "#submit")
     doctor.page.select_option("select[name=purpose]", "2")
     doctor.page.select_option("select[name=reason]", "1")
-    doctor.page.click("text=Ask the trustees")
-    doctor.page.wait_for_selector("text=2 more of the 3 trustees must approve")
+    follow(doctor.page, "text=Ask the trustees")
+    says(doctor.page, "2 more of the 3 trustees must approve")
 
     trustee = Person(chromium, address, INES)
     trustee.page.goto(f"{address}/requests/")
-    trustee.page.click("text=/Dr Jonas Okafor, for / >> nth=0")
+    follow(trustee.page, "text=/Dr Jonas Okafor, for / >> nth=0")
     kit = {"name": "kit.json", "mimeType": "application/json", "buffer": town.world.kit(0, KIT_PASSWORD)}
     trustee.page.set_input_files("[data-kit]", kit)
     trustee.page.fill("[data-password]", KIT_PASSWORD)
     trustee.page.click("[data-approve]")
-    trustee.page.wait_for_selector("text=No request waits for your answer")
+    trustee.page.wait_for_selector("text=No request waits for your answer", timeout=PATIENCE_MS)
     town.world.answer(1, 1)
 
     doctor.page.reload()
-    doctor.page.click("text=Open the record")
-    doctor.page.wait_for_selector("#verdict")
-    assert "83 %" in doctor.says()
-    assert "Result of Maya Lindqvist" in doctor.page.text_content("main")
-    doctor.page.wait_for_function("document.querySelector('.cell img').naturalWidth === 450")
+    follow(doctor.page, "text=Open the record")
+    says(doctor.page, "83 %")
+    seen(doctor.page, "main").to_contain_text("Result of Maya Lindqvist")
+    until(doctor.page, "document.querySelector('.cell img').naturalWidth === 450")
 
     patient.page.goto(f"{address}/requests/about-me")
-    for fact in ("Dr Jonas Okafor", "second opinion", "Opened", "approved on"):
-        assert fact in patient.says()
+    says(patient.page, "Dr Jonas Okafor", "second opinion", "Opened", "approved on")
 
     patient.page.goto(f"{address}/checks/1/erase")
-    patient.page.click("text=Erase it")
-    patient.page.wait_for_selector("text=Erased")
+    follow(patient.page, "text=Erase it")
+    says(patient.page, "Erased")
     doctor.page.reload()
-    assert "83 %" not in doctor.says()
+    assert "83 %" not in doctor.page.inner_text("main")
     assert b"BAFL\x01\x05" not in town.stored_bytes()
     assert [*patient.complaints, *doctor.complaints, *trustee.complaints] == []
 

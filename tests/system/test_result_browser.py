@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from tests.support.approval_site import served
+from tests.support.browser import seen, until
 from tests.support.site_browser import sign_in
 from tests.support.site_town import MAYA, Town, Visitor, cell
 
 SHOWN = """name => getComputedStyle(document.querySelector('.heat-' + name)).display !== 'none'"""
+SIZES = """[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+  .map((one) => [one.name, one.decodedBodySize])"""
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PATHS = ["/", "/checks/", "/checks/1", "/checks/2", "/checks/new", "/consent/", "/my-data/", "/requests/about-me"]
 PUBLIC = ["/help", "/privacy", "/terms", "/model", "/receipts/check", "/nowhere"]
@@ -41,15 +44,13 @@ def test_the_map_is_switched_on_by_the_keyboard_and_without_a_script(
         context.add_cookies(cookies)
         page = context.new_page()
         page.goto(f"{address}/checks/1")
-        layer = page.locator(".heat-layer").first
-        assert not layer.is_visible()
+        assert not page.locator(".heat-layer").first.is_visible()
         assert page.locator(".heat-plain").first.is_visible()
         page.focus("#heat-1")
         page.keyboard.press("Space")
-        assert layer.is_visible()
-        assert page.locator(".heat-seen").first.is_visible()
-        assert not page.locator(".heat-plain").first.is_visible()
-        assert page.locator(".heat-note").first.is_visible()
+        for shown in (".heat-layer", ".heat-seen", ".heat-note"):
+            seen(page, f"{shown} >> nth=0").to_be_visible()
+        seen(page, ".heat-plain >> nth=0").to_be_hidden()
         context.close()
 
 
@@ -75,14 +76,14 @@ def test_a_history_of_twenty_checks_is_light(tmp_path: Path, chromium: Any) -> N
         context = chromium.new_context()
         page = context.new_page()
         sign_in(page, address, MAYA)
-        sizes: dict[str, int] = {}
-        page.on("response", lambda got: sizes.update({got.url: len(got.body())}) if "/checks/" in got.url else None)
         page.goto(f"{address}/checks/")
-        page.mouse.wheel(0, 20_000)
-        page.wait_for_load_state("networkidle")
+        page.evaluate("[...document.images].forEach((one) => { one.loading = 'eager'; })")
+        until(page, "[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+        sizes = {name: size for name, size in page.evaluate(SIZES) if "/checks/" in name}
         context.close()
     assert sum(sizes.values()) < 250_000
     assert len(sizes) > 10
+    assert min(sizes.values()) > 0
 
 
 def test_a_digest_is_copied_whole_by_its_button(tmp_path: Path, chromium: Any) -> None:
@@ -95,5 +96,5 @@ def test_a_digest_is_copied_whole_by_its_button(tmp_path: Path, chromium: Any) -
         page.get_by_text("Facts for experts").first.click()
         place = page.locator("[data-copy]").first
         place.get_by_role("button").click()
-        assert page.evaluate("navigator.clipboard.readText()") == place.get_attribute("data-copy")
+        until(page, f"navigator.clipboard.readText().then((text) => text === '{place.get_attribute('data-copy')}')")
         context.close()

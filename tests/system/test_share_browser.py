@@ -15,13 +15,13 @@ from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
 from fl.protocol.records import MemberRegistered
 from fl.replay.committees import committee_keys
 from tests.support.approval_site import served
+from tests.support.browser import PATIENCE_MS, follow
 from tests.support.site_browser import flawless_page
 from tests.support.site_committee import CommitteeTown, CommitteeWorld
 from tests.support.site_town import INES, JONAS, MAYA
 from webui.store.models import StoredRecord
 
 START_PASSWORD, KIT_PASSWORD = "vier zufällige Wörter hier", "five other random words there"
-SLOW_MS = 60_000
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -68,14 +68,14 @@ def fill(page: Any, start: bytes, password: str = START_PASSWORD, again: str = K
 def kit_from(page: Any, start: bytes) -> bytes:
     """Make the kit on the page, note that it is saved, and return it."""
     page.goto("/requests/")
-    page.click("text=Make my new key file")
+    follow(page, "text=Make my new key file")
     fill(page, start)
-    page.wait_for_selector("[data-made]:not([hidden])", timeout=SLOW_MS)
+    page.wait_for_selector("[data-made]:not([hidden])", timeout=PATIENCE_MS)
     with page.expect_download() as download:
         page.click("[data-file]")
     kit = Path(download.value.path()).read_bytes()
     page.check("#saved")
-    page.click("text=Done")
+    follow(page, "text=Done")
     page.wait_for_selector("text=Your new kit is noted")
     return kit
 
@@ -101,11 +101,11 @@ def test_the_browser_makes_the_kit_of_each_ceremony_and_the_kit_answers(
     town.add_check(MAYA)
     town.site.record_requests.ask(town.members[JONAS], number_of_record(town), Purpose.SECOND_OPINION)
     page.goto("/requests/")
-    page.click("text=/Dr Jonas Okafor, for / >> nth=0")
+    follow(page, "text=/Dr Jonas Okafor, for / >> nth=0")
     page.set_input_files("[data-kit]", {"name": "kit.json", "mimeType": "application/json", "buffer": kit})
     page.fill("[data-password]", KIT_PASSWORD)
     page.click("[data-approve]")
-    page.wait_for_selector("text=No request waits for your answer", timeout=SLOW_MS)
+    page.wait_for_selector("text=No request waits for your answer", timeout=PATIENCE_MS)
 
 
 def test_axe_finds_nothing_on_the_page_of_the_share(page: Any, world: CommitteeWorld) -> None:
@@ -128,11 +128,11 @@ def test_a_wrong_file_and_a_share_that_does_not_fit_the_ledger_are_refused_by_na
     world.run_without(0)
     page.goto("/trustee-kit/shares")
     fill(page, start, again="another password")
-    page.wait_for_selector("[data-problem][data-name=PasswordsDiffer]")
+    page.wait_for_selector("[data-problem][data-name=PasswordsDiffer]", timeout=PATIENCE_MS)
     fill(page, other)
-    page.wait_for_selector("[data-problem][data-name=WrongChain]")
+    page.wait_for_selector("[data-problem][data-name=WrongChain]", timeout=PATIENCE_MS)
     fill(page, world.kit(1, START_PASSWORD))
-    page.wait_for_selector("[data-problem][data-name=KeystoreUnreadable]")
+    page.wait_for_selector("[data-problem][data-name=KeystoreUnreadable]", timeout=PATIENCE_MS)
     assert page.evaluate(WITHOUT_A_PART, [start.decode(), START_PASSWORD, KIT_PASSWORD]) == "CommitteeMismatch"
 
 
@@ -150,12 +150,12 @@ def test_a_doctor_becomes_a_trustee_in_the_browser_alone(page: Any, town: Commit
     page.fill("[data-password]", START_PASSWORD)
     page.fill("[data-again]", START_PASSWORD)
     page.click("[data-button]")
-    page.wait_for_selector("[data-made]:not([hidden])", timeout=SLOW_MS)
+    page.wait_for_selector("[data-made]:not([hidden])", timeout=PATIENCE_MS)
     with page.expect_download() as download:
         page.click("[data-file]")
     start = Path(download.value.path()).read_bytes()
     page.check("#saved")
-    page.click("text=Hand in the public part >> nth=-1")
+    follow(page, "text=Hand in the public part >> nth=-1")
     page.wait_for_selector("text=waits for the operator")
     (waiting,) = town.site.kits.store.waiting()
     operator, account = world.consortium.operator, waiting.registration.account
@@ -165,7 +165,7 @@ def test_a_doctor_becomes_a_trustee_in_the_browser_alone(page: Any, town: Commit
     page.set_input_files("[data-file-in]", {"name": "s.json", "mimeType": "application/json", "buffer": start})
     page.fill("[data-join] [data-password]", START_PASSWORD)
     page.click("[data-join] [data-button]")
-    page.wait_for_selector("text=Your key is on the ledger", timeout=SLOW_MS)
+    page.wait_for_selector("text=Your key is on the ledger", timeout=PATIENCE_MS)
     assert town.site.request_store.trustee_of(town.members[INES].id) == account
     member = world.federation().book.members[account]
     assert [key.public_key for key in member.keys] == [waiting.registration.public_key]

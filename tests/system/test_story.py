@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from fl.training.data.synthetic import draw_cell
 from fl.training.pictures.images import encode_png
-from tests.support.browser import CHROMIUM, QUIET
+from tests.support.browser import CHROMIUM, follow, launched
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,7 +187,7 @@ def test_a_patient_gets_a_prediction_from_the_model_that_the_ledger_confirms(cha
         page.goto("/checks/new")
         page.set_input_files("input[type=file]", image)
         page.check("input[name=drawn]")
-        page.click("main [type=submit]")
+        follow(page, "main [type=submit]")
         page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         text = page.inner_text("main")
     assert "trained on drawn cells" in text
@@ -214,10 +214,8 @@ def _site(home: Path) -> Iterator[Page]:
     """Serve the site as hospital alpha and open a browser on it."""
     port = str(free_port())
     site = serving("The site is at", "serve", "--home", home, "--name", "alpha", "--port", port)
-    with site, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    with site, launched() as browser:
         yield browser.new_page(base_url=f"http://127.0.0.1:{port}")
-        browser.close()
 
 
 def _sign_up(page: Page) -> None:
@@ -227,7 +225,7 @@ def _sign_up(page: Page) -> None:
     page.fill("input[name=date_of_birth]", "1990-02-03")
     for field in page.query_selector_all("input[type=password]"):
         field.fill("a long and quiet river")
-    page.click("main [type=submit]")
+    follow(page, "main [type=submit]")
 
 
 def _report_digest(vault: Path) -> str:

@@ -143,6 +143,7 @@ _STATEMENTS: Mapping[StatementKind, Any] = {
     StatementKind.RETENTION: _l("%(sender)s recorded which old updates may be deleted: %(text)s"),
     StatementKind.OMITTED: _l("%(sender)s says that round %(round)s left out its signed step: %(text)s"),
 }
+_NO_POLICY = _l("%(sender)s has no site policy any more.")
 FIELDS: Mapping[str, Any] = {
     "account": _l("Account"),
     "attestations": _l("Attestations needed"),
@@ -239,7 +240,8 @@ def record_sentence(record: Record, names: Names) -> str:
     if kind == "OperatorProposed" and record.account == NO_ADDRESS:  # type: ignore[union-attr]
         return str(gettext("%(sender)s withdrew its proposal of a next operator.", sender=names(record.sender)))
     if isinstance(record, StatementMade):
-        return str(_STATEMENTS.get(record.kind, _S[kind])) % _Facts(record, names)
+        removed = record.kind == StatementKind.POLICY and record.digest == NO_DIGEST
+        return str(_NO_POLICY if removed else _STATEMENTS.get(record.kind, _S[kind])) % _Facts(record, names)
     return str(_S[kind]) % _Facts(record, names)
 
 

@@ -9,9 +9,11 @@ Source: SQLAlchemy 2 documentation, "SQLite / Serializable isolation"; sqlite.or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from random import uniform
 from threading import Lock
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
@@ -35,7 +37,10 @@ NEWEST = "0008"
 """The last revision in `MIGRATIONS`. A database at this revision needs no Alembic, which takes long to import."""
 LOST = frozenset({"40001", "40P01"})
 """PostgreSQL: the transaction could not be serialised, or was the victim of a deadlock."""
-WRITE_TRIES = 4
+PATIENCE_S = 20.0
+"""After a conflict, no try begins later than this after the first one."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 0.5
+"""A pause is drawn between 0 and a limit: the first one before the second try, then doubled up to the second one."""
 
 Result = TypeVar("Result")
 
@@ -170,11 +175,26 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def _again(once: Callable[[], Result]) -> Result:
-    """Return the result of `once`; after a conflict it runs again, `WRITE_TRIES` times in all."""
-    for _ in range(WRITE_TRIES - 1):
-        with suppress(_WriteConflict):
+    """Return the result of `once`; after a conflict it runs again, after a random pause that grows from try to try.
+
+    Without pauses, two processes that conflict once would meet again at every try. The pauses are drawn, so that they
+    do not pause alike ("full jitter").
+
+    Source: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+
+    Raises:
+        DatabaseUnavailable: `once` still meets a conflict after `PATIENCE_S`.
+    """
+    ends, limit = monotonic() + PATIENCE_S, FIRST_PAUSE_S
+    while True:
+        try:
             return once()
-    return once()
+        except _WriteConflict:
+            pause = uniform(0, limit)  # noqa: S311 - nobody gains by guessing it
+            if monotonic() + pause > ends:
+                raise
+        sleep(pause)
+        limit = min(2 * limit, LONGEST_PAUSE_S)
 
 
 @contextmanager

@@ -67,9 +67,8 @@ class PolicyStatements:
         """Raise PolicyRefused if a round breaks the policy; a round that was allowed once stays allowed."""
         if self._ports.journal.get(key_of("allowed", current)) is not None:
             return
-        self._policy.check(current, config)
-        digest = self._policy.digest()
-        if digest is not None:
+        digest = self._policy.check(current, config)
+        if digest != NO_DIGEST:
             self._ports.journal.once(key_of("allowed", current), digest)
 
     def refuse(self, current: Round, error: HemaledgerError, reason: str) -> bool:
@@ -77,6 +76,7 @@ class PolicyStatements:
         rule = error.rule if isinstance(error, PolicyRefused) else error.name
         return self._promises.refuse(current, reason, rule)
 
-    def _stated(self, federation: Federation) -> Digest | None:
+    def _stated(self, federation: Federation) -> Digest:
+        """Return the digest that this hospital stated last, NO_DIGEST if it never did."""
         own = [each.digest for _, each in federation.stated(StatementKind.POLICY) if each.sender == self._account]
-        return own[-1] if own else None
+        return own[-1] if own else NO_DIGEST

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import EncodingError, PolicyRefused, SettingInvalid
-from fl.protocol.names import Digest, Protection
+from fl.protocol.names import NO_DIGEST, Digest, Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.training.aggregation.work import SumSpec
@@ -194,24 +194,29 @@ class PolicyCheck:
         self._now = now
 
     def digest(self) -> Digest | None:
-        """Return the SHA-256 of the file, None without one or while it cannot be read."""
+        """Return the SHA-256 of the file, NO_DIGEST without one, None while it cannot be read."""
         try:
             data = self._read()
         except SettingInvalid:
             return None
-        return None if data is None else sha256(data)
+        return NO_DIGEST if data is None else sha256(data)
 
-    def check(self, current: Round, config: RoundConfig) -> None:
-        """Raise PolicyRefused, with the first rule that a round breaks."""
+    def check(self, current: Round, config: RoundConfig) -> Digest:
+        """Return the SHA-256 of the file that allows a round, NO_DIGEST without one.
+
+        Raises:
+            PolicyRefused: the file breaks a rule, or cannot be read; with the first rule that the round breaks.
+        """
         try:
             data = self._read()
             if data is None:
-                return
+                return NO_DIGEST
             policy = parse_policy(data)
         except (EncodingError, SettingInvalid) as error:
             raise PolicyRefused(current.number, UNREADABLE, str(error)) from error
         for rule, why in broken(policy, Proposal.of(current, config), self._now()):
             raise PolicyRefused(current.number, rule, why)
+        return sha256(data)
 
 
 def _table(raw: Mapping[str, object], name: str) -> dict[str, object]:

@@ -80,6 +80,17 @@ def test_a_refusal_is_stated_once_also_by_a_hospital_that_starts_again(four: Fou
     assert len(stated(four, StatementKind.DECLINE)) == len(four.refusals("alpha")) == 1
 
 
+def test_a_policy_that_was_removed_is_stated_as_removed_once(four: Four) -> None:
+    four.until(Phase.ADVERTISE, four.boss())
+    rest(with_policy(four, "alpha", b"[rounds]\nmin_hospitals = 3\n"), four.hospital("beta"))
+    for _ in range(2):
+        rest(four.hospital("alpha"))
+    assert [digest for *_, digest in stated(four, StatementKind.POLICY)] == [
+        sha256(b"[rounds]\nmin_hospitals = 3\n"),
+        NO_DIGEST,
+    ]
+
+
 def test_a_damaged_policy_file_refuses_every_round(four: Four) -> None:
     four.until(Phase.ADVERTISE, four.boss())
     rest(with_policy(four, "alpha", b"[training]\nmax_epoch = 3\n"))

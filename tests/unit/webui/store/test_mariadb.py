@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from math import inf
 from pathlib import Path
 from threading import Barrier
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from fl.protocol.errors import SettingInvalid
 from tests.support.databases import new_database
+from webui.errors import DatabaseUnavailable
 from webui.store.database import Database
 from webui.store.job_tables import HandledForm
 from webui.store.models import Attempts
@@ -52,6 +54,52 @@ def test_two_writes_that_lock_each_other_out_are_both_done(url: str) -> None:
     for database in databases:
         database.close()
     assert counts == [2, 2]
+
+
+def test_writes_of_many_processes_to_one_row_are_all_done(url: str) -> None:
+    """Six, one database object each: what two of them do at the same moment, at least one has to do again."""
+    databases = [Database(url) for _ in range(6)]
+    databases[0].write(lambda session: session.add(Attempts(key="a", count=0, window_ends_at=9)))
+
+    def count_up(session: Session) -> None:
+        session.get_one(Attempts, "a").count += 1
+
+    def write_often(database: Database) -> None:
+        for _ in range(10):
+            database.write(count_up)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write_often, databases))
+    with databases[0].reading() as session:
+        assert session.get_one(Attempts, "a").count == 60
+    for database in databases:
+        database.close()
+
+
+def test_a_write_that_loses_seven_times_is_done_and_one_that_always_loses_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_database("postgresql", tmp_path) as url:
+        database, faster, tries = Database(url), Database(url), count(1)
+        database.write(lambda session: session.add(Attempts(key="a", count=0, window_ends_at=9)))
+
+        def be_faster(session: Session) -> None:
+            session.get_one(Attempts, "a").count += 1
+
+        def lose(session: Session, times: float) -> None:
+            row = session.get_one(Attempts, "a")
+            if next(tries) <= times:
+                faster.write(be_faster)
+            row.count += 100
+
+        database.write(lambda session: lose(session, 7))
+        with database.reading() as session:
+            assert session.get_one(Attempts, "a").count == 107
+        monkeypatch.setattr("webui.store.database.PATIENCE_S", 0.2)
+        with pytest.raises(DatabaseUnavailable, match="same moment"):
+            database.write(lambda session: lose(session, inf))
+        for each in (database, faster):
+            each.close()
 
 
 def test_what_does_not_fit_is_an_error_and_is_not_cut(url: str) -> None:
