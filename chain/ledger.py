@@ -16,10 +16,12 @@ from typing import Any
 from chain.authorship import makes
 from chain.contracts import events
 from chain.contracts.lookup import check_deployment, ledgers_of
+from chain.finality import Finality
 from chain.log_ranges import stamp_of
 from chain.log_reader import LogReader, LogSource
 from chain.rpc import shapes
 from chain.rpc.node import HEADER_ONLY, Node, NodeSettings, connect
+from chain.rpc.pace import Pace
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
@@ -27,8 +29,8 @@ from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, Position, Receipt, Record
 
-MAX_PAUSE_S = 0.25
-"""Longest time between two looks at a chain that answers at once."""
+SLOW_BLOCKS = 2
+"""Blocks may take twice their mean time for a while."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class EthereumLedger:
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
         source = LogSource(contracts, settings.anchor, settings.transactions.confirmations)
         self._reader = LogReader(self._node, source)
+        self._finality = Finality(settings.transactions.confirmations)
+        self._pace = Pace(self._node)
+        self._looked = 0.0
+        """When the node was last asked for news, on the monotonic clock."""
         self._key = key
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
@@ -75,6 +81,16 @@ class EthereumLedger:
     def read_to(self) -> int:
         """Return the newest block whose entries were read; -1 before the first read."""
         return self._reader.read_to
+
+    @property
+    def lag_s(self) -> float:
+        """Return how many seconds after its block a record counts, at most; 0 if it counts at once.
+
+        Raises:
+            ChainUnavailable: the block time is not known, and the node does not answer.
+        """
+        depth = self._finality.depth
+        return 0.0 if depth <= 1 else SLOW_BLOCKS * depth * self._pace.block_s
 
     def newest_block(self) -> tuple[int, int]:
         """Ask the node for its newest block; return number and time (seconds since 1970).
@@ -134,28 +150,34 @@ class EthereumLedger:
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first.
 
-        The embedded chain reports a new block at once. Other nodes are polled every MAX_PAUSE_S or `timeout_s`,
-        whichever is shorter, but not more often than every poll_s.
+        The embedded chain reports a new block at once. Other nodes are asked a few times in each block's time, over
+        all calls together, so a call with a short timeout may end without asking.
 
         Raises:
             ChainReorg, WrongChain, ChainUnavailable: as `replay`.
         """
         deadline = time.monotonic() + timeout_s
-        seen, news = -1, bool(self._reader.known(after))
+        news = bool(self._reader.known(after))
         while not news:
-            left = max(deadline - time.monotonic(), 0.0)
+            left_s = max(deadline - time.monotonic(), 0.0)
             if self._reader.awaits:
-                news = bool(self._reader.behind(after, left))
+                news = bool(self._reader.behind(after, left_s))
+            elif (due_s := self._due_s()) > left_s:
+                time.sleep(left_s)
+                break
             else:
-                head = self._reader.head()
-                news = head != seen and bool(self._reader.behind(after))
-                seen = head
+                time.sleep(due_s)
+                self._looked = time.monotonic()
+                news = self._reader.head() != self._reader.read_to and bool(self._reader.behind(after))
             if news or time.monotonic() >= deadline:
                 break
-            if not self._reader.awaits:
-                time.sleep(min(max(self._poll_s, min(timeout_s, MAX_PAUSE_S)), left))
         self._fresh = news
         return news
+
+    def _due_s(self) -> float:
+        """Return the seconds until the node is worth asking again."""
+        pause_s = self._pace.pause(self._poll_s)
+        return max(self._looked + pause_s - time.monotonic(), 0.0)
 
 
 def newest_block(node: Node) -> tuple[int, int]:

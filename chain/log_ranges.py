@@ -65,9 +65,11 @@ class LogRanges:
             block = self.node.parsed(shapes.block, self.node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
             if block is not None and block.number == number:
                 return block
+            late = f"it does not have block {number} yet"
             if time.monotonic() >= deadline:
-                raise self.node.unavailable(f"it does not have block {number} yet")
-            time.sleep(PAUSE_S)
+                raise self.node.unavailable(late)
+            if not self.node.change(late):
+                time.sleep(PAUSE_S)
 
     def _one_block(self, number: int) -> tuple[list[Log], Block]:
         deadline = time.monotonic() + self.node.settings.timeout_s

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from chain.authorship import check_author
 from chain.contracts import events
 from chain.contracts.lookup import check_deployment
+from chain.finality import Finality
 from chain.log_ranges import LogRanges
 from chain.rpc import shapes
-from chain.rpc.node import HEADER_ONLY, NEWS, Node, NodeRefusal
+from chain.rpc.node import HEADER_ONLY, Node, NodeRefusal
 from chain.rpc.shapes import RAW, Block, Log
 from chain.transactions.signed import SignedCall, of_json, of_raw
 from fl.protocol.errors import ChainReorg, EncodingError, RecordForged
@@ -39,6 +40,7 @@ class LogSource:
     """Address -> "KeyAuthority" or "FederationLedger"."""
     anchor: Anchor
     confirmations: int = 1
+    """As finality.py has it."""
 
 
 class LogReader:
@@ -49,7 +51,8 @@ class LogReader:
         self._node = node
         self._source = source
         self._lock = threading.Lock()
-        self.awaits = source.confirmations == 1
+        self._finality = Finality(source.confirmations)
+        self.awaits = self._finality.at_once
         """Whether the node can wait for new blocks itself; False after it refused to."""
         self._ranges = LogRanges(node, self._contracts())
         self._entries: list[Entry] = []
@@ -66,7 +69,7 @@ class LogReader:
 
     def head(self) -> int:
         """Return the number of the newest block that counts."""
-        return self._node.number("eth_blockNumber") - self._source.confirmations + 1
+        return self._finality.head(self._node)
 
     def behind(self, after: Position | None, wait_s: float = 0.0) -> list[Entry]:
         """Read new entries and return those behind `after`.
@@ -104,7 +107,7 @@ class LogReader:
             return False
         milliseconds = int(1000 * min(wait_s, self._node.settings.timeout_s / 2))
         try:
-            news = self._node.attempt(NEWS, hex(scanned), self._contracts(), milliseconds)
+            news = self._node.news(scanned, self._contracts(), milliseconds)
         except NodeRefusal:
             self.awaits = False
             return False
@@ -112,10 +115,9 @@ class LogReader:
         with self._lock:
             if self._scanned == scanned:
                 if last is None or last.hash != known_hash:
-                    self._go_back()
                     return False
                 self._add(logs, {newest.number: newest.timestamp})
-                self._scanned, self._scanned_hash = newest.number, newest.hash
+                self._note_scanned(newest)
         return True
 
     def _advance(self) -> None:
@@ -123,22 +125,32 @@ class LogReader:
         while self._scanned < target:
             logs, block = self._ranges.read(self._scanned + 1, target)
             self._add(logs, {block.number: block.timestamp})
-            self._scanned, self._scanned_hash = block.number, block.hash
+            self._note_scanned(block)
+
+    def _note_scanned(self, block: Block) -> None:
+        self._scanned, self._scanned_hash = block.number, block.hash
+        self._node.note_read(block.number)
 
     def _check_anchor(self) -> int:
-        """Return the newest confirmed block; after a reorg, first go back to a block that still exists.
+        """Return the newest block that counts; after a reorg, first go back to a block that still exists.
 
-        If the last block is missing, the node lags or its chain was reset; `_go_back` finds out.
+        If the last block is missing, the node lags or its chain was reset; `_go_back` finds out. Another URL is asked
+        first: a node that lags, or that is alone with its history, is no reorg.
         """
         if self._scanned_hash is None:
             return self.head()
-        number, found = self._node.batch(
-            ("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])
-        )
-        block = self._node.parsed(shapes.block, found)
-        if block is None or block.hash != self._scanned_hash:
-            self._go_back()
-        return self._node.parsed(shapes.quantity, number) - self._source.confirmations + 1
+        while True:
+            newest, found = self._node.attempt_batch(
+                self._finality.question, ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])
+            )
+            counts = self._finality.newest(self._node, newest)
+            block = self._node.parsed(shapes.block, self._node.results([found])[0])
+            if block is not None and block.hash == self._scanned_hash:
+                return counts
+            shows = "does not have" if block is None else "shows another"
+            if not self._node.change(f"it {shows} block {self._scanned}, which was read"):
+                self._go_back()
+                return counts
 
     def _go_back(self) -> None:
         """Continue behind the last entry's block, or raise ChainReorg when that block is gone."""

@@ -24,6 +24,8 @@ class Event(StrEnum):
     REORG_SEEN = "the chain took back records"
     """The agent sends its own again, and waits for those of the others."""
     REORG_FOLLOWED = "all records are back"
+    NODE_CHANGED = "asks another node"
+    """The node that it asked before failed or fell behind, or works again."""
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
     RESTORED = "restored from a backup"
     """The folder came back without the journal of its rounds; what follows says which rounds it leaves."""

@@ -13,7 +13,11 @@ from scripts.wiring.exit import guarded
 
 COMMANDS = {
     "demo": ("scripts.demo.command", "demo", "Run a whole federation on this machine, audit it, and serve the site."),
-    "chain": ("scripts.commands.chain", "chain", "Run the embedded Ethereum chain, or prepare a shared one."),
+    "chain": (
+        "scripts.commands.chain",
+        "chain",
+        "Run the embedded chain, prepare a shared one, or change how one is used.",
+    ),
     "consortium": (
         "scripts.commands.consortium",
         "consortium",

@@ -64,7 +64,9 @@ class Direct:
             self._connection.close()
         if len(received) > transport.ANSWER_CAP:
             raise TooMuch(f"its answer is larger than {transport.ANSWER_CAP} bytes")
-        return Response(response.status, response.getheader("Retry-After", ""), received)
+        return Response(
+            response.status, response.getheader("Retry-After", ""), received, response.getheader("Date", "")
+        )
 
     def _refresh(self) -> None:
         """Close a connection that the other side has closed; the next request opens a new one."""

@@ -113,7 +113,9 @@ class Provider(JSONBaseProvider):
             raise Broken(_why(error, timeout_s)) from None
         if len(received) > wire.ANSWER_CAP:
             raise TooMuch(f"its answer is larger than {wire.ANSWER_CAP} bytes")
-        return Response(response.status_code, response.headers.get("Retry-After", ""), received)
+        return Response(
+            response.status_code, response.headers.get("Retry-After", ""), received, response.headers.get("Date", "")
+        )
 
 
 class _TimedAdapter(HTTPAdapter):

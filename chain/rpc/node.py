@@ -8,19 +8,17 @@ Source: JSON-RPC of Ethereum (execution-apis).
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
-from chain.rpc.shapes import data as as_bytes
+from chain.rpc.lines import Lines, NodeSettings, result_of
+from chain.rpc.refusal import NodeRefusal
 from chain.rpc.shapes import quantity
-from chain.rpc.transport import NO_JSON_RPC, Broken, Call, RateLimited, Refused, TooMuch, Wire
-from chain.rpc.wires import wire_to
+from chain.rpc.transport import NO_JSON_RPC, Broken, Call
 from fl.protocol.errors import ChainUnavailable, WrongChain
+
+__all__ = ("HEADER_ONLY", "NEWS", "NOT_TAKEN", "Answer", "Node", "NodeRefusal", "NodeSettings", "connect")
 
 HEADER_ONLY = False
 """Last parameter of eth_getBlockByNumber: transactions as hashes."""
@@ -31,57 +29,40 @@ NEWS = "hemaledger_news"
 NOT_TAKEN = -32003
 """The embedded chain refuses a transaction because of its sender ("transaction rejected" in EIP-1474)."""
 
-BUSY_SIGNS = ("rate limit", "too many requests", "request limit", "limit exceeded", "capacity", "throttl")
-CLIENT_ERRORS = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
-"""With these statuses, providers refuse one request; other statuses concern every request."""
-FIRST_PAUSE_S = 0.25
-MESSAGE_CAP = 500
 
 T = TypeVar("T")
 Answer = Callable[[], Any]
 """Returns a result or raises NodeRefusal."""
 
 
-@dataclass(frozen=True)
-class NodeSettings:
-    """Which node, and which chain it must serve."""
-
-    url: str = field(repr=False)
-    """It can have a password in it; errors name only scheme, host and port (shown_url.py)."""
-    chain_id: int | None = None
-    """None accepts any chain (for deployment)."""
-    timeout_s: float = 10.0
-    """How long one answer may take."""
-    ca: str = field(default="", repr=False)
-    """PEM: the CAs that may sign its certificate; empty: the public ones. HEMALEDGER_RPC_CA goes before."""
-
-
-class NodeRefusal(Exception):
-    """The node answered with an error object."""
-
-    def __init__(self, error: Mapping[str, Any]) -> None:
-        code, message = error.get("code"), error.get("message")
-        self.code = code if isinstance(code, int) and not isinstance(code, bool) else -32000
-        self.message = message[:MESSAGE_CAP] if isinstance(message, str) else "it does not say why"
-        super().__init__(self.message)
-        self.data = _revert_data(error.get("data"))
-        """The contract's revert data; empty if the node itself refused."""
-
-    @property
-    def busy(self) -> bool:
-        """Return whether the node refused because of too many requests."""
-        message = self.message.lower()
-        return self.code == HTTPStatus.TOO_MANY_REQUESTS or any(sign in message for sign in BUSY_SIGNS)
-
-
 class Node:
-    """JSON-RPC over HTTP with one persistent connection per thread."""
+    """JSON-RPC over HTTP with one persistent connection per thread and URL.
+
+    With several URLs, a request that one does not answer is asked of the next. Every request may be asked twice: it
+    reads, or it sends a transaction that is signed already.
+    """
 
     def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
-        self._local = threading.local()
-        self._batches = True
-        """False after the node showed that it does not answer batches."""
+        self._lines = Lines(settings)
+        self._tells: bool | None = None
+
+    @property
+    def using(self) -> str:
+        """Return the URL that answered this thread last, or the one that will be asked."""
+        return self._lines.current.url
+
+    def change(self, why: str) -> bool:
+        """Leave this URL for another one because of what it answered; False if no other is ready."""
+        return self._lines.change(why)
+
+    def note_read(self, block: int) -> None:
+        """Note the newest block that was read: another URL must have it before it is used."""
+        self._lines.note_read(block)
+
+    def note_head(self, head: int) -> None:
+        """Note the newest block; a node that gets no new one for long is left for one that has more."""
+        self._lines.note_head(head)
 
     def attempt(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request.
@@ -90,7 +71,19 @@ class Node:
             NodeRefusal: the node answered with an error.
             ChainUnavailable: it did not answer in time.
         """
-        return self._patiently(lambda left_s: self._result(self._wire().one((method, params), left_s)))
+        return self._lines.ask(lambda wire, left_s: result_of(wire.one((method, params), left_s)))
+
+    def news(self, block: int, contracts: Sequence[str], wait_ms: int) -> Any:  # noqa: ANN401 - JSON
+        """Return the embedded chain's answer to NEWS; raise NodeRefusal for another node, which is asked only once."""
+        if self._tells is False:
+            raise NodeRefusal({"message": "it is not the embedded chain"})
+        try:
+            answer = self.attempt(NEWS, hex(block), list(contracts), wait_ms)
+        except NodeRefusal:
+            self._tells = False
+            raise
+        self._tells = True
+        return answer
 
     def request(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request that a working node never refuses; ChainUnavailable otherwise."""
@@ -124,86 +117,55 @@ class Node:
     def attempt_batch(self, *calls: Call) -> list[Answer]:
         """Make several requests in one exchange; call each returned answer to get its result or NodeRefusal.
 
-        A node that does not answer batches gets the requests one by one.
+        A node that does not answer batches, or only small ones, gets what it takes.
 
         Raises:
             ChainUnavailable: the node did not answer in time.
         """
-        responses = self._many(calls) if self._batches else None
-        if responses is None:
-            return [_settled(partial(self.attempt, method, *params)) for method, params in calls]
-        return [
-            _settled(partial(self._of_batch, call, response)) for call, response in zip(calls, responses, strict=True)
-        ]
+        answers: list[Answer] = []
+        while len(answers) < len(calls):
+            part = calls[len(answers) : len(answers) + self._lines.current.most_calls]
+            responses = self._many(part) if len(part) > 1 else None
+            if responses is not None:
+                answers += [
+                    _settled(partial(self._of_batch, call, response))
+                    for call, response in zip(part, responses, strict=True)
+                ]
+            elif self._lines.current.most_calls == 1 or len(part) == 1:
+                answers += [_settled(partial(self.attempt, method, *params)) for method, params in part]
+        return answers
 
     def _many(self, calls: Sequence[Call]) -> list[dict[str, Any]] | None:
+        """Return the answers to a batch; None if this node takes only smaller ones, which is noted."""
         try:
-            responses = self._patiently(lambda left_s: self._wire().many(calls, left_s))
+            responses = self._lines.ask(lambda wire, left_s: wire.many(calls, left_s))
         except NodeRefusal:
             responses = None
-        self._batches = responses is not None
+        if responses is None:
+            self._lines.current.most_calls = len(calls) // 2
         return responses
 
     def _of_batch(self, call: Call, response: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         try:
-            return self._result(response)
+            return result_of(response)
+        except Broken as error:
+            raise self.unavailable(str(error)) from error
         except NodeRefusal as refusal:
             if not refusal.busy:
                 raise
         return self.attempt(call[0], *call[1])
-
-    def _patiently(self, ask: Callable[[float], T]) -> T:
-        """Ask with the remaining seconds; ask again after the pause that a busy node wants, if there is time."""
-        timeout_s = self.settings.timeout_s
-        deadline, left_s, pause_s = time.monotonic() + timeout_s, timeout_s, FIRST_PAUSE_S
-        while True:
-            try:
-                return ask(left_s)
-            except RateLimited as busy:
-                why, wanted_s = str(busy), max(busy.pause_s, pause_s)
-            except (TooMuch, Refused) as refusal:
-                if isinstance(refusal, Refused) and refusal.status not in CLIENT_ERRORS:
-                    raise self.unavailable(str(refusal)) from refusal
-                raise NodeRefusal({"message": str(refusal)}) from refusal
-            except Broken as error:
-                raise self.unavailable(str(error)) from error
-            except NodeRefusal as refusal:
-                if not refusal.busy:
-                    raise
-                why, wanted_s = refusal.message, pause_s
-            left_s = deadline - time.monotonic() - wanted_s
-            if left_s <= 0:
-                raise self.unavailable(why)
-            time.sleep(wanted_s)
-            pause_s *= 2
 
     def check_chain(self) -> int:
         """Return the node's chain id, or raise WrongChain if the settings name another one."""
         actual = self.number("eth_chainId")
         expected = self.settings.chain_id
         if expected is not None and actual != expected:
-            raise WrongChain(self.settings.url, f"its chain id is {actual}, not {expected}")
+            raise WrongChain(self.using, f"its chain id is {actual}, not {expected}")
         return actual
 
     def unavailable(self, why: str) -> ChainUnavailable:
-        """Return the error that says this node cannot be used, and why."""
-        return ChainUnavailable(self.settings.url, why)
-
-    def _wire(self) -> Wire:
-        wire: Wire | None = getattr(self._local, "wire", None)
-        if wire is None:
-            wire = self._local.wire = wire_to(self.settings.url, self.settings.ca)
-        return wire
-
-    def _result(self, response: Any) -> Any:  # noqa: ANN401 - JSON
-        if not isinstance(response, dict):
-            raise self.unavailable(NO_JSON_RPC)
-        if response.get("error") is not None:
-            error = response["error"]
-            raise NodeRefusal(error if isinstance(error, dict) else {"message": str(error)})
-        if "result" not in response:
-            raise self.unavailable(NO_JSON_RPC)
-        return response["result"]
+        """Return the error that says this node cannot be used, and why; the next request goes to another URL."""
+        return self._lines.unavailable(why)
 
 
 def connect(settings: NodeSettings) -> Node:
@@ -229,13 +191,3 @@ def _settled(ask: Answer) -> Answer:
 
 def _raise(refusal: NodeRefusal) -> NoReturn:
     raise refusal
-
-
-def _revert_data(data: object) -> bytes:
-    """Return the revert data from the places that Hardhat, anvil and geth use."""
-    if isinstance(data, dict):
-        data = data.get("data")
-    try:
-        return as_bytes(data)
-    except ValueError:
-        return b""

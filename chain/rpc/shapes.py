@@ -33,8 +33,8 @@ class Block:
     number: int
     hash: str
     timestamp: int
-    base_fee: int
-    """In wei; 0 if there is none."""
+    base_fee: int | None
+    """In wei per gas; None on networks without EIP-1559."""
 
 
 def quantity(value: object) -> int:
@@ -64,7 +64,7 @@ def block(value: object) -> Block | None:
         number=_at_most(LAST_NUMBER, fields.get("number")),
         hash=_hex(fields, "hash", HASH),
         timestamp=_at_most(LAST_TIME, fields.get("timestamp")),
-        base_fee=0 if fee is None else quantity(fee),
+        base_fee=None if fee is None else quantity(fee),
     )
 
 

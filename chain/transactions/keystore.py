@@ -2,7 +2,8 @@
 
 Invariant: a secret key is in memory or encrypted, never in a plain file, a log or a repr.
 
-Source: Web3 Secret Storage Definition; eth_keyfile (scrypt, AES-128-CTR, keccak MAC); EIP-1559 (transactions).
+Source: Web3 Secret Storage Definition; eth_keyfile (scrypt, AES-128-CTR, keccak MAC); EIP-155 and EIP-1559
+(transactions).
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ MOST_PBKDF2 = 10**7
 FEE_TRANSACTION = b"\x02"
 """The type of transactions with fees of EIP-1559."""
 FEE_FIELDS = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "data")
+OLD_FIELDS = ("nonce", "gasPrice", "gas", "to", "value", "data")
+OLD_PARITY = 35
+"""EIP-155: v = 35 + 2·chainId + parity."""
 NO_ACCESS_LIST: list[bytes] = []
 RECOVERY_OFFSET = 27
 
@@ -54,11 +58,23 @@ class AccountKey:
         return self._key.to_bytes()
 
     def sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Return the raw signed EIP-1559 transaction and its 32-byte hash; faster than eth_account, the same bytes."""
+        """Return the raw signed transaction and its 32-byte hash; faster than eth_account, the same bytes.
+
+        With `gasPrice` it is one from before EIP-1559 (EIP-155), else one with fees of EIP-1559.
+        """
+        if "gasPrice" in transaction:
+            return self._sign_old(transaction)
         fields = [transaction[name] for name in FEE_FIELDS]
         unsigned = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST])
         signature = self._key.sign_msg_hash(keccak(unsigned))
         raw: bytes = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST, *signature.vrs])
+        return raw, keccak(raw)
+
+    def _sign_old(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
+        fields = [transaction[name] for name in OLD_FIELDS]
+        chain_id: int = transaction["chainId"]
+        parity, r, s = self._key.sign_msg_hash(keccak(rlp.encode([*fields, chain_id, b"", b""]))).vrs
+        raw: bytes = rlp.encode([*fields, OLD_PARITY + 2 * chain_id + parity, r, s])
         return raw, keccak(raw)
 
     def sign_digest(self, digest: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Sends signed transactions: nonce, fees, sending, and waiting for the receipt.
 
 Invariant: a dry run finds most refusals before anything is sent. A refusal is always raised as the error of the same
-name. After an error, either nothing or the whole transaction was included.
+name. After an error, either nothing or the whole transaction was included. A call that was sent is never sent with
+another nonce while it can still be included, also not after a restart (unfinished.py).
 
 Source: EIP-1559 (fees), EIP-7825 (gas cap of one transaction).
 """
@@ -10,41 +11,46 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from eth_utils.crypto import keccak
 
 from chain.contracts import reverts as refusals
+from chain.finality import Finality
 from chain.rpc import shapes
-from chain.rpc.node import HEADER_ONLY, NOT_TAKEN, Answer, Node, NodeRefusal
+from chain.rpc.node import NOT_TAKEN, Answer, Node, NodeRefusal
 from chain.rpc.transport import Call
+from chain.transactions.fees import Bid, Fees
 from chain.transactions.keystore import AccountKey
+from chain.transactions.unfinished import Sending, Signed, Unfinished
+from chain.transactions.waiting import Found, Overtaken, Rescue, Waiting, ask_nonce
 from fl.protocol.errors import (
     AccountEmpty,
     AnswerOutdated,
-    ChainUnavailable,
     ContractRefused,
     FeeDemanded,
     HemaledgerError,
     TransactionRefused,
-    TransactionTimeout,
 )
 from fl.protocol.names import Address
 
 FREE_GAS_LIMIT = 2**24
 """The most gas that a transaction may request; a high limit costs nothing where gas is free."""
+EMPTY_GAS = 21_000
+"""What a transaction without a call costs."""
 
 NONCE_ATTEMPTS = 50
-NONCE_SIGNS = ("nonce", "replacement")
+OVERTAKEN_ATTEMPTS = 5
+PAUSE_S = 0.05
+TYPE_SIGNS = ("transaction type", "tx type", "1559", "unsupported type", "typed transaction")
+"""Words with which a network without EIP-1559 refuses its transactions."""
+TAKEN_SIGN = "replacement"
+NONCE_SIGNS = ("nonce", TAKEN_SIGN)
 POOR_SIGNS = ("insufficient funds", "insufficient balance", "enough funds", "exceeds allowance", "upfront cost")
 FEE_SIGNS = ("underpriced", "base fee", "basefee", "fee too low", "gas price", "gasprice", "fee cap", "minimum gas")
-USUAL_TIP = 10**9
-"""Wei per gas, if the node names none."""
-KNOWN_SIGNS = ("already known", "known transaction", "already imported")
-
-Found = dict[str, Any] | None
-"""A receipt, if there is one."""
+KNOWN_SIGNS = ("already known", "known transaction", "already imported", "already in the mempool")
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,17 @@ class TransactionSettings:
     free_gas: bool = True
     """True on the embedded chain and on other chains without fees; False pays the market's price."""
     confirmations: int = 1
-    """How many blocks, including a transaction's own, are needed until it counts."""
+    """When a transaction counts, as finality.py has it: how many blocks, its own included, or FINALIZED."""
     timeout_s: float = 60.0
-    """How long to wait for a receipt."""
+    """How long to wait for a receipt, beside the time of the blocks that it needs."""
     poll_s: float = 0.02
-    """How often to look; 1 s is enough on public networks."""
+    """How often to look where blocks come at once; else it follows from the block time."""
+    max_fee: int | None = None
+    """The most wei per gas; None: no limit."""
+    tip: int | None = None
+    """Wei per gas for whoever makes the block; None: what the node suggests."""
+    unfinished: Path | None = field(default=None, compare=False)
+    """The folder in which this account's unfinished transactions survive a restart; None: they do not."""
 
 
 class Sender:
@@ -68,7 +80,11 @@ class Sender:
         self._node = node
         self._chain_id = chain_id
         self._key = key
-        self._settings = settings
+        self._free = settings.free_gas
+        self._fees = Fees(node, settings.free_gas, settings.max_fee, settings.tip)
+        self._waiting = Waiting(node, Finality(settings.confirmations), settings.timeout_s, settings.poll_s)
+        self._unfinished = Unfinished(settings.unfinished)
+        self._rescue = Rescue(self._waiting, self._unfinished, key.address, self._replace, self._fill)
         self._lock = threading.Lock()
 
     @property
@@ -86,13 +102,20 @@ class Sender:
         request = {"from": _hex(self.account), "data": _hex(data)}
         if to is not None:
             request["to"] = _hex(to)
-        with self._lock:
-            gas, nonce = self._dry_run(request)
-            raw, tx_hash, receipt = self._submit(to, data, gas, nonce)
-        receipt = self._await(raw, tx_hash, receipt)
-        if not receipt["status"]:
-            raise self._reason(request, receipt)
-        return receipt
+        for _ in range(OVERTAKEN_ATTEMPTS):
+            with self._lock:
+                sending, receipt = self._resumed(to, data) or self._begun(to, data, request)
+            try:
+                with self._unfinished.awaited(sending):
+                    receipt = self._waiting.wait(sending, receipt, self._rescue)
+            except Overtaken:
+                self._unfinished.forget(sending)
+                continue
+            self._unfinished.forget(sending)
+            if not receipt["status"]:
+                raise self._reason(request, receipt)
+            return receipt
+        raise self._node.unavailable("other programs keep sending with this account")
 
     def relay(self, raw: bytes, request: dict[str, str]) -> dict[str, Any]:
         """Send an answer that another account signed, and return its receipt.
@@ -108,28 +131,29 @@ class Sender:
         self._dry_run(request)
         tx_hash, receipt = keccak(raw), None
         try:
-            receipt = self._offer(raw, tx_hash)
+            receipt = self._waiting.offer(raw, tx_hash)
         except NodeRefusal as refusal:
-            message = refusal.message.lower()
-            if any(sign in message for sign in NONCE_SIGNS):
+            if _has(refusal, NONCE_SIGNS) and not self._waiting.is_known(tx_hash):
                 raise AnswerOutdated("Your account sent something else to the ledger") from refusal
-            if not any(sign in message for sign in KNOWN_SIGNS):
+            if not _has(refusal, (*KNOWN_SIGNS, *NONCE_SIGNS)):
                 raise self._translate(refusal) from refusal
-        receipt = self._await(raw, tx_hash, receipt)
+        sending = Sending(None, b"", 0, 0, [Signed(raw, Bid(0, 0))])
+        receipt = self._waiting.wait(sending, receipt)
         if not receipt["status"]:
             raise self._reason(request, receipt)
         return receipt
 
     def fees(self) -> dict[str, int]:
         """Return `maxFeePerGas` and `maxPriorityFeePerGas` of a transaction now, in wei."""
-        return self._fees()
+        bid = self._fees.bid()
+        return Bid(bid.cap, bid.cap if bid.tip is None else bid.tip).fields
 
     def _dry_run(self, request: dict[str, str]) -> tuple[int, int]:
         """Return the gas limit and the nonce to use, or raise the contract's refusal."""
-        trial: Call = ("eth_call", [request, "pending"]) if self._settings.free_gas else ("eth_estimateGas", [request])
-        gas, nonce = self._node.attempt_batch(trial, self._ask_nonce())
+        trial: Call = ("eth_call", [request, "pending"]) if self._free else ("eth_estimateGas", [request])
+        gas, nonce = self._node.attempt_batch(trial, ask_nonce(self.account))
         try:
-            if self._settings.free_gas:
+            if self._free:
                 gas()
                 limit = FREE_GAS_LIMIT
             else:
@@ -139,114 +163,88 @@ class Sender:
             raise self._translate(refusal, FREE_GAS_LIMIT) from refusal
         return limit, self._number(nonce)
 
-    def _ask_nonce(self) -> Call:
-        return "eth_getTransactionCount", [_hex(self.account), "pending"]
-
     def _number(self, answer: Answer) -> int:
         try:
             return self._node.parsed(shapes.quantity, answer())
         except NodeRefusal as refusal:
             raise self._node.unavailable(f"it refused to count transactions: {refusal.message}") from refusal
 
-    def _submit(self, to: Address | None, data: bytes, gas: int, nonce: int) -> tuple[bytes, bytes, Found]:
-        """Sign and send; try again with the next nonce if another process used this one.
+    def _resumed(self, to: Address | None, data: bytes) -> tuple[Sending, Found] | None:
+        """Return this very call if it was sent before and can still count; offer again what else is unfinished."""
+        same: tuple[Sending, Found] | None = None
+        for sending in self._unfinished.abandoned():
+            receipt = self._waiting.included(sending)
+            mine = sending.is_call(to, data) and same is None
+            if self._is_settled(sending, receipt) and not (mine and receipt is not None and receipt["status"]):
+                self._unfinished.forget(sending)
+                continue
+            if receipt is None:
+                receipt = self._waiting.offer_again(sending.newest.raw, sending.newest.hash)
+            same = (sending, receipt) if mine else same
+        return same
 
-        Returns the signed transaction, its hash, and its receipt if there is one already.
-        """
-        fees = self._fees()
+    def _is_settled(self, sending: Sending, receipt: Found) -> bool:
+        """Return whether a call was included, or never can be."""
+        return receipt is not None or self._waiting.count(self.account, "latest") > sending.nonce
+
+    def _begun(self, to: Address | None, data: bytes, request: dict[str, str]) -> tuple[Sending, Found]:
+        """Sign and send a new call; try again with the next nonce if another process used this one."""
+        gas, nonce = self._dry_run(request)
         last: NodeRefusal | None = None
-        for _ in range(NONCE_ATTEMPTS):
-            raw, tx_hash = self._key.sign(
-                {
-                    "chainId": self._chain_id,
-                    "nonce": nonce,
-                    "gas": gas,
-                    "value": 0,
-                    "to": to if to is not None else b"",
-                    "data": data,
-                    **fees,
-                }
-            )
+        for attempt in range(NONCE_ATTEMPTS):
+            bid = self._fees.bid()
+            sending = Sending(to, data, gas, nonce)
+            sending.signed.append(self._signed(sending, bid))
+            self._unfinished.note(sending)
             try:
-                return raw, tx_hash, self._offer(raw, tx_hash)
+                return sending, self._waiting.offer(sending.newest.raw, sending.newest.hash)
             except NodeRefusal as refusal:
-                message = refusal.message.lower()
-                if any(sign in message for sign in KNOWN_SIGNS):
-                    return raw, tx_hash, None
-                if not any(sign in message for sign in NONCE_SIGNS):
-                    raise self._translate(refusal, gas) from refusal
+                if _has(refusal, KNOWN_SIGNS) or self._is_there(refusal, sending):
+                    return sending, None
+                self._unfinished.forget(sending)
                 last = refusal
-            nonce = self._number(*self._node.attempt_batch(self._ask_nonce()))
+            if _has(last, TYPE_SIGNS) and not self._fees.legacy:
+                self._fees.legacy = True
+                continue
+            if not _has(last, NONCE_SIGNS):
+                raise self._translate(last, gas) from last
+            time.sleep(min(PAUSE_S * attempt, 1.0))
+            nonce = self._next_nonce(nonce, last)
         raise self._node.unavailable("other processes keep sending with this account") from last
 
-    def _offer(self, raw: bytes, tx_hash: bytes) -> Found:
-        """Send, and ask for the receipt in the same exchange: a chain that mines at once has it already."""
-        try:
-            sent, receipt = self._node.attempt_batch(
-                ("eth_sendRawTransaction", [_hex(raw)]), ("eth_getTransactionReceipt", [_hex(tx_hash)])
-            )
-        except ChainUnavailable:
-            known = self._receipt(tx_hash)  # the answer was lost; the transaction may have arrived
-            if known is None:
-                raise
-            return known
-        sent()
-        try:
-            return self._parse(receipt(), tx_hash)
-        except NodeRefusal:  # some nodes refuse to answer about waiting transactions
-            return None
+    def _is_there(self, refusal: NodeRefusal, sending: Sending) -> bool:
+        """Return whether a refused nonce is used by this very transaction, which came there by another way."""
+        return _has(refusal, NONCE_SIGNS) and self._waiting.is_known(sending.newest.hash)
 
-    def _fees(self) -> dict[str, int]:
-        if self._settings.free_gas:
-            return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
-        tip, newest = self._node.attempt_batch(
-            ("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])
-        )
-        try:
-            priority = self._node.parsed(shapes.quantity, tip())
-        except NodeRefusal:  # a node may not know the method
-            priority = USUAL_TIP
-        block = self._node.parsed(shapes.block, self._node.results([newest])[0])
-        if block is None:
-            raise self._node.unavailable("it does not have a newest block")
-        return {"maxFeePerGas": 2 * block.base_fee + priority, "maxPriorityFeePerGas": priority}
+    def _next_nonce(self, refused: int, why: NodeRefusal) -> int:
+        """Return the nonce to try next; the node may not count yet what it refuses to replace."""
+        counted = self._number(*self._node.attempt_batch(ask_nonce(self.account)))
+        return max(counted, refused + 1) if _has(why, (TAKEN_SIGN,)) else counted
 
-    def _await(self, raw: bytes, tx_hash: bytes, receipt: Found) -> dict[str, Any]:
-        """Return the receipt when it has enough confirmations.
+    def _signed(self, sending: Sending, bid: Bid) -> Signed:
+        fields = {
+            "chainId": self._chain_id,
+            "nonce": sending.nonce,
+            "gas": sending.gas,
+            "value": 0,
+            "to": sending.to if sending.to is not None else b"",
+            "data": sending.data,
+            **bid.fields,
+        }
+        return Signed(self._key.sign(fields)[0], bid)
 
-        If a reorg removes the transaction from its block, send it again and wait again.
-        """
-        deadline = time.monotonic() + self._settings.timeout_s
-        while receipt is None or not self._confirmed(receipt):
-            if time.monotonic() >= deadline:
-                raise TransactionTimeout(tx_hash, self._settings.timeout_s)
-            time.sleep(self._settings.poll_s)
-            try:
-                included, receipt = receipt is not None, self._receipt(tx_hash)
-                if included and receipt is None:
-                    receipt = self._offer_again(raw, tx_hash)
-            except ChainUnavailable:
-                if time.monotonic() >= deadline:
-                    raise
-        return receipt
+    def _replace(self, sending: Sending) -> bool:
+        """Sign a call again with a higher bid, and keep it; False where gas is free, and above the limit."""
+        bid = None if self._free else self._fees.above(sending.newest.bid)
+        if bid is None:
+            return False
+        sending.signed.append(self._signed(sending, bid))
+        self._unfinished.note(sending)
+        return True
 
-    def _offer_again(self, raw: bytes, tx_hash: bytes) -> Found:
-        try:
-            return self._offer(raw, tx_hash)
-        except NodeRefusal:  # it waits already, or was included at once; the next look will show
-            return None
-
-    def _receipt(self, tx_hash: bytes) -> Found:
-        return self._parse(self._node.request("eth_getTransactionReceipt", _hex(tx_hash)), tx_hash)
-
-    def _parse(self, answer: object, tx_hash: bytes) -> Found:
-        return self._node.parsed(lambda value: shapes.receipt(value, tx_hash), answer)
-
-    def _confirmed(self, receipt: dict[str, Any]) -> bool:
-        if self._settings.confirmations <= 1:
-            return True
-        head = self._node.number("eth_blockNumber")
-        return head - int(receipt["blockNumber"], 16) + 1 >= self._settings.confirmations
+    def _fill(self, nonce: int) -> bytes:
+        """Return a transaction to this account itself that does nothing."""
+        return self._signed(Sending(self.account, b"", EMPTY_GAS, nonce), self._fees.bid()).raw
 
     def _reason(self, request: dict[str, str], receipt: dict[str, Any]) -> HemaledgerError:
         """Return why an included transaction failed, by repeating its call on the same block."""
@@ -258,18 +256,22 @@ class Sender:
 
     def _translate(self, refusal: NodeRefusal, gas: int = 0) -> HemaledgerError:
         """Return the error that a refusal stands for; `gas` is the gas limit of the transaction."""
-        message = refusal.message.lower()
         if refusal.data:
             return refusals.leaf(refusal.data)
-        if "revert" in message:
+        if "revert" in refusal.message.lower():
             return ContractRefused(refusal.message)
-        if gas and self._settings.free_gas and any(sign in message for sign in (*FEE_SIGNS, *POOR_SIGNS)):
-            return FeeDemanded(self._node.settings.url, refusal.message)
-        if gas and any(sign in message for sign in POOR_SIGNS):
-            return AccountEmpty(self.account, gas * self._fees()["maxFeePerGas"])
+        if gas and self._free and _has(refusal, (*FEE_SIGNS, *POOR_SIGNS)):
+            return FeeDemanded(self._node.using, refusal.message)
+        if gas and _has(refusal, POOR_SIGNS):
+            return AccountEmpty(self.account, gas * self._fees.bid().cap)
         if refusal.code == NOT_TAKEN:
             return TransactionRefused(refusal.message)
         return self._node.unavailable(f"it refused the transaction: {refusal.message}")
+
+
+def _has(refusal: NodeRefusal, signs: tuple[str, ...]) -> bool:
+    message = refusal.message.lower()
+    return any(sign in message for sign in signs)
 
 
 def _hex(raw: bytes) -> str:

@@ -74,6 +74,8 @@ class BatchedLedger:
         self._federation = Federation(ledger.anchor, verify_possession)
         self._folded = 0
         """How many entries are in the federation."""
+        self.batches: list[Record] = []
+        """What was read of wide rounds, as it is on the chain."""
         self._problem: HemaledgerError | None = None
         self._wide = False
         """Whether any round was wide."""
@@ -134,6 +136,7 @@ class BatchedLedger:
     def _advance(self) -> None:
         news = self._ledger.replay(self._read)
         self._waiting += news
+        self.batches += [entry.record for entry in news if isinstance(entry.record, BatchRecord)]
         self._read = news[-1].position if news else self._read
         self._problem = None
         while self._waiting and self._problem is None:

@@ -10,6 +10,7 @@ import click
 QUICK = ("rounds", "prediction")
 """These take minutes in all. Run the others by name."""
 LONG = (
+    "blocks",
     "blood_cells",
     "browser",
     "crowd",

@@ -78,7 +78,7 @@ REPEATS = 9
 @click.option("--rounds", type=click.IntRange(2), default=6, show_default=True)
 def main(hospitals: int, rounds: int) -> None:
     """Measure a round without its training, and the speed of sealing."""
-    initial, steps = _start(hospitals, DEFAULT_PRESET.spec)
+    initial, steps = first_steps(hospitals, DEFAULT_PRESET.spec)
     plain_s = _plain(initial.vector, steps, REPEATS)
     figures: dict[str, object] = {"parameters": initial.vector.size, "plain_s": plain_s}
     for protection in (Protection.SEALED, Protection.MASKED)[: 2 if hospitals >= MIN_MASKED else 1]:
@@ -93,12 +93,12 @@ def masked_spans(hospitals: int, spec: ModelSpec, rounds: int = 6, vault: str = 
 
     With the address of a vault, each member has a home of its own.
     """
-    initial, steps = _start(hospitals, spec)
+    initial, steps = first_steps(hospitals, spec)
     _, spans = _run(initial, steps, (rounds, Protection.MASKED), vault)
     return initial.vector.size, {span: median([each[span] for each in spans]) for span in spans[0]}
 
 
-def _start(hospitals: int, spec: ModelSpec) -> tuple[Initial, dict[str, Vector]]:
+def first_steps(hospitals: int, spec: ModelSpec) -> tuple[Initial, dict[str, Vector]]:
     """Return the first model, and each hospital's change to a model."""
     model = build_model(spec, 1)
     initial = Initial(manifest_of(model), to_vector(model))
@@ -150,9 +150,6 @@ def _rounds(
         key = (facts.get("round"), mark)
         marks[key] = time.perf_counter() if mark in LATEST else marks.get(key, time.perf_counter())
 
-    def train(step: Vector) -> Train:
-        return lambda task: (_nudged(task, step), LocalMetrics(100, 80, 0.5))
-
     rounds, protection = how
     plan = Plan(
         rounds=rounds,
@@ -164,7 +161,7 @@ def _rounds(
         min_hospitals=len(steps),
         protection=protection,
     )
-    trains = {name: train(step) for name, step in steps.items()}
+    trains = {name: nudging(step) for name, step in steps.items()}
     work = Work(plan, initial, trains, lambda _model, _config: Evaluation())
     together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify), apart)
     together.run(notify)
@@ -178,8 +175,13 @@ def _rounds(
     return together, spans
 
 
-def _nudged(task: TrainingJob, step: Vector) -> Vector:
-    return task.previous + step
+def nudging(step: Vector) -> Train:
+    """Return a training that adds a prepared step to the model."""
+
+    def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
+        return task.previous + step, LocalMetrics(100, 80, 0.5)
+
+    return train
 
 
 def _report(

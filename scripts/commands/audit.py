@@ -65,7 +65,7 @@ audit_options: Decorator[Any] = gathered(
         envvar="HEMALEDGER_HOME",
         help="Folder of the run. It names the chain, the contracts and the vault.",
     ),
-    click.option("--rpc", help="RPC URL of an Ethereum node, instead of the one of --home."),
+    click.option("--rpc", help="RPC URL of an Ethereum node, or several with commas, instead of those of --home."),
     click.option("--authority", help="Address of the KeyAuthority contract."),
     click.option("--ledger", "contract", help="Address of the FederationLedger contract."),
     confirmations_option,
@@ -240,14 +240,16 @@ def _evidence(options: AuditOptions) -> Evidence:
     if options.rpc and options.authority and options.contract and (options.vault or home):
         from chain.contracts.discovery import discover
         from chain.ledger import EthereumLedger, LedgerSettings
+        from chain.rpc.endpoints import split_urls
         from chain.rpc.node import NodeSettings
         from chain.transactions.addresses import parse_address
         from chain.transactions.sender import TransactionSettings
 
         authority = parse_address(options.authority, "authority")
         contract = parse_address(options.contract, "ledger")
-        node = NodeSettings(options.rpc)
-        confirmed = TransactionSettings(confirmations=options.confirmations or 1)
+        first, *others = split_urls(options.rpc)
+        node = NodeSettings(first, others=tuple(others))
+        confirmed = TransactionSettings(confirmations=1 if options.confirmations is None else options.confirmations)
         chain: Ledger = EthereumLedger(LedgerSettings(node, discover(node, authority, contract), confirmed))
     else:
         chain = open_ledger(_required(home)).inner

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from scripts.commands.chain_network import key, network
+from scripts.commands.chain_settings import settings
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import PROJECT
 from scripts.wiring.options import home_option
@@ -27,7 +28,7 @@ READY = "Chain ready at "
 
 @click.group()
 def chain() -> None:
-    """Run the embedded Ethereum chain, or prepare one that members run together."""
+    """Run the embedded Ethereum chain, prepare one that members run together, or change how a chain is used."""
 
 
 @chain.command()
@@ -87,10 +88,10 @@ def run(
             click.echo(f"{READY}{url}")
 
     port = usual_port(run_home) if port is None else port
-    settings = chain_settings(run_home, port, host, consortia)
-    settings = replace(settings, names=frozenset(map(str.lower, names)))
+    chosen = chain_settings(run_home, port, host, consortia)
+    chosen = replace(chosen, names=frozenset(map(str.lower, names)))
     with watching.running():
-        serve(settings, ready, watching.stop)
+        serve(chosen, ready, watching.stop)
         watching.notify(Event.STOPPED, {})
 
 
@@ -108,3 +109,4 @@ def chain_settings(home: Home, port: int, host: str = "127.0.0.1", consortia: in
 
 chain.add_command(key)
 chain.add_command(network)
+chain.add_command(settings)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,17 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
-from fl.protocol.task import Task
 from fl.protocol.task_catalogue import LEUKEMIA
 from scripts.commands.invite import invite, withdraw
 from scripts.commands.orders import carry_out
 from scripts.commands.succession import accept, pending, prepare, transfer
 from scripts.commands.succession import replace as replace_operator
 from scripts.wiring.exit import guarded
+from scripts.wiring.founding import ChainOptions, check_unfounded, found_consortium, new_chain_options
 from scripts.wiring.membership import add_password
 from scripts.wiring.options import (
     DEFAULT_DAYS,
     KINDS,
-    MAX_CONFIRMATIONS,
     OPERATOR,
     USES,
     TaskOptions,
@@ -36,7 +34,7 @@ from scripts.wiring.options import (
 
 if TYPE_CHECKING:
     from fl.replay.batched_ledger import BatchedLedger
-    from scripts.wiring.home import Deployment, Home
+    from scripts.wiring.home import Home
 
 account_option = click.option("--account", required=True, help="The member's Ethereum account.")
 reason_option = click.option(
@@ -56,25 +54,10 @@ add_password(consortium, "operator", OPERATOR)
 
 @consortium.command()
 @home_option
-@click.option("--rpc", required=True, help="RPC URL of an Ethereum node.")
-@click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free.")
-@click.option(
-    "--confirmations",
-    type=click.IntRange(1, MAX_CONFIRMATIONS),
-    default=1,
-    show_default=True,
-    help="How many blocks confirm a record, its own block included. Members read it from consortium.json.",
-)
-@click.option(
-    "--vault",
-    default="",
-    metavar="URL",
-    help="Where the encrypted files are: s3://BUCKET/PREFIX?endpoint=URL, or file:///FOLDER. Members read it from "
-    "consortium.json. [default: the folder vault beside it]",
-)
+@new_chain_options
 @task_options
 @guarded
-def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, vault: str, task: TaskOptions) -> None:
+def create(home: Path, where: ChainOptions, task: TaskOptions) -> None:
     """Create the operator's account and deploy the contracts. Set its password in HEMALEDGER_PASSWORD.
 
     All members train the task that consortium.json names. The default task is leukemia.
@@ -88,9 +71,10 @@ def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, vault: s
 
     run_home = Home(home)
     check_unfounded(run_home)
+    choice = where.choice
     trained = given_task(task) or LEUKEMIA
     click.echo(f"Account of {OPERATOR}: {show(create_member(run_home, OPERATOR, Role.OPERATOR))}")
-    anchor = found_consortium(run_home, ChainChoice(rpc, free_gas, confirmations, vault), trained).anchor
+    anchor = found_consortium(run_home, choice, trained).anchor
     click.echo(f"Consortium {show(anchor.consortium)}")
     click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
     click.echo(f"All members train the task {trained.code}: {trained.name} ({', '.join(trained.codes)}).")
@@ -233,45 +217,3 @@ def _open(home: Home) -> BatchedLedger:
     from scripts.wiring.roles import open_ledger, operator_of
 
     return open_ledger(home, operator_of(home))
-
-
-def check_unfounded(home: Home) -> None:
-    """Raise SettingInvalid if the folder already holds a consortium."""
-    if home.deployment_file.exists():
-        raise SettingInvalid("home", f"{home.deployment_file} exists already; use another folder")
-
-
-@dataclass(frozen=True)
-class ChainChoice:
-    """The chain of a new consortium, and how to write to it."""
-
-    url: str = field(repr=False)
-    free_gas: bool = True
-    confirmations: int = 1
-    vault: str = ""
-    """The address of the vault; empty: a folder beside consortium.json."""
-
-
-def found_consortium(home: Home, where: ChainChoice, task: Task) -> Deployment:
-    """Create the operator, deploy the contracts, create the vault, and then write consortium.json.
-
-    Raises:
-        SettingInvalid: the folder already holds a consortium, or its vault belongs to another one.
-        StorageFull: the vault cannot be created.
-        ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
-    """
-    from chain.deploy import deploy
-    from chain.rpc.node import NodeSettings
-    from fl.storage.vaults import create_vault
-    from scripts.wiring.home import Deployment
-    from scripts.wiring.roles import create_member, load_account, transactions
-
-    check_unfounded(home)
-    create_member(home, OPERATOR, Role.OPERATOR)
-    key = load_account(home.member(OPERATOR))
-    how = transactions(free_gas=where.free_gas, confirmations=where.confirmations)
-    anchor = deploy(NodeSettings(where.url), how, key, secrets.token_bytes(32))
-    create_vault(where.vault, home.folder, anchor.consortium)
-    deployment = Deployment(where.url, anchor, where.free_gas, task, where.confirmations, where.vault)
-    home.save(deployment)
-    return deployment

@@ -30,7 +30,10 @@ ROLES = [role.name.lower() for role in Role if role != Role.OPERATOR]
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
 @click.option("--days", type=click.IntRange(1, MOST_DAYS), default=DEFAULT_DAYS, show_default=True, help="Validity.")
 @click.option(
-    "--rpc", "urls", multiple=True, help="RPC URL as the member reaches it. Repeatable. Default: the one that you use."
+    "--rpc",
+    "urls",
+    multiple=True,
+    help="RPC URL as the member reaches it. Repeatable, or several with commas. Default: those that you use.",
 )
 @click.option(
     "--rpc-ca",

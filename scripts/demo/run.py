@@ -14,7 +14,7 @@ from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.task import Task
-from scripts.commands.consortium import check_unfounded
+from scripts.wiring.founding import check_unfounded
 from scripts.wiring.home import Home
 
 WHAT = "demo.json"

@@ -20,9 +20,9 @@ from fl.roles.hospital.background_training import Train
 from fl.roles.runner import Agent
 from fl.roles.trustee.agent import Trustee
 from fl.timing import Stopwatch
-from scripts.commands.consortium import ChainChoice, found_consortium
 from scripts.demo.threads import run_together
 from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
+from scripts.wiring.founding import ChainChoice, found_consortium
 from scripts.wiring.home import Home
 from scripts.wiring.measured import MeasuredAgent
 from scripts.wiring.options import OPERATOR

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain.rpc.node import Node, NodeSettings
+from chain.rpc.node import Node
 from chain.rpc.shapes import quantity
 from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from scripts.wiring.home import Home
+from scripts.wiring.nodes import node_of
 from webui.ports.health import Backup, Disk, NodeAnswer
 
 NODE_TIMEOUT_S = 2.0
@@ -32,12 +33,12 @@ class MachineHealth:
 
     def node(self) -> NodeAnswer:
         where = self.home.deployment
-        node = Node(NodeSettings(where.url, timeout_s=NODE_TIMEOUT_S, ca=where.rpc_ca))
+        node = Node(node_of(where, NODE_TIMEOUT_S))
         begun = time.perf_counter()
         block = node.request("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 the node's own parameter
         took_ms = 1000 * (time.perf_counter() - begun)
         if not isinstance(block, dict):
-            raise ChainUnavailable(node.settings.url, "it has no newest block")
+            raise ChainUnavailable(node.using, "it has no newest block")
         numbers = [node.parsed(quantity, block.get(name)) for name in ("number", "timestamp")]
         return NodeAnswer(numbers[0], numbers[1], took_ms)
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import click
 
+from chain.ledger import EthereumLedger
 from fl.events import Event, Notify
 from fl.protocol.errors import (
     ChainReorg,
@@ -22,9 +23,12 @@ from fl.protocol.errors import (
     RevokedSender,
 )
 from fl.protocol.names import Role, shown
+from fl.protocol.ports import Ledger
 from fl.protocol.records import MemberRevoked
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import LedgerView
-from fl.roles.reorgs import Following, known_to
+from fl.roles.coordinator.clock import TimedLedger
+from fl.roles.reorgs import Following, batches_of, known_to
 from fl.roles.runner import Agent, Run, run
 from scripts.wiring.watch.log import line_of
 from scripts.wiring.watch.watching import Watching
@@ -90,7 +94,8 @@ def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool])
             successor = _run(agent, how)
         except ChainReorg as error:
             notify(Event.REORG_SEEN, {"block": error.block})
-            following = Following(error, known_to(agent.view, before), agent.view.ledger.account, stop.wait)
+            known, own = known_to(agent.view, before), agent.view.ledger
+            following = Following(error, known, own.account, stop.wait, lag_of(own), batches_of(own))
             continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
@@ -108,6 +113,16 @@ def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | No
             notified = True
             stop.wait(RETRY_S)
     return None
+
+
+def lag_of(ledger: Ledger) -> float:
+    """Return the seconds that a record takes until it counts; 0 if that is not known now."""
+    inner = ledger.inner if isinstance(ledger, BatchedLedger) else ledger
+    inner = inner.inner if isinstance(inner, TimedLedger) else inner
+    try:
+        return inner.lag_s if isinstance(inner, EthereumLedger) else 0.0
+    except ChainUnavailable:
+        return 0.0
 
 
 def _run(agent: Agent, how: Run) -> bytes | None:

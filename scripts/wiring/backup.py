@@ -37,7 +37,16 @@ PARTS = ("chain", "vault", "site")
 """What else a home can have. Their databases on a server are no part of it."""
 LEFT_OUT = frozenset(
     {
-        *("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "outbox", "uploads", "key-orders", "training"),
+        *(
+            "journal.sqlite",
+            "journal.sqlite-wal",
+            "journal.sqlite-shm",
+            "outbox",
+            "uploads",
+            "key-orders",
+            "training",
+            "sending",
+        ),
         *("checkpoint", "lock", "password", RESTORED_FILE),
     }
 )

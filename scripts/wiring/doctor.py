@@ -18,11 +18,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chain.contracts.lookup import check_deployment
-from chain.rpc.node import Node, NodeSettings, connect
+from chain.finality import Finality
+from chain.rpc.node import Node, connect
+from chain.rpc.pace import measure
 from chain.rpc.shapes import quantity
 from fl.audit.plain_words import without_names
 from fl.protocol.codec import Writer, sha256
 from fl.protocol.errors import (
+    ChainUnavailable,
     ClockWrong,
     HemaledgerError,
     KeystoreUnreadable,
@@ -30,6 +33,7 @@ from fl.protocol.errors import (
     StorageFull,
     VaultUnavailable,
 )
+from fl.protocol.errors.shown_url import shown_url
 from fl.protocol.names import Role, show
 from fl.replay.ledger_view import LedgerView
 from fl.roles.coordinator.clock import SKEW_S
@@ -38,6 +42,7 @@ from fl.storage.object_vault import ObjectVault
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
 from scripts.wiring.joining import INVITATION_FILE, own_version
+from scripts.wiring.nodes import counts_when, node_of
 from scripts.wiring.roles import load_account, open_ledger
 
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -47,6 +52,13 @@ STORE_KEY = "AWS_ACCESS_KEY_ID"
 LEAST_PYTHON = (3, 11)
 TRAINING_ROLES = (Role.HOSPITAL, Role.AUDITOR, Role.COORDINATOR)
 GIB = 1024**3
+MOST_BEHIND = 5
+"""Blocks by which nodes of one chain may differ."""
+ROUND_STEPS = 14
+"""How many records of a masked round wait for each other (scripts/bench/blocks.py counts them)."""
+STEPS_IN_A_PHASE = 2
+DEFAULT_STEP_S = 600
+"""The default of coordinator run --step-timeout."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +83,7 @@ class Machine:
     @cached_property
     def node(self) -> Node:
         """Return the chain's node, which serves the right chain; raises as `connect`."""
-        deployment = self.home.deployment
-        return connect(NodeSettings(deployment.url, deployment.anchor.chain_id, ca=deployment.rpc_ca))
+        return connect(node_of(self.home.deployment))
 
     def newest_block(self) -> tuple[int, int]:
         """Return number and time of the newest block."""
@@ -123,7 +134,35 @@ def chain(machine: Machine) -> str:
     check_deployment(machine.node, deployment.anchor)
     took_ms = 1000 * (time.perf_counter() - begun)
     number, _ = machine.newest_block()
-    return f"{deployment.url} serves chain {deployment.anchor.chain_id}, newest block {number} ({took_ms:.0f} ms)"
+    says = f"{shown_url(machine.node.using)} serves chain {deployment.anchor.chain_id}, newest block {number}"
+    return f"{says} ({took_ms:.0f} ms)"
+
+
+def nodes(machine: Machine) -> str:
+    """Ask each URL alone: the chain works while one of them does, but the others should be mended."""
+    deployment = machine.home.deployment
+    heads = [connect(node_of(deployment, only=url)).number("eth_blockNumber") for url in deployment.urls]
+    behind = max(heads) - min(heads)
+    if behind > MOST_BEHIND:
+        slow = shown_url(deployment.urls[heads.index(min(heads))])
+        raise ChainUnavailable(slow, f"it is {behind} blocks behind the others")
+    return f"{len(heads)} of {len(heads)} answer, at most {behind} blocks apart"
+
+
+def blocks(machine: Machine) -> str:
+    """Measure the block time, and say how long a record and a round take with it."""
+    counts = machine.home.confirmations
+    finality = Finality(counts)
+    finality.head(machine.node)
+    depth = finality.depth
+    if not (block_s := measure(machine.node)):
+        return f"blocks come at once; a record counts {counts_when(counts)}"
+    step_s = block_s * (depth + 1)
+    says = f"a block every {block_s:.1f} s; a record counts {counts_when(counts)}, in about {block_s * depth:.0f} s"
+    if step_s * STEPS_IN_A_PHASE > DEFAULT_STEP_S:
+        wanted = 3 * STEPS_IN_A_PHASE * step_s
+        says += f". The coordinator needs longer steps than the usual {DEFAULT_STEP_S} s: --step-timeout {wanted:.0f}"
+    return f"{says}. A masked round takes about {ROUND_STEPS * step_s / 60:.0f} min besides its training"
 
 
 def clock(machine: Machine) -> str:
@@ -198,6 +237,8 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "versions": versions,
         "disk": disk,
         "chain": chain,
+        "nodes": nodes,
+        "blocks": blocks,
         "clock": clock,
         "vault": vault,
         "keys": keys,

@@ -29,6 +29,8 @@ from fl.storage.cached_vault import CachedVault
 from fl.storage.staged_keys import finish_change
 from fl.storage.vault import FolderVault
 from fl.storage.vaults import folder_of, name_of, open_vault
+from scripts.wiring.chain_fields import confirmations_in, more_urls_in, wei_in
+from scripts.wiring.options import FINALIZED_WORD
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder of hardhat.config.js and node_modules."""
@@ -49,11 +51,20 @@ class Deployment:
     task: Task | None = None
     """The task that the consortium trains; None if the file names none."""
     confirmations: int = 1
-    """How many blocks confirm a record, its own block included."""
+    """How many blocks confirm a record, its own block included; FINALIZED: its block must be finalized."""
     vault: str = ""
     """The address of the vault (fl/storage/vaults.py); empty: the folder `vault` beside consortium.json."""
     rpc_ca: str = field(default="", repr=False)
     """PEM: the CAs that may sign the node's certificate; empty: the public ones (chain/rpc/own_ca.py)."""
+    more_urls: tuple[str, ...] = field(default=(), repr=False)
+    """Further nodes of the same chain."""
+    max_fee: int | None = None
+    tip: int | None = None
+    """The most wei per gas that this member pays, and what the block's maker gets; None: no limit, as the node says."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return (self.url, *self.more_urls)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,11 @@ class MemberHome:
     def key_orders(self) -> Path:
         """Return the folder through which the site orders a new key from a hospital's agent."""
         return self.folder / "key-orders"
+
+    @property
+    def sending(self) -> Path:
+        """Return the folder of the transactions that were sent and not seen included yet."""
+        return self.folder / "sending"
 
     @property
     def training(self) -> Path:
@@ -162,8 +178,9 @@ class Home:
 
     @property
     def confirmations(self) -> int:
-        """Return how many blocks confirm a record, its own block included."""
-        return self.chosen_confirmations or self.deployment.confirmations
+        """Return when a record counts, as chain/finality.py has it."""
+        chosen = self.chosen_confirmations
+        return self.deployment.confirmations if chosen is None else chosen
 
     @property
     def vault(self) -> FolderVault | CachedVault:
@@ -235,12 +252,17 @@ class Home:
 def document_of(deployment: Deployment) -> dict[str, JsonValue]:
     """Return what consortium.json holds."""
     anchor = deployment.anchor
-    ca: dict[str, JsonValue] = {"rpc_ca": deployment.rpc_ca} if deployment.rpc_ca else {}
+    optional: dict[str, JsonValue] = {
+        "rpc_ca": deployment.rpc_ca or None,
+        "more_urls": list(deployment.more_urls) or None,
+        "max_fee_wei": deployment.max_fee,
+        "tip_wei": deployment.tip,
+    }
     return {
-        **ca,
+        **{name: value for name, value in optional.items() if value is not None},
         "authority": show(anchor.authority),
         "chain_id": anchor.chain_id,
-        "confirmations": deployment.confirmations,
+        "confirmations": deployment.confirmations or FINALIZED_WORD,
         "consortium": show(anchor.consortium),
         "free_gas": deployment.free_gas,
         "ledger": show(anchor.contract),
@@ -261,10 +283,20 @@ def deployment_of(fields: Fields) -> Deployment:
         contract=parse_address(fields.text("ledger"), "ledger"),
     )
     task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
-    confirmations = fields.integer("confirmations") if "confirmations" in fields.value else 1
     vault = fields.text("vault") if "vault" in fields.value else ""
     ca = fields.text("rpc_ca") if "rpc_ca" in fields.value else ""
-    return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations, vault, ca)
+    return Deployment(
+        url=fields.text("url"),
+        anchor=anchor,
+        free_gas=fields.truth("free_gas"),
+        task=task,
+        confirmations=confirmations_in(fields),
+        vault=vault,
+        rpc_ca=ca,
+        more_urls=more_urls_in(fields),
+        max_fee=wei_in(fields, "max_fee_wei"),
+        tip=wei_in(fields, "tip_wei"),
+    )
 
 
 def _read(path: Path) -> Fields:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.rpc.node import NodeSettings
+from chain.rpc.endpoints import split_urls
 from chain.rpc.own_ca import certificates_of
 from chain.transactions import keystore
 from chain.transactions.addresses import checksummed
@@ -36,6 +36,7 @@ from fl.storage.vaults import open_vault
 from scripts.wiring.clock import now
 from scripts.wiring.home import PASSWORD_VARIABLE, Deployment, Home, MemberHome
 from scripts.wiring.invitation import DAY_S, Invitation, check_url, rosters
+from scripts.wiring.nodes import node_of, transactions_of
 from scripts.wiring.roles import (
     create_member,
     in_force,
@@ -44,7 +45,6 @@ from scripts.wiring.roles import (
     operator_of,
     register_key,
     signatures,
-    transactions,
 )
 
 WAIT_S = 2.0
@@ -75,11 +75,11 @@ def write_invitation(home: Home, role: Role, name: str, reach: Reach, days: int)
     book = LedgerView(ledger).refresh().book
     book.active(ledger.account, Role.OPERATOR)
     deployment = replace(home.deployment, anchor=ledger.anchor, confirmations=home.confirmations)
-    chosen = tuple(check_url(url) for url in reach.urls or (deployment.url,))
+    chosen = tuple(check_url(url) for url in split_urls(reach.urls) or deployment.urls)
     ca = certificates_of(reach.ca) if reach.ca else deployment.rpc_ca
     at = now()
     plain = Invitation(
-        deployment=replace(deployment, url=chosen[0], rpc_ca=ca),
+        deployment=replace(deployment, url=chosen[0], more_urls=chosen[1:], rpc_ca=ca, max_fee=None, tip=None),
         urls=chosen,
         role=role,
         name=proper(name, book.shown_names),
@@ -139,8 +139,9 @@ class Joining:
         SignatureInvalid: no account can have signed it.
         """
         deployment = self._reached()
-        chosen = self.home.chosen_confirmations or deployment.confirmations
-        ledger = ledger_at(replace(deployment, confirmations=chosen), self.home)
+        chosen = self.home.chosen_confirmations
+        counts = deployment.confirmations if chosen is None else chosen
+        ledger = ledger_at(replace(deployment, confirmations=counts), self.home)
         federation = LedgerView(ledger).refresh()
         if self._is_registered(federation):
             return
@@ -207,7 +208,7 @@ class Joining:
         register_key(self.home, self.member.name)
 
     def _reached(self) -> Deployment:
-        """Return the deployment with the first URL that answers, or that of the folder if there is one."""
+        """Return the deployment, the first URL that answers before the others; or the folder's, if there is one."""
         invited = self.invitation.deployment
         if self.home.deployment_file.exists():
             mine = self.home.deployment
@@ -217,8 +218,9 @@ class Joining:
         failure: ChainUnavailable | WrongChain | None = None
         for url in self.invitation.urls:
             try:
-                ledger_at(replace(invited, url=url), self.home)
-                return replace(invited, url=url)
+                ledger_at(replace(invited, url=url, more_urls=()), self.home)
+                others = tuple(each for each in self.invitation.urls if each != url)
+                return replace(invited, url=url, more_urls=others)
             except (ChainUnavailable, WrongChain) as error:
                 failure = failure or error
         assert failure is not None  # noqa: S101 there is at least one URL
@@ -239,8 +241,8 @@ class Joining:
 
 def ledger_at(deployment: Deployment, home: Home) -> BatchedLedger:
     """Return the ledger in force of a deployment, read-only; raises as `open_ledger`."""
-    node = NodeSettings(deployment.url, ca=deployment.rpc_ca)
-    how = transactions(free_gas=deployment.free_gas, confirmations=deployment.confirmations)
+    node = node_of(deployment)
+    how = transactions_of(deployment, deployment.confirmations)
     ledger = EthereumLedger(LedgerSettings(node, in_force(node, deployment.anchor), how))
     vault = open_vault(deployment.vault, home.folder, deployment.anchor.consortium)
     return BatchedLedger(ledger, vault, signatures())

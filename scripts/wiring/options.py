@@ -27,6 +27,9 @@ SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 DEFAULT_DAYS = 365
 """How long a threshold key is valid."""
 MAX_CONFIRMATIONS = 10_000
+FINALIZED, FINALIZED_WORD = 0, "finalized"
+"""The value of chain/finality.py, and its name for people and in files."""
+GWEI, MAX_GWEI = 10**9, 1e6
 OPERATOR = "operator"
 """The default name of the operator's folder."""
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,10 +43,43 @@ home_option = click.option(
     help="Folder of the run. It holds consortium.json, the vault and the members' folders.",
 )
 
+
+class Confirmations(click.ParamType[int]):
+    """A number of blocks, or the word `finalized`."""
+
+    name = f"NUMBER|{FINALIZED_WORD}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        if value == FINALIZED_WORD:
+            return FINALIZED
+        return click.IntRange(1, MAX_CONFIRMATIONS).convert(value, param, ctx)
+
+
+class Gwei(click.ParamType[int]):
+    """A price of gas in gwei; commands get it in wei."""
+
+    name = "GWEI"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        if isinstance(value, int):
+            return value
+        return round(GWEI * float(click.FloatRange(0, MAX_GWEI).convert(value, param, ctx)))
+
+
 confirmations_option = click.option(
     "--confirmations",
-    type=click.IntRange(1, MAX_CONFIRMATIONS),
-    help="How many blocks confirm a record, its own block included. Default: the number in consortium.json.",
+    type=Confirmations(),
+    help="How many blocks confirm a record, its own block included; or finalized. Default: as in consortium.json.",
+)
+rpc_option = click.option(
+    "--rpc",
+    "rpc",
+    multiple=True,
+    help="RPC URL of an Ethereum node. Repeatable, or several with commas: the others serve when one fails.",
+)
+max_fee_option = click.option("--max-fee-gwei", type=Gwei(), help="The most to pay for gas. Default: no limit.")
+tip_option = click.option(
+    "--tip-gwei", type=Gwei(), help="What to pay for gas to whoever makes the block. Default: what the node suggests."
 )
 
 device_option = click.option(

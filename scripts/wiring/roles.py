@@ -12,7 +12,6 @@ from chain.rpc.node import NodeSettings, connect
 from chain.transactions import keystore
 from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey
-from chain.transactions.sender import TransactionSettings
 from fl.events import Notify
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.keys.member_names import proper
@@ -23,6 +22,7 @@ from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
 from scripts.wiring.clock import now, steady
 from scripts.wiring.home import OWNER_ONLY, PASSWORD_VARIABLE, Home, MemberHome
+from scripts.wiring.nodes import node_of, transactions_of
 from scripts.wiring.options import OPERATOR
 from scripts.wiring.password_change import check_password
 from scripts.wiring.restored import settle
@@ -33,31 +33,47 @@ if TYPE_CHECKING:
     from fl.roles.hospital.privacy_limit import PrivacyLimit
     from fl.roles.trustee.stores import TrusteeStores
 
-BLOCK_TIMEOUT_S = 30.0
-"""How long to wait for each further confirmation of a transaction, on average."""
-
 
 def open_ledger(
-    home: Home, member: MemberHome | None = None, timeout_s: float = NodeSettings.timeout_s, *, strict: bool = False
+    home: Home,
+    member: MemberHome | None = None,
+    timeout_s: float = NodeSettings.timeout_s,
+    notify: Notify | None = None,
+    *,
+    strict: bool = False,
 ) -> BatchedLedger:
     """Connect to the consortium's chain, as `member` or read-only; one answer may take `timeout_s`.
 
-    A `strict` reader raises the error of a batch of steps that is missing or wrong; another one reads up to it.
+    `notify` is told when another URL is used. A `strict` reader raises the error of a batch of steps that is missing or
+    wrong; another one reads up to it.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
         KeystoreUnreadable: the member's key file is damaged, or the password is wrong.
     """
-    ledger = EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
+    account = load_account(member) if member else None
+    ledger = chain_ledger(home, member, account, ledger_settings(home, timeout_s, notify))
     return BatchedLedger(ledger, home.vault, signatures(), strict=strict)
 
 
-def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
+def chain_ledger(
+    home: Home, member: MemberHome | None, account: AccountKey | None, settings: LedgerSettings | None = None
+) -> EthereumLedger:
+    """Connect as `open_ledger` does, but show batches as they are."""
+    settings = settings or ledger_settings(home)
+    if member is None:
+        return EthereumLedger(settings)
+    own = replace(settings.transactions, unfinished=member.sending)
+    return EthereumLedger(replace(settings, transactions=own), account)
+
+
+def ledger_settings(
+    home: Home, timeout_s: float = NodeSettings.timeout_s, notify: Notify | None = None
+) -> LedgerSettings:
     """Return the settings of the consortium's ledger in force."""
     deployment = home.deployment
-    node = NodeSettings(deployment.url, timeout_s=timeout_s, ca=deployment.rpc_ca)
-    how = transactions(free_gas=deployment.free_gas, confirmations=home.confirmations)
-    return LedgerSettings(node, in_force(node, deployment.anchor), how)
+    node = node_of(deployment, timeout_s, notify=notify)
+    return LedgerSettings(node, in_force(node, deployment.anchor), transactions_of(deployment, home.confirmations))
 
 
 def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
@@ -74,16 +90,6 @@ def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
             break
         anchor = replace(anchor, contract=successor)
     return anchor
-
-
-def transactions(*, free_gas: bool, confirmations: int = 1) -> TransactionSettings:
-    """Return how to pay and await transactions: the embedded chain answers at once, a public one in seconds."""
-    return TransactionSettings(
-        free_gas=free_gas,
-        confirmations=confirmations,
-        timeout_s=TransactionSettings.timeout_s + BLOCK_TIMEOUT_S * (confirmations - 1),
-        poll_s=0.005 if free_gas else 1.0,
-    )
 
 
 def signatures() -> Endorser:
@@ -105,7 +111,8 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
 
     account, clock, vault = load_account(member), CheckedClock(now, steady), Awaited(home.vault)
     endorser, journal = AccountEndorser(account), SqliteJournal(member.folder / "journal.sqlite")
-    chain = TimedLedger(EthereumLedger(ledger_settings(home), account), clock)
+    ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
+    chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
     ports = Ports(
         ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser)),
         endorser=endorser,

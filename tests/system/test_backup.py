@@ -28,8 +28,8 @@ from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import load_keys
 from fl.storage.lock import only_one
 from fl.storage.vaults import create_vault
-from scripts.commands.consortium import ChainChoice, found_consortium
 from scripts.wiring.backup import PASSWORD_VARIABLE
+from scripts.wiring.founding import ChainChoice, found_consortium
 from scripts.wiring.home import Home
 from scripts.wiring.roles import create_member, load_account, open_ledger, register_key, register_member
 from tests.support.processes import PASSWORD, Process, invoke

@@ -17,9 +17,9 @@ from fl.protocol.codec import write_document
 from fl.protocol.names import show
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.ledger_view import LedgerView
-from scripts.commands.consortium import ChainChoice, found_consortium
 from scripts.commands.join import NEXT
 from scripts.wiring import joining
+from scripts.wiring.founding import ChainChoice, found_consortium
 from scripts.wiring.home import Home
 from scripts.wiring.invitation import DAY_S, Invitation
 from scripts.wiring.roles import create_member, load_account, open_ledger

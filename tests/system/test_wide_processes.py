@@ -1,4 +1,4 @@
-"""A wide round with every role as a process of its own: eight transactions, a clean audit, and its model on the site."""
+"""A wide round with every role as a process of its own: eight transactions, a clean audit, its model on the site."""
 
 from __future__ import annotations
 

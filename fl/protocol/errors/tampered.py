@@ -310,7 +310,8 @@ class ChainReorg(TamperedError):
     sentence = (
         "This program acted on records of block {block}, but the chain has lost that block, and they did not all come "
         "back. The chain was reorganised deeper than --confirmations allows, or restored from an older copy. Ask the "
-        "operator which history counts. Then start again; on a public chain, use more --confirmations."
+        "operator which history counts. Then start again; on a public chain, all members use more --confirmations, or "
+        "finalized."
     )
 
 

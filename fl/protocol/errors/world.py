@@ -83,12 +83,35 @@ class AccountEmpty(UnavailableError):
 
 
 @dataclass(eq=False)
+class FeeAboveLimit(UnavailableError):
+    """A block costs more now than the member wants to pay."""
+
+    price: str
+    """Both in gwei per gas."""
+    limit: str
+    sentence = (
+        "The chain asks {price} gwei for gas, and the limit of this folder is {limit} gwei. The program tries again, "
+        "and goes on when gas is cheaper; or raise the limit: hemaledger chain settings --max-fee-gwei NUMBER."
+    )
+
+
+@dataclass(eq=False)
 class FeeDemanded(_NamesNode, MisconfiguredError):
     """The chain charges fees, but this consortium is set up for free transactions."""
 
     sentence = (
         "The chain at {url} charges fees ({why}). Create the consortium with --paid-gas. If the consortium exists "
         "already, set free_gas to false in consortium.json. Then fund the account."
+    )
+
+
+@dataclass(eq=False)
+class FinalityUnknown(_NamesNode, MisconfiguredError):
+    """The consortium counts finalized blocks, but the node does not know them."""
+
+    sentence = (
+        "The node at {url} does not say which blocks are finalized ({why}). Use another node of this chain. If no node "
+        "knows it, all members choose a number instead: hemaledger chain settings --confirmations NUMBER."
     )
 
 

@@ -1,6 +1,7 @@
 """This machine's clock, checked against the time of new blocks: the chain's time decides about deadlines.
 
-Invariant: a record that appears between two looks was mined between them, so its block's time bounds the chain's time
+Invariant: a record that appears between two looks was mined between them, or as long before as it takes to be
+confirmed, so its block's time bounds the chain's time
 from both sides. Any other record bounds it from below. A clock outside these bounds decides nothing.
 
 Source: PROTOCOL.md 5 (Deadlines).
@@ -57,8 +58,10 @@ class CheckedClock:
 class TimedLedger(NotingLedger):
     """A ledger that shows each new block's time to a clock."""
 
-    def __init__(self, ledger: Ledger, clock: CheckedClock) -> None:
+    def __init__(self, ledger: Ledger, clock: CheckedClock, lag_s: Callable[[], float] = lambda: 0.0) -> None:
+        """`lag_s` returns how many seconds after its block a record may appear here, because it must be confirmed."""
         super().__init__(ledger)
+        self._lag_s = lag_s
         self.inner = ledger
         self.clock = clock
         self._clock = clock
@@ -75,7 +78,8 @@ class TimedLedger(NotingLedger):
         before = self._clock.steady()
         entries = super().replay(after)
         if entries:
-            self._clock.saw(entries[-1].timestamp, self._looked if after is not None else None)
+            looked = None if after is None or self._looked is None else self._looked - self._lag_s()
+            self._clock.saw(entries[-1].timestamp, looked)
         self._looked = before
         return entries
 

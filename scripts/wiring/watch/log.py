@@ -23,6 +23,7 @@ WARNINGS = frozenset(
     {
         Event.WAITING,
         Event.REORG_SEEN,
+        Event.NODE_CHANGED,
         Event.STILL_WAITING,
         Event.HOSPITAL_LEFT_OUT,
         Event.GOES_ON_WITHOUT,
