@@ -24,6 +24,7 @@ COMMANDS = {
         "Operator: found a consortium, and admit and revoke its members.",
     ),
     "join": ("scripts.commands.join", "join", "Become a member: one file from the operator, and this command."),
+    "graph": ("scripts.commands.graph", "graph", "Show the graph of a round of many hospitals, and what can fail."),
     "doctor": ("scripts.commands.doctor", "doctor", "Check this machine: chain, clock, vault, keys, disk, device."),
     "status": ("scripts.commands.status", "status", "Show all members now, and for whom the round waits."),
     "backup": ("scripts.commands.backup", "backup", "Write a member's keys, images and settings into one file."),

@@ -17,6 +17,7 @@ from typing import Any
 CONTRACTS = ("KeyAuthority", "FederationLedger")
 EARLIER: tuple[tuple[str, str, int, str], ...] = (
     ("FederationLedger", "1.0.0", 18606, "4224b7fe3a1e4325efd11f6c611d6c8a41403cdf532d52e659654779708b4caa"),
+    ("FederationLedger", "1.1.0", 20623, "6896734dd9e39e6c625233b06bdadbc5fed6c7bf34e7e49269813896f4a7e628"),
 )
 """Contracts of earlier versions, which run on: name, version, bytes of the creation code without arguments, SHA-256."""
 

@@ -5,23 +5,23 @@ import {AddressList} from "../lib/AddressList.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
 import {IKeyAuthority} from "../authority/IKeyAuthority.sol";
 import {IMembers} from "../authority/IMembers.sol";
-import {MaskedRounds} from "./MaskedRounds.sol";
 import {RoundBook} from "./RoundBook.sol";
+import {WideRounds} from "./WideRounds.sol";
 
 /// @title The rules of a federation's rounds on the chain.
 /// @notice The same rules are a pure function in fl/protocol/rounds/rules.py; tests/vectors/rounds.json binds the two.
-/// What sealed and masked rounds share is here, what only masked rounds have is in MaskedRounds.
-contract FederationLedger is MaskedRounds {
+/// What sealed and masked rounds share is here, what only masked rounds have is in
+/// MaskedRounds, and the batches of wide rounds are in WideRounds.
+contract FederationLedger is WideRounds {
     using AddressList for address;
     using AddressList for bytes;
 
     uint256 private constant MIN_MASKED = 3;
-    uint256 private constant MAX_STEP_TIMEOUT = 30 days;
     uint256 private constant MAX_DURATION = 366 days;
     uint256 private constant ENTRY_BYTES = 52;
 
     /// @inheritdoc IFederationLedger
-    string public constant override version = "1.1.0"; // solhint-disable-line const-name-snakecase
+    string public constant override version = "1.2.0"; // solhint-disable-line const-name-snakecase
 
     /// @inheritdoc IFederationLedger
     IFederationLedger public immutable override predecessor;
@@ -90,39 +90,10 @@ contract FederationLedger is MaskedRounds {
         address[] calldata roster,
         bytes32 previousModel
     ) external override whileInForce {
-        _requireRole(IMembers.Role.COORDINATOR);
-        if (!opened) revert FederationNotOpened();
-        _requireEnded(lastRound);
-        if (round != lastRound + 1) revert WrongRound(lastRound + 1, round);
-        if (previousModel != currentModel) revert ModelDigestMismatch(currentModel, previousModel);
+        _requireNext(round, previousModel);
         _requireTerms(terms, roster);
         for (uint256 i = 0; i < roster.length; ++i) _requireHospital(roster[i]);
-        lastRound = round;
-        bool masked = terms.protection == Protection.MASKED;
-        uint16 size = uint16(roster.length);
-        _rounds[round].state = RoundState({
-            phase: masked ? Phase.ADVERTISE : Phase.OPEN,
-            protection: terms.protection,
-            phaseSince: uint64(block.timestamp),
-            stepTimeout: terms.stepTimeout,
-            going: size,
-            stepped: 0,
-            committed: 0,
-            frozen: 0,
-            endorsed: 0,
-            revealed: 0,
-            attested: 0,
-            opener: msg.sender,
-            commitDeadline: terms.commitDeadline,
-            minCommitments: terms.minCommitments,
-            attestations: terms.attestations,
-            rosterList: AddressList.store(roster),
-            closeDeadline: terms.closeDeadline,
-            threshold: terms.threshold,
-            rosterSize: size,
-            setDigest: 0,
-            proposedModel: 0
-        });
+        _begin(round, terms, uint16(roster.length), AddressList.store(roster));
         emit RoundOpened(msg.sender, round, terms, roster, previousModel);
     }
 
@@ -263,8 +234,11 @@ contract FederationLedger is MaskedRounds {
         if (kind == Statement.DECLINE) {
             Round storage data = _requireRound(round);
             _requireRunning(round, data);
-            (bool found, ) = data.state.rosterList.load().find(msg.sender);
-            if (!found) revert NotInRoster(msg.sender);
+            address list = data.state.rosterList; // zero in a wide round: who declines there is for readers to check
+            if (list != address(0)) {
+                (bool found, ) = list.load().find(msg.sender);
+                if (!found) revert NotInRoster(msg.sender);
+            }
         }
         emit StatementMade(msg.sender, round, kind, digest, text);
     }
@@ -328,21 +302,64 @@ contract FederationLedger is MaskedRounds {
         if (!running) revert WrongPhase(round, uint8(phase));
     }
 
-    function _requireTerms(Terms calldata terms, address[] calldata roster) private view {
-        uint256 count = roster.length;
-        bool coherent = terms.minCommitments >= 1 &&
+    function _accept(bytes32 model) internal override {
+        currentModel = model;
+    }
+
+    function _requireNext(uint64 round, bytes32 previousModel) internal view override {
+        _requireRole(IMembers.Role.COORDINATOR);
+        if (!opened) revert FederationNotOpened();
+        _requireEnded(lastRound);
+        if (round != lastRound + 1) revert WrongRound(lastRound + 1, round);
+        if (previousModel != currentModel) revert ModelDigestMismatch(currentModel, previousModel);
+    }
+
+    function _begin(uint64 round, Terms calldata terms, uint16 size, address rosterList) internal override {
+        lastRound = round;
+        _rounds[round].state = RoundState({
+            phase: terms.protection == Protection.SEALED ? Phase.OPEN : Phase.ADVERTISE,
+            protection: terms.protection,
+            phaseSince: uint64(block.timestamp),
+            stepTimeout: terms.stepTimeout,
+            going: size,
+            stepped: 0,
+            committed: 0,
+            frozen: 0,
+            endorsed: 0,
+            revealed: 0,
+            attested: 0,
+            opener: msg.sender,
+            commitDeadline: terms.commitDeadline,
+            minCommitments: terms.minCommitments,
+            attestations: terms.attestations,
+            rosterList: rosterList,
+            closeDeadline: terms.closeDeadline,
+            threshold: terms.threshold,
+            rosterSize: size,
+            setDigest: 0,
+            proposedModel: 0
+        });
+    }
+
+    function _fits(Terms calldata terms, uint256 count) internal view override returns (bool) {
+        return
+            terms.minCommitments >= 1 &&
             terms.minCommitments <= count &&
-            count <= MAX_ROSTER &&
             terms.attestations >= 1 &&
             terms.parameters >= 1 &&
             block.timestamp < terms.commitDeadline &&
             terms.commitDeadline < terms.closeDeadline &&
             terms.closeDeadline <= block.timestamp + MAX_DURATION;
+    }
+
+    function _requireTerms(Terms calldata terms, address[] calldata roster) private view {
+        uint256 count = roster.length;
+        bool coherent = _fits(terms, count) && count <= MAX_ROSTER;
         if (terms.protection == Protection.MASKED) {
             bool majority = count >= MIN_MASKED &&
                 count < 2 * uint256(terms.threshold) &&
                 terms.threshold <= terms.minCommitments;
-            coherent = coherent && majority && terms.stepTimeout >= 1 && terms.stepTimeout <= MAX_STEP_TIMEOUT;
+            coherent = coherent && majority && _inTime(terms);
         } else {
             coherent = coherent && terms.protection == Protection.SEALED && terms.threshold == 0;
         }

@@ -16,12 +16,13 @@ interface IFederationLedger is ISteps {
     enum Protection {
         NONE,
         MASKED,
-        SEALED
+        SEALED,
+        WIDE
     }
 
     /// @notice The phases of a round. The numbers are those of `round.Phase`; they never change.
     /// @dev A sealed round is OPEN, FROZEN, PROPOSED, FINAL; a masked one ADVERTISE, SHARE, COMPLAIN, MASK, AGREE,
-    /// UNMASK, PROPOSED, FINAL. ABORTED ends either from any phase before FINAL.
+    /// UNMASK, PROPOSED, FINAL, and so is a wide one. ABORTED ends any from any phase before FINAL.
     enum Phase {
         NONE,
         OPEN,
@@ -40,16 +41,18 @@ interface IFederationLedger is ISteps {
     /// @notice What a member states beside the rounds. The numbers are those of `names.StatementKind`.
     /// @dev POLICY: a hospital's site policy is the file of this digest. DECLINE: a hospital does not take part in the
     /// running round, by the rule that the text names. RETENTION: old files may be deleted under the record of this
-    /// digest; it counts when a coordinator and an auditor stated it.
+    /// digest; it counts when a coordinator and an auditor stated it. OMITTED: a hospital put the step of this digest
+    /// on the board of a wide round, and the batch does not have it; nobody can check here whether it came in time.
     enum Statement {
         NONE,
         POLICY,
         DECLINE,
-        RETENTION
+        RETENTION,
+        OMITTED
     }
 
     /// @notice The conditions of a round.
-    /// @param protection MASKED or SEALED.
+    /// @param protection MASKED, SEALED or WIDE.
     /// @param minCommitments Fewer commitments than this cannot be frozen.
     /// @param attestations How many attestations make a proposal final.
     /// @param threshold How many hospitals of a masked round must endorse the set and reveal shares; 0 in a sealed one.
@@ -249,9 +252,81 @@ interface IFederationLedger is ISteps {
     /// @param reason Why, for people.
     event RoundAborted(address indexed sender, uint64 indexed round, string reason);
 
+    /// @notice The coordinator opened a wide round: its steps come in batches.
+    /// @param sender The coordinator.
+    /// @param round The round.
+    /// @param terms Its conditions.
+    /// @param degree With how many others each hospital shares masks and shares.
+    /// @param replayers How many hospitals are drawn to sum again; 0 for all.
+    /// @param rosterSize How many hospitals its roster has.
+    /// @param previousModel Digest of the model it starts from.
+    /// @param fileDigest SHA-256 of the file with roster and keys.
+    event WideRoundOpened(
+        address indexed sender,
+        uint64 indexed round,
+        Terms terms,
+        uint16 degree,
+        uint16 replayers,
+        uint16 rosterSize,
+        bytes32 previousModel,
+        bytes32 fileDigest
+    );
+
+    /// @notice The coordinator recorded the steps of a phase of a wide round, and so ended the phase.
+    /// @param sender The coordinator.
+    /// @param round The round.
+    /// @param phase The phase that ended: ADVERTISE, SHARE, COMPLAIN, MASK or AGREE.
+    /// @param count How many steps the batch has.
+    /// @param going How many of their hospitals go on.
+    /// @param root Root of the tree over the steps (RFC 9162).
+    /// @param fileDigest SHA-256 of the file with the steps.
+    event StepsAnchored(
+        address indexed sender,
+        uint64 indexed round,
+        uint8 phase,
+        uint16 count,
+        uint16 going,
+        bytes32 root,
+        bytes32 fileDigest
+    );
+
+    /// @notice The coordinator recorded the answers of a wide round, and proposed the next global model.
+    /// @param sender The coordinator.
+    /// @param round The round.
+    /// @param count How many answers the batch has.
+    /// @param root Root of the tree over the answers.
+    /// @param fileDigest SHA-256 of the file with the answers.
+    /// @param modelDigest Digest of the model.
+    /// @param envelopeDigest SHA-256 of its envelope.
+    event WideProposed(
+        address indexed sender,
+        uint64 indexed round,
+        uint16 count,
+        bytes32 root,
+        bytes32 fileDigest,
+        bytes32 modelDigest,
+        bytes32 envelopeDigest
+    );
+
+    /// @notice The coordinator recorded the attestations of a wide round; the proposed model is now the global model.
+    /// @param sender The coordinator.
+    /// @param round The round.
+    /// @param count How many attestations the batch has.
+    /// @param root Root of the tree over the attestations.
+    /// @param fileDigest SHA-256 of the file with the attestations.
+    /// @param modelDigest Digest of the model.
+    event WideFinalised(
+        address indexed sender,
+        uint64 indexed round,
+        uint16 count,
+        bytes32 root,
+        bytes32 fileDigest,
+        bytes32 modelDigest
+    );
+
     /// @notice A member made a statement beside the rounds.
     /// @param sender The member.
-    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round.
     /// @param kind What it states.
     /// @param digest SHA-256 of the document it is about.
     /// @param text For people; DECLINE: the name of the rule.
@@ -330,6 +405,11 @@ interface IFederationLedger is ISteps {
     /// @notice A hospital of the round was revoked before the round was final; the round must be aborted.
     /// @param account The hospital.
     error RevokedMidRound(address account);
+
+    /// @notice A batch claims more steps than hospitals may take.
+    /// @param actual How many it claims.
+    /// @param most How many may.
+    error BatchTooLarge(uint16 actual, uint16 most);
 
     /// @notice Record the model from which the next round starts.
     /// @dev By the coordinator. Reverts, in this order: FederationAlreadyOpened; PredecessorMismatch unless
@@ -487,11 +567,90 @@ interface IFederationLedger is ISteps {
     /// @param reason Why, for people.
     function abortRound(uint64 round, string calldata reason) external;
 
+    /// @notice Open the next round as a wide one.
+    /// @dev By the coordinator. What this contract cannot check, because it sees neither roster nor keys: who is in the
+    /// roster, that it is ascending and of active hospitals, and that the file exists. Readers check it and stop at a
+    /// round that fails. Reverts, in this order: FederationNotOpened; RoundStillOpen; WrongRound;
+    /// ModelDigestMismatch(current, previousModel); TermsInvalid unless the terms fit as in {openRound}, protection is
+    /// WIDE, 1 <= stepTimeout <= 30 days, rosterSize <= 16384 and < 2 * minCommitments, replayers <= rosterSize,
+    /// `degree` is even or joins all, and with holders = min(degree + 1, rosterSize) >= 3 also
+    /// holders < 2 * threshold <= 2 * holders. The round begins in ADVERTISE. Emits {WideRoundOpened}.
+    /// @param round The last round plus one.
+    /// @param terms Its conditions.
+    /// @param degree With how many others each hospital shares masks and shares.
+    /// @param replayers How many hospitals are drawn to sum again; 0 for all.
+    /// @param rosterSize How many hospitals its roster has.
+    /// @param previousModel Digest of the current model.
+    /// @param fileDigest SHA-256 of the file with roster and keys.
+    function openWideRound(
+        uint64 round,
+        Terms calldata terms,
+        uint16 degree,
+        uint16 replayers,
+        uint16 rosterSize,
+        bytes32 previousModel,
+        bytes32 fileDigest
+    ) external;
+
+    /// @notice Record the steps of a phase of a wide round, and end the phase.
+    /// @dev By the coordinator. What this contract cannot check, because it sees only numbers and digests: who signed
+    /// the steps, whether they keep the rules, who was left out, and that the file exists. Readers check the first two
+    /// and stop at a batch that fails; a hospital that was left out states it (OMITTED). Reverts, in this order:
+    /// WrongRole unless the sender opened the last round; WrongRound; WrongPhase unless the round is wide and in
+    /// `phase` and that is ADVERTISE, SHARE, COMPLAIN, MASK or AGREE; BatchTooLarge when `count` is more than go on
+    /// after the phase before, or `going` is more than `count`; before AGREE, DeadlineNotPassed up to and including the
+    /// deadline of the phase unless `count` has all who go on; BelowThreshold(going, minCommitments). In MASK, those
+    /// who go on are the frozen set. Emits {StepsAnchored}.
+    /// @param round The round.
+    /// @param phase The phase to end.
+    /// @param count How many steps the batch has.
+    /// @param going How many of their hospitals go on.
+    /// @param root Root of the tree over the steps.
+    /// @param fileDigest SHA-256 of the file with the steps.
+    function anchorSteps(
+        uint64 round,
+        uint8 phase,
+        uint16 count,
+        uint16 going,
+        bytes32 root,
+        bytes32 fileDigest
+    ) external;
+
+    /// @notice Record the answers of a wide round, and propose the next global model.
+    /// @dev By the coordinator; what the contract cannot check is as in {anchorSteps}. Reverts, in this order:
+    /// WrongRole unless the sender opened the last round; WrongRound; WrongPhase unless the round is wide and in
+    /// UNMASK; BatchTooLarge when `count` is more than the frozen set; TooFewReveals(count, threshold).
+    /// Emits {WideProposed}.
+    /// @param round The round.
+    /// @param count How many answers the batch has.
+    /// @param root Root of the tree over the answers.
+    /// @param fileDigest SHA-256 of the file with the answers.
+    /// @param modelDigest Digest of the model.
+    /// @param envelopeDigest SHA-256 of its envelope.
+    function proposeWide(
+        uint64 round,
+        uint16 count,
+        bytes32 root,
+        bytes32 fileDigest,
+        bytes32 modelDigest,
+        bytes32 envelopeDigest
+    ) external;
+
+    /// @notice Record the attestations of a wide round, and make the proposed model the global model.
+    /// @dev By the coordinator; what the contract cannot check is as in {anchorSteps}, and whether a hospital of the
+    /// frozen set was revoked meanwhile. Reverts, in this order: WrongRole unless the sender opened the last round;
+    /// WrongRound; WrongPhase unless the round is wide and in PROPOSED; TooFewAttestations. Emits {WideFinalised}.
+    /// @param round The round.
+    /// @param count How many attestations the batch has.
+    /// @param root Root of the tree over the attestations.
+    /// @param fileDigest SHA-256 of the file with the attestations.
+    function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 fileDigest) external;
+
     /// @notice State something beside the rounds; no state of a round changes.
-    /// @dev POLICY and DECLINE by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this order:
-    /// WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
-    /// NotInRoster. Emits {StatementMade}.
-    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0.
+    /// @dev POLICY, DECLINE and OMITTED by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this
+    /// order: WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
+    /// NotInRoster, except in a wide round, whose roster is not here. Emits {StatementMade}.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round.
     /// @param kind What is stated.
     /// @param digest SHA-256 of the document.
     /// @param text For people; DECLINE: the name of the rule.

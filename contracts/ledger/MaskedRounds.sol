@@ -50,6 +50,7 @@ abstract contract MaskedRounds is RoundBook {
         Round storage data = _requireOpener(round);
         Phase current = data.state.phase;
         bool closable = current >= Phase.ADVERTISE && current <= Phase.COMPLAIN && phase == uint8(current);
+        closable = closable && data.state.protection != Protection.WIDE;
         if (!closable) revert WrongPhase(round, uint8(current));
         uint64 deadline = _stepDeadline(data);
         bool complete = data.state.stepped == data.state.going;

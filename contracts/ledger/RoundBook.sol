@@ -22,6 +22,7 @@ abstract contract RoundBook is IFederationLedger {
     }
 
     uint256 internal constant MAX_ROSTER = 1024;
+    uint256 private constant MAX_STEP_TIMEOUT = 30 days;
 
     /// @inheritdoc IFederationLedger
     IKeyAuthority public immutable override authority;
@@ -90,6 +91,10 @@ abstract contract RoundBook is IFederationLedger {
         if (count < required) revert BelowThreshold(count, required);
     }
 
+    function _inTime(Terms calldata terms) internal pure returns (bool) {
+        return terms.stepTimeout >= 1 && terms.stepTimeout <= MAX_STEP_TIMEOUT;
+    }
+
     function _requireRole(IMembers.Role role) internal view {
         if (authority.requireSender(msg.sender) != role) revert IMembers.WrongRole(msg.sender);
     }
@@ -107,8 +112,9 @@ abstract contract RoundBook is IFederationLedger {
         return _rounds[round];
     }
 
+    /// @dev For steps with a transaction of their own, which a wide round does not have.
     function _requirePhase(uint64 round, Round storage data, Phase phase) internal view {
-        if (data.state.phase != phase) revert WrongPhase(round, uint8(data.state.phase));
+        _requireEither(round, data, phase, phase);
     }
 
     /// @dev For steps that sealed and masked rounds share: which of the two phases the round is in.
@@ -119,7 +125,8 @@ abstract contract RoundBook is IFederationLedger {
         Phase second
     ) internal view returns (Phase phase) {
         phase = data.state.phase;
-        if (phase != first && phase != second) revert WrongPhase(round, uint8(phase));
+        bool right = (phase == first || phase == second) && data.state.protection != Protection.WIDE;
+        if (!right) revert WrongPhase(round, uint8(phase));
     }
 
     /// @dev A round that was not opened here (0, or the predecessor's last) counts as ended.

@@ -174,7 +174,7 @@ class _Narrator:
 
     def _terms(self) -> Passage:
         terms = self.round.terms
-        quorum = f", and {terms.threshold} hospitals to unmask the sum" if self.round.masked else ""
+        quorum = f", and {self._unmasking()} to unmask the sum" if self.round.masked else ""
         attestations = f"{terms.attestations} attestation{'s' if terms.attestations > 1 else ''}"
         happened = f"The terms demanded {terms.min_commitments} hospitals and {attestations}{quorum}."
         checked = (
@@ -182,6 +182,14 @@ class _Narrator:
             " words that it needs."
         )
         return self._passage(AuditStep.TERMS, "Terms", happened, checked, {"configuration": terms.config_digest})
+
+    def _unmasking(self) -> str:
+        """Return how many hospitals must answer."""
+        current = self.round
+        if current.wide is None:
+            return f"{current.terms.threshold} hospitals"
+        holders = min(current.wide.degree + 1, len(current.roster))
+        return f"of each hospital {current.terms.threshold} of the {holders} that hold its shares"
 
     def _setup(self) -> Passage | None:
         current = self.round
@@ -220,7 +228,7 @@ class _Narrator:
         )
         checked = (
             "that every hospital of the set had continued after the set-up, and that at least"
-            f" {current.terms.threshold} signatures of its members verify, without trust in any node."
+            f" {current.endorsers} signatures of its members verify, without trust in any node."
         )
         return self._passage(AuditStep.AGREEMENT, "Agreement on the set", happened, checked)
 
@@ -230,9 +238,8 @@ class _Narrator:
             return None
         happened = f"{self._names(current.revealed)} revealed shares, of one secret of each hospital."
         checked = (
-            f"that at least {current.terms.threshold} unmasking responses have shares that fit their dealers' Feldman"
-            " commitments, and that the secrets rebuilt from them fit the advertised keys. The sum needs no other"
-            " responses."
+            f"that the responses of {self._unmasking()} have shares that fit their dealers' Feldman commitments, and"
+            " that the secrets rebuilt from them fit the advertised keys. The sum needs no other responses."
         )
         digests = {f"response of {self._name(who)}": record.digest for who, record in current.revealed.items()}
         return self._passage(AuditStep.ANSWERS, "Revealed shares", happened, checked, digests)

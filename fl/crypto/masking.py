@@ -11,7 +11,7 @@ Source: PROTOCOL.md 5 (Masking, Unmasking); Bonawitz et al., CCS 2017; SP 800-38
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,7 +53,7 @@ class Masks:
 
 
 def hospital_masks(keys: RoundKeys, own: Address, participants: Sequence[Participant], context: Digest) -> Masks:
-    """Return the masks of hospital `own` among U2; `context` is ctx2.
+    """Return the masks of hospital `own` with the other participants, its neighbours in U2; `context` is ctx2.
 
     Raises:
         SetMismatch: the hospital is not among the participants.
@@ -71,11 +71,17 @@ def hospital_masks(keys: RoundKeys, own: Address, participants: Sequence[Partici
     return Masks((self_seed(keys.self_secret, holder, context), *later), tuple(earlier))
 
 
+def all_joined(_one: Address, _other: Address) -> bool:
+    """Say that two hospitals have a common mask: in a complete graph all have."""
+    return True
+
+
 def remaining_masks(
     participants: Sequence[Participant],
     self_secrets: Mapping[Address, int],
     mask_secrets: Mapping[Address, int],
     context: Digest,
+    joined: Callable[[Address, Address], bool] = all_joined,
 ) -> Masks:
     """Return the masks that turn the survivors' sum into Σ x: the opposite of those that remain in it.
 
@@ -84,6 +90,7 @@ def remaining_masks(
         self_secrets: b of every survivor (U3).
         mask_secrets: s of every dropped hospital (U2 without U3).
         context: ctx2.
+        joined: Whether two of the participants have a common mask.
 
     Raises:
         SetMismatch: the two sets together are not U2.
@@ -97,6 +104,8 @@ def remaining_masks(
         if gone.account not in mask_secrets:
             continue
         for survivor in survivors:
+            if not joined(gone.account, survivor.account):
+                continue
             seed = pair_seed(mask_secrets[gone.account], gone, survivor, context)
             (taken if gone.index > survivor.index else added).append(seed)
     return Masks(tuple(added), tuple(taken))

@@ -112,7 +112,7 @@ class Participant:
     """The ledger's facts about a hospital of a round after it advertised and dealt."""
 
     index: int
-    """1..1024: its place in the roster, which ascends by account."""
+    """1..16384: its place in the roster, which ascends by account."""
     account: Address
     mask_key: Point
     """S."""

@@ -4,7 +4,7 @@ Invariant: a function returns a secret only after checking it against the dealer
 sender of every wrong share.
 
 Layout: share value = scalar[32]; vector of commitments = t points of 33 bytes, A_0 ‖ ... ‖ A_{t-1}, where
-A_k = a_k·G and f(x) = Σ a_k·x^k; the share of party j (1..1024) is f(j).
+A_k = a_k·G and f(x) = Σ a_k·x^k; the share of party j (1..16384) is f(j).
 
 Source: A. Shamir, "How to share a secret", 1979; P. Feldman, FOCS 1987; PROTOCOL.md 5, phases 2, 6 and 7.
 """
@@ -29,6 +29,9 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 
 MAX_PARTIES = 1024
+"""Of one sharing: its threshold is at most as large."""
+MAX_INDEX = 16_384
+"""Of a party: its place in the roster; of a wide round's roster each secret has shares for 1024 at most."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Share:
     """One party's share."""
 
     index: int
-    """1..1024: the party's place in the roster."""
+    """1..16384: the party's place in the roster."""
     value: int = field(repr=False)
     """f(index), 0..n-1."""
 
@@ -140,7 +143,7 @@ def reconstruct(shares: Sequence[Share], commitments: Commitments) -> int:
     """Return the secret from at least t shares by Lagrange's formula at 0.
 
     Raises:
-        EncodingError: two shares of one party, or an index outside 1..1024.
+        EncodingError: two shares of one party, or an index outside 1..16384.
         BelowThreshold: fewer than t shares.
         ReconstructMismatch: the result does not fit commitment 0.
     """
@@ -169,7 +172,7 @@ def recover(shares: Sequence[Share], commitments: Commitments) -> Recovery:
     arithmetic. Otherwise every share is verified.
 
     Raises:
-        EncodingError: two shares of one party, or an index outside 1..1024.
+        EncodingError: two shares of one party, or an index outside 1..16384.
         BelowThreshold: fewer than t shares are right.
         ReconstructMismatch: the dealer's commitments contradict themselves.
     """
@@ -206,8 +209,8 @@ def _distinct(shares: Sequence[Share], threshold: int) -> list[Share]:
 
 
 def _check_index(index: int) -> None:
-    if not 1 <= index <= MAX_PARTIES:
-        raise EncodingError("share", f"the index {index} is not in 1..{MAX_PARTIES}")
+    if not 1 <= index <= MAX_INDEX:
+        raise EncodingError("share", f"the index {index} is not in 1..{MAX_INDEX}")
 
 
 def _evaluate(coefficients: Sequence[int], at: int) -> int:

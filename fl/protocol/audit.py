@@ -31,6 +31,7 @@ from fl.protocol.records import (
     SharesRevealed,
     StatementMade,
     UpdateCommitted,
+    WideOpening,
 )
 
 
@@ -183,6 +184,7 @@ _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
         ("model manifest", lambda opened: opened.manifest_digest),
     ),
     RoundOpened: (("round configuration", lambda opened: opened.terms.config_digest),),
+    WideOpening: (("round configuration", lambda opened: opened.terms.config_digest),),
     SharesDealt: (("file of shares", lambda dealt: dealt.bundle_digest),),
     UpdateCommitted: (("{protection} update", lambda committed: committed.digest),),
     SharesRevealed: (("unmasking answer", lambda revealed: revealed.digest),),

@@ -34,6 +34,7 @@ from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 
 from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
+    BatchRecord,
     ConsortiumFounded,
     Entry,
     FederationOpened,
@@ -48,6 +49,7 @@ from fl.protocol.records import (
     RoundRecord,
     StatementMade,
     SuccessionRecord,
+    WideOpening,
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
@@ -58,6 +60,7 @@ MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
         StatementKind.POLICY: (Role.HOSPITAL,),
         StatementKind.DECLINE: (Role.HOSPITAL,),
         StatementKind.RETENTION: (Role.COORDINATOR, Role.AUDITOR),
+        StatementKind.OMITTED: (Role.HOSPITAL,),
     }
 )
 """Who may make which statement."""
@@ -191,6 +194,8 @@ def step(federation: Federation, entry: Entry) -> Federation:
             changed = _state(federation, entry, record)
         elif isinstance(record, LedgerHandedOver):
             changed = _hand_over(federation, entry, record)
+        elif isinstance(record, BatchRecord):
+            raise EncodingError("ledger", "a batch of steps was not expanded")
         elif isinstance(record, RoundOpened):
             changed = _open_round(federation, entry, record)
         else:
@@ -256,7 +261,7 @@ def _state(federation: Federation, entry: Entry, record: StatementMade) -> Feder
             raise WrongRound(last, record.round)
         if not here or here[0].ended:
             raise WrongPhase(record.round, here[0].phase if here else Phase.NONE)
-        if record.sender not in here[0].roster:
+        if record.sender not in here[0].roster and here[0].wide is None:  # the contract knows no wide roster
             raise NotInRoster(record.sender)
     return replace(federation, statements=(*federation.statements, entry))
 
@@ -315,10 +320,11 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         anchor=federation.anchor,
         opened=entry,
         keys=_active_keys(book),
-        phase=Phase.ADVERTISE if record.terms.protection == Protection.MASKED else Phase.OPEN,
+        phase=Phase.OPEN if record.terms.protection == Protection.SEALED else Phase.ADVERTISE,
         phase_since=entry.timestamp,
         sharers=record.roster,
         last=entry,
+        wide=record.wide if isinstance(record, WideOpening) else None,
         before=federation.rounds[-1] if federation.rounds else None,
     )
     return replace(federation, rounds=(*federation.rounds, opened))

@@ -44,6 +44,8 @@ class Protection(IntEnum):
 
     MASKED = 1
     SEALED = 2
+    WIDE = 3
+    """Masked, for many hospitals: over a graph, in batches (5W)."""
 
 
 class StatementKind(IntEnum):
@@ -56,6 +58,8 @@ class StatementKind(IntEnum):
     """A hospital does not take part in the running round."""
     RETENTION = 3
     """Old files may be deleted, by a record that a coordinator and an auditor stated."""
+    OMITTED = 4
+    """A hospital's step of a wide round is not in its batch, although the hospital put it on the board."""
 
 
 class KeyUse(IntEnum):

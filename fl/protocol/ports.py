@@ -44,6 +44,24 @@ class SetStatement:
     """Hash of the block with RoundFrozen, 32 bytes; it differs on a forked chain."""
 
 
+@dataclass(frozen=True)
+class StepStatement:
+    """What a member signs for its step of a wide round (PROTOCOL.md 5W.2)."""
+
+    consortium: bytes
+    """32 bytes."""
+    chain_id: int
+    contract: Address
+    """The federation ledger that holds the round."""
+    round: int
+    context: bytes
+    """ctx (round.Round.context), 32 bytes: it differs on a forked chain."""
+    phase: int
+    """u8."""
+    body: Digest
+    """SHA-256 of the step's body."""
+
+
 class Ledger(Protocol):
     """The ordered list of records, as one account sees it."""
 
@@ -126,6 +144,29 @@ class Endorser(Protocol):
         Raises:
             SignatureInvalid: not 65 bytes, v not 27 or 28, r or s out of range, s high, or no key fits.
         """
+
+    def sign_step(self, step: StepStatement) -> bytes:
+        """Return the account's EIP-712 signature of a step, as `endorse`."""
+
+    def step_signer(self, step: StepStatement, signature: bytes) -> Address:
+        """Return the account that made the signature of a step; as `recover`."""
+
+
+class Board(Protocol):
+    """Where members put their signed steps of a wide round; a step is written once and never replaced."""
+
+    def post(self, context: bytes, phase: int, account: Address, data: bytes) -> None:
+        """Write a step unless it is there.
+
+        Raises:
+            VaultUnavailable, VaultForbidden, StorageFull: it could not be written.
+        """
+
+    def names(self, context: bytes, phase: int) -> Sequence[str]:
+        """Return the names of a phase's steps, at most MAX_POSTED; empty if there are none."""
+
+    def read(self, context: bytes, phase: int, name: str) -> bytes | None:
+        """Return a step; None if it is not there, is too large, or does not have the digest in its name."""
 
 
 Mark = tuple[int, ...]

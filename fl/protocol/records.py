@@ -334,6 +334,91 @@ class RoundOpened:
 
 
 @dataclass(frozen=True)
+class WideTerms:
+    """What a wide round has beside its terms (PROTOCOL.md 5W)."""
+
+    degree: int
+    """u16, k: with how many others each hospital shares masks and shares; even, or all others if k + 1 >= n."""
+    replayers: int
+    """u16: how many hospitals of the frozen set are drawn to sum again and attest; 0: all."""
+    group_key: bytes
+    """P-256 point, uncompressed, 65 bytes: the HPKE key of this round that all its readers have."""
+    key_files: tuple[Digest, ...]
+    """Files with the private key of `group_key`, each sealed to at most 1,024 readers."""
+
+
+@dataclass(frozen=True)
+class WideOpening(RoundOpened):
+    """The coordinator opened a wide round."""
+
+    wide: WideTerms
+
+
+@dataclass(frozen=True)
+class WideRoundOpened:
+    """The coordinator opened a wide round; its file has roster and keys. Readers see it as a WideOpening (5W.2)."""
+
+    sender: Address
+    round: int
+    terms: Terms
+    degree: int
+    """u16: as in WideTerms."""
+    replayers: int
+    """u16: as in WideTerms."""
+    roster_size: int
+    """u16: how many hospitals the roster has."""
+    previous_model: Digest
+    file_digest: Digest
+    """SHA-256 of the file with roster and keys (batches.opening_file)."""
+
+
+@dataclass(frozen=True)
+class StepsAnchored:
+    """The coordinator recorded a phase's steps of a wide round. Readers see the steps, and the end of the phase."""
+
+    sender: Address
+    round: int
+    phase: int
+    """The phase that ended: ADVERTISE, SHARE, COMPLAIN, MASK or AGREE."""
+    count: int
+    """u16: how many steps the file has."""
+    going: int
+    """u16: how many of their hospitals go on."""
+    root: Digest
+    """Root of the tree over the steps (batches.root)."""
+    file_digest: Digest
+    """SHA-256 of the file with the steps (batches.steps_file)."""
+
+
+@dataclass(frozen=True)
+class WideProposed:
+    """The coordinator recorded the answers of a wide round and proposed the next model, in one transaction."""
+
+    sender: Address
+    round: int
+    count: int
+    """u16: how many answers the file has."""
+    root: Digest
+    file_digest: Digest
+    model_digest: Digest
+    envelope_digest: Digest
+
+
+@dataclass(frozen=True)
+class WideFinalised:
+    """The coordinator recorded the attestations of a wide round; the proposed model is now the global model."""
+
+    sender: Address
+    round: int
+    count: int
+    """u16: how many attestations the file has."""
+    root: Digest
+    file_digest: Digest
+    model_digest: Digest
+    """Computed by the contract."""
+
+
+@dataclass(frozen=True)
 class KeysAdvertised:
     """A hospital advertised its two keys of one masked round (PROTOCOL.md 5, phase 1)."""
 
@@ -469,7 +554,7 @@ class StatementMade:
 
     sender: Address
     round: int
-    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0."""
+    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round."""
     kind: StatementKind
     digest: Digest
     """SHA-256 of the document that the statement is about."""
@@ -501,7 +586,9 @@ KeyRecord = MemberRecord | SuccessionRecord | CeremonyRecord | RequestRecord | R
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
-LedgerRecord = FederationOpened | ModelGranted | RoundRecord | StatementMade | LedgerHandedOver
+BatchRecord = WideRoundOpened | StepsAnchored | WideProposed | WideFinalised
+"""Readers see what is in the batch instead (fl/replay/batched_ledger.py); the fold knows none of these."""
+LedgerRecord = FederationOpened | ModelGranted | RoundRecord | BatchRecord | StatementMade | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 
 KEY_RECORDS: tuple[type[KeyRecord], ...] = (
@@ -544,6 +631,10 @@ LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     ModelAttested,
     RoundFinalised,
     RoundAborted,
+    WideRoundOpened,
+    StepsAnchored,
+    WideProposed,
+    WideFinalised,
     StatementMade,
     LedgerHandedOver,
 )
@@ -556,6 +647,8 @@ class Position:
     block: int
     index: int
     """Index of the log within its block."""
+    part: int = 0
+    """Place among the records of one batch."""
 
 
 @dataclass(frozen=True)

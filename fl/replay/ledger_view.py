@@ -13,8 +13,11 @@ from fl.events import Notify
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
 from fl.protocol.grants import Grants
+from fl.protocol.keys.members import KeyBook
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
 from fl.protocol.records import Entry, Receipt, Record
+from fl.protocol.rounds.round import Round
+from fl.replay.batched_ledger import BatchedLedger
 from fl.timing import timed
 
 
@@ -94,6 +97,12 @@ class Ports:
     def append(self, record: Record) -> Receipt:
         """Put a record on the ledger; raises as Ledger.append."""
         return self.ledger.append(record)
+
+    def ahead(self, current: Round, book: KeyBook) -> Round:
+        """Return a wide round as if this account's own posted step were in a batch already; others unchanged."""
+        if current.wide is None or not isinstance(self.ledger, BatchedLedger):
+            return current
+        return self.ledger.ahead(current, book)
 
     @property
     def replaying(self) -> tuple[Vault, Endorser]:

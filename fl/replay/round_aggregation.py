@@ -66,7 +66,7 @@ def check_rule(choice: Aggregation, protection: Protection, hospitals: int) -> N
 
 
 def _check_seen(choice: Aggregation, protection: Protection) -> None:
-    if choice.visible and protection == Protection.MASKED:
+    if choice.visible and protection != Protection.SEALED:
         why = "it looks at each update, and a masked round shows only their sum; use a sealed round"
         raise AggregationUnusable(choice.rule, why)
 

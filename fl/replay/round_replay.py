@@ -25,6 +25,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import digest_of, read_config
 from fl.replay.round_sum import RoundSum
@@ -135,7 +136,7 @@ def broken_bound(current: Round, tools: Tools, fixed: int = 0) -> HemaledgerErro
     Raises:
         VaultUnavailable: the vault is not there.
     """
-    unmasked = current.masked and current.frozen is not None and len(current.revealed) >= current.terms.threshold
+    unmasked = current.masked and current.frozen is not None and is_answered(current)
     if current.phase != Phase.ABORTED or not unmasked:
         return None
     try:

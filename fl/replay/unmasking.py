@@ -22,6 +22,7 @@ from fl.protocol.errors import (
     RefusedError,
     SetMismatch,
     ShareInvalid,
+    SharesMissing,
     SignatureInvalid,
     TamperedError,
     TooFewReveals,
@@ -30,9 +31,10 @@ from fl.protocol.errors import (
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
+from fl.protocol.rounds.mask_graph import check_answered, check_holders, graph_of
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import FileReader
-from fl.replay.participants import honest, index_of, participants
+from fl.replay.participants import honest, index_of, participants, sharing_with
 from fl.replay.round_sum import RoundSum
 from fl.timing import timed
 from fl.training.aggregation.quantise import Words
@@ -77,20 +79,24 @@ def statement(current: Round) -> SetStatement:
 
 
 def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
-    """Check that at least t hospitals of a legal set signed it (phase 5).
+    """Check that enough hospitals of a legal set signed it (phase 5): t of them, or a wide round's `endorsers`.
 
     Raises:
         SetMismatch: a hospital continued after it lost a complaint, or the set has one that did not continue.
+        SharesMissing: the set of a wide round has too few holders of somebody's shares.
         BelowThreshold: too few signatures verify.
     """
     check_sharers(current, vault)
     for account in current.hospitals:
         if account not in current.sharers:
             raise SetMismatch(account)
-    wanted = statement(current)
-    signed = sum(_signed(endorser, wanted, account, current) for account in current.hospitals)
-    if signed < current.terms.threshold:
-        raise BelowThreshold(signed, current.terms.threshold)
+    check_holders(current)
+    wanted, needed, signed = statement(current), current.endorsers, 0
+    for account in current.hospitals:
+        signed += _signed(endorser, wanted, account, current)
+        if signed >= needed:
+            return
+    raise BelowThreshold(signed, needed)
 
 
 def check_sharers(current: Round, vault: Vault) -> None:
@@ -108,6 +114,7 @@ def read_responses(current: Round, reader: FileReader, required: Collection[Memb
         TamperedError, MalformedError: the keys and commitments on the ledger.
     """
     parts, survivors = participants(current, current.sharers), frozenset(current.hospitals)
+    by_account = {part.account: part for part in parts}
     shares: dict[Address, Mapping[Address, Share]] = {}
     rejected: dict[Address, HemaledgerError] = {}
     missing: UnavailableError | None = None
@@ -116,7 +123,8 @@ def read_responses(current: Round, reader: FileReader, required: Collection[Memb
             continue
         try:
             body = reader.answer(current, part.account, required)
-            shares[part.account] = parse_answer(body, part, parts, survivors)
+            held = [by_account[each] for each in sharing_with(current, part.account)]
+            shares[part.account] = parse_answer(body, part, held, survivors & {each.account for each in held})
         except (TamperedError, MalformedError, RefusedError) as error:
             rejected[part.account] = error
         except UnavailableError as error:
@@ -129,6 +137,7 @@ def unmask_sum(current: Round, sums: RoundSum, responses: Responses) -> Unmasked
 
     Raises:
         TooFewReveals, BelowThreshold: fewer than t responses, or fewer than t shares of a secret, can be used.
+        SharesMissing: fewer than t shares of a secret were revealed in a wide round.
         VaultMissing: the same, but the file of a recorded response is not there.
         UpdateUnusable, UnavailableError: a masked file.
         TamperedError, MalformedError: the shares of a secret.
@@ -136,7 +145,7 @@ def unmask_sum(current: Round, sums: RoundSum, responses: Responses) -> Unmasked
     parts = participants(current, current.sharers)
     try:
         uncovered = _uncover(current, parts, responses.shares)
-    except (TooFewReveals, BelowThreshold):
+    except (TooFewReveals, BelowThreshold, SharesMissing):
         if responses.missing:  # the missing response could have been enough
             raise responses.missing from None
         raise
@@ -151,6 +160,8 @@ def _uncover(
 ) -> Uncovered:
     if len(shares) < current.terms.threshold:
         raise TooFewReveals(len(shares), current.terms.threshold)
+    if current.wide is not None:
+        check_answered(current, shares)
     return uncover(shares, parts, frozenset(current.hospitals))
 
 
@@ -159,7 +170,8 @@ def _unmasked(
     total: masking.Masked, current: Round, parts: Sequence[Participant], uncovered: Uncovered
 ) -> masking.Signed:
     context = Digest(current.mask_context)
-    masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
+    joined = graph_of(current).joined
+    masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context, joined)
     return masking.to_signed(masking.apply(total, masks))
 
 

@@ -73,7 +73,10 @@ class Auditor:
         """Check and attest a proposal; False when there is none."""
         federation = self.view.current()
         current = federation.active_round
-        if current is None or self._account not in current.keys or self._account in current.attestations:
+        if current is None or self._account not in current.keys:
+            return False
+        current = self._ports.ahead(current, federation.book)
+        if self._account in current.attestations:
             return False
         if current.phase != Phase.PROPOSED:
             return self._sums.step(current)

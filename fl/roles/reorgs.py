@@ -17,7 +17,18 @@ from dataclasses import dataclass
 from fl.protocol.errors import ChainReorg, MalformedError, RefusedError, TamperedError, UnavailableError
 from fl.protocol.names import Address
 from fl.protocol.ports import Ledger
-from fl.protocol.records import CeremonyStarted, Entry, FederationOpened, Record, RoundFrozen, RoundOpened
+from fl.protocol.records import (
+    BatchRecord,
+    CeremonyStarted,
+    Entry,
+    FederationOpened,
+    PhaseClosed,
+    Record,
+    RoundFrozen,
+    RoundOpened,
+)
+from fl.protocol.rounds.round import Phase
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import LedgerView
 from fl.roles.forwarding_ledger import NotingLedger
 
@@ -40,6 +51,7 @@ class Following:
         account: The agent's own.
         sleep: Waits so many seconds; True if the agent shall stop.
         lag_s: How many seconds a record takes until it counts.
+        batches: What the old ledger had of wide rounds, as it is on the chain (`batches_of`).
     """
 
     error: ChainReorg
@@ -47,6 +59,7 @@ class Following:
     account: Address
     sleep: Callable[[float], bool]
     lag_s: float = 0.0
+    batches: Sequence[Record] = ()
 
     def restore(self, ledger: Ledger, patience_s: float | None = None) -> bool:
         """Wait until a fresh `ledger` holds every record of before; False if the agent shall stop.
@@ -82,19 +95,21 @@ class Following:
 
     def _is_bound(self, now: Sequence[Entry]) -> bool:
         """Return whether this agent recorded something behind the first BOUND record whose block was replaced."""
-        kept = {(entry.record, entry.block_hash) for entry in now if isinstance(entry.record, BOUND)}
+        kept = {(entry.record, entry.block_hash) for entry in now if binds(entry)}
         for place, entry in enumerate(self.before):
-            if isinstance(entry.record, BOUND) and (entry.record, entry.block_hash) not in kept:
+            if binds(entry) and (entry.record, entry.block_hash) not in kept:
                 return any(each.record.sender == self.account for each in self.before[place + 1 :])
         return False
 
     def _send_again(self, ledger: Ledger, missing: Sequence[Record]) -> None:
         """Send this agent's own missing records, in their order; what is refused now is tried again later."""
-        for record in missing:
+        chain, there = (ledger.inner, batches_of(ledger)) if isinstance(ledger, BatchedLedger) else (ledger, ())
+        lost = [(chain, record) for record in self.batches if record not in there]
+        for where, record in [*lost, *((ledger, record) for record in missing)]:
             if record.sender != self.account:
                 continue
             try:
-                ledger.append(record)
+                where.append(record)
             except (RefusedError, TamperedError, MalformedError, UnavailableError):
                 return
 
@@ -106,8 +121,26 @@ def known_to(view: LedgerView, before: Sequence[Entry] = ()) -> Sequence[Entry]:
     """
     if not view.entries:
         return before
-    sent = view.ledger.sent if isinstance(view.ledger, NotingLedger) else []
-    return [*view.entries, *(entry for entry in sent if entry.position > view.entries[-1].position)]
+    chain = view.ledger.inner if isinstance(view.ledger, BatchedLedger) else view.ledger
+    sent = chain.sent if isinstance(chain, NotingLedger) else []
+    news = (entry for entry in sent if entry.position > view.entries[-1].position)
+    return [*view.entries, *(entry for entry in news if not isinstance(entry.record, BatchRecord))]
+
+
+def batches_of(ledger: Ledger) -> Sequence[Record]:
+    """Return what a ledger has read or recorded of wide rounds, as it is on the chain, in ledger order."""
+    if not isinstance(ledger, BatchedLedger):
+        return ()
+    sent = ledger.inner.sent if isinstance(ledger.inner, NotingLedger) else []
+    own = (entry.record for entry in sent if isinstance(entry.record, BatchRecord))
+    return [*ledger.batches, *(record for record in own if record not in ledger.batches)]
+
+
+def binds(entry: Entry) -> bool:
+    """Return whether something depends on the hash of a record's block: in a wide round, also the graph (5W.1)."""
+    record = entry.record
+    wide = isinstance(record, PhaseClosed) and record.phase == Phase.ADVERTISE and entry.position.part > 0
+    return wide or isinstance(record, BOUND)
 
 
 def missing_in(before: Sequence[Entry], now: Sequence[Entry]) -> list[Record]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fl.events import Event, Notify
-from fl.protocol.errors import ClockWrong, UnavailableError, VaultMissing, VaultUnavailable
+from fl.protocol.errors import ClockWrong, RoundBlocked, UnavailableError, VaultMissing, VaultUnavailable
 from fl.replay.ledger_view import LedgerView
 
 MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.4, 1.5
@@ -66,7 +66,7 @@ def run(agent: Agent, how: Run) -> None:
             idle_s = MIN_IDLE_S if news else min(idle_s * IDLE_GROWTH, MAX_IDLE_S)
         except UnavailableError as error:
             how.failed(error)
-            missing = isinstance(error, VaultMissing | VaultUnavailable | ClockWrong)
+            missing = isinstance(error, VaultMissing | VaultUnavailable | ClockWrong | RoundBlocked)
             if silent_s >= how.patience_s and not missing:
                 raise
             if not missing or str(error) != reported:

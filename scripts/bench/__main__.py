@@ -13,6 +13,7 @@ LONG = (
     "blocks",
     "blood_cells",
     "browser",
+    "crowd",
     "site",
     "epoch",
     "load",
@@ -28,11 +29,12 @@ LONG = (
     "protections",
     "poisoning",
     "privacy",
+    "sample_check",
     "threshold",
     "device",
     "tables",
 )
-OF_THE_CODE = ("structure", "startup")
+OF_THE_CODE = ("structure", "startup", "graph_check")
 ALL = (*QUICK, *LONG, *OF_THE_CODE)
 
 

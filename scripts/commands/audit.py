@@ -232,8 +232,9 @@ def first_digest(config: RoundConfig) -> Digest:
 
 
 def _evidence(options: AuditOptions) -> Evidence:
+    from fl.replay.batched_ledger import BatchedLedger
     from scripts.wiring.home import Home
-    from scripts.wiring.roles import open_ledger
+    from scripts.wiring.roles import open_ledger, signatures
 
     home = Home(options.home, options.confirmations) if options.home else None
     if options.rpc and options.authority and options.contract and (options.vault or home):
@@ -249,11 +250,12 @@ def _evidence(options: AuditOptions) -> Evidence:
         first, *others = split_urls(options.rpc)
         node = NodeSettings(first, others=tuple(others))
         confirmed = TransactionSettings(confirmations=1 if options.confirmations is None else options.confirmations)
-        ledger = EthereumLedger(LedgerSettings(node, discover(node, authority, contract), confirmed))
+        chain: Ledger = EthereumLedger(LedgerSettings(node, discover(node, authority, contract), confirmed))
     else:
-        ledger = open_ledger(_required(home))
-    vault = _vault(options.vault, ledger.anchor.consortium) if options.vault else _required(home).vault
+        chain = open_ledger(_required(home)).inner
+    vault = _vault(options.vault, chain.anchor.consortium) if options.vault else _required(home).vault
     vault.check()
+    ledger = BatchedLedger(chain, vault, signatures(), strict=True)
     return Evidence(home, ledger, vault)
 
 

@@ -118,7 +118,7 @@ def retain(home: Home, name: str, *, keep_rounds: int) -> None:
     from scripts.wiring.retention import record_offer
     from scripts.wiring.roles import audit_key, open_ledger
 
-    ledger, vault = open_ledger(home, home.member(name).as_a(Role.AUDITOR)), home.vault
+    ledger, vault = open_ledger(home, home.member(name).as_a(Role.AUDITOR), strict=True), home.vault
     vault.check()
     audited = run_audit(Evidence(home, ledger, vault), audit_key(home, name))
     record, digest = record_offer(ledger, vault, audited.report, audited.federation, keep_rounds)

@@ -33,7 +33,7 @@ from scripts.wiring.options import (
 )
 
 if TYPE_CHECKING:
-    from chain.ledger import EthereumLedger
+    from fl.replay.batched_ledger import BatchedLedger
     from scripts.wiring.home import Home
 
 account_option = click.option("--account", required=True, help="The member's Ethereum account.")
@@ -213,7 +213,7 @@ def hand_over_ledger(home: Home) -> None:
     click.echo("The coordinator opens the successor with the last model when it runs next.")
 
 
-def _open(home: Home) -> EthereumLedger:
+def _open(home: Home) -> BatchedLedger:
     from scripts.wiring.roles import open_ledger, operator_of
 
     return open_ledger(home, operator_of(home))

@@ -51,6 +51,7 @@ from scripts.wiring.plans import (
 )
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
 from scripts.wiring.watch.options import WatchOptions, watch_options
+from scripts.wiring.wide_options import WideOptions, wide_options
 
 if TYPE_CHECKING:
     from fl.transport.flower.desk import CalledAgent
@@ -92,6 +93,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
 )
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
+@wide_options
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model. For sealed rounds only.")
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
@@ -149,6 +151,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     joining: AggregationOptions,
     network: NetworkOptions,
     private: PrivacyOptions,
+    wide: WideOptions,
     watch: WatchOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
@@ -205,6 +208,7 @@ def run(  # noqa: PLR0913  # one parameter per option
         protection=protected,
         despite_alarm=despite_alarm,
         step_timeout_s=step_timeout,
+        wide=wide.plan,
     )
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
         initial, paused = first_model(recipe), held_by(member.folder)

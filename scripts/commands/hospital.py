@@ -92,6 +92,13 @@ hospital.add_command(policy)
     "--trust-at-least", type=click.IntRange(0), help="How many trusted hospitals a masked round needs. Default: all."
 )
 @click.option(
+    "--collusion",
+    type=click.FloatRange(0.0, 1.0, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Refuse a round of many hospitals that does not protect an update if this part of them colludes.",
+)
+@click.option(
     "--control-from-zero", is_flag=True, help="scaffold: if the control variate is lost, begin again at zero."
 )
 @click.option(
@@ -116,6 +123,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     threads: int | None,
     trust: tuple[str, ...],
     trust_at_least: int | None,
+    collusion: float,
     control_from_zero: bool,
     epsilon_limit: float | None,
     delta: float,
@@ -144,7 +152,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     member = home.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
-    watching, peers = Watching.of(home, member, watch), _trust(trust, trust_at_least)
+    watching, peers = Watching.of(home, member, watch), _trust(trust, trust_at_least, collusion)
     with only_one(member.folder), calls_for(member, Role.HOSPITAL, flower_socket) as calls:
         watching.pass_through(calls.noting)
         if uploads_only:
@@ -231,10 +239,10 @@ def privacy(home: Path, name: str, delta: float) -> None:
     click.echo(f"Rounds with noise: {private}{plain}. Epsilon of one picture: {epsilon} at delta {delta:g}.")
 
 
-def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:
-    """Return the hospitals that must be in a masked round: `at_least` of `accounts`, or all of them."""
+def _trust(accounts: tuple[str, ...], at_least: int | None, collusion: float) -> TrustedPeers:
+    """Return which hospitals must be in a masked round, `at_least` of `accounts` or all, and how many may collude."""
     from chain.transactions.addresses import parse_address
     from fl.roles.hospital.trusted_peers import TrustedPeers
 
     peers = frozenset(parse_address(account, "account") for account in accounts)
-    return TrustedPeers(peers, len(peers) if at_least is None else at_least)
+    return TrustedPeers(peers, len(peers) if at_least is None else at_least, collusion)

@@ -152,7 +152,7 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
         console.say(f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them together can open a record")
     federation = _federate(run, Planned.of(run.wanted), largest)
     with console.stage("Auditing the whole history", run.seconds):
-        evidence = Evidence(home, open_ledger(home), home.vault)
+        evidence = Evidence(home, open_ledger(home, strict=True), home.vault)
         audited = run_audit(evidence, audit_key(home, AUDITOR))
     console.say(_report.to_text(audited))
     summary = _summarise(run, federation, audited)

@@ -25,9 +25,10 @@ from fl.protocol.errors import (
 from fl.protocol.names import Role, shown
 from fl.protocol.ports import Ledger
 from fl.protocol.records import MemberRevoked
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import LedgerView
 from fl.roles.coordinator.clock import TimedLedger
-from fl.roles.reorgs import Following, known_to
+from fl.roles.reorgs import Following, batches_of, known_to
 from fl.roles.runner import Agent, Run, run
 from scripts.wiring.watch.log import line_of
 from scripts.wiring.watch.watching import Watching
@@ -94,7 +95,7 @@ def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool])
         except ChainReorg as error:
             notify(Event.REORG_SEEN, {"block": error.block})
             known, own = known_to(agent.view, before), agent.view.ledger
-            following = Following(error, known, own.account, stop.wait, lag_of(own))
+            following = Following(error, known, own.account, stop.wait, lag_of(own), batches_of(own))
             continue
         if successor is not None:
             notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
@@ -116,7 +117,8 @@ def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | No
 
 def lag_of(ledger: Ledger) -> float:
     """Return the seconds that a record takes until it counts; 0 if that is not known now."""
-    inner = ledger.inner if isinstance(ledger, TimedLedger) else ledger
+    inner = ledger.inner if isinstance(ledger, BatchedLedger) else ledger
+    inner = inner.inner if isinstance(inner, TimedLedger) else inner
     try:
         return inner.lag_s if isinstance(inner, EthereumLedger) else 0.0
     except ChainUnavailable:

@@ -23,7 +23,7 @@ from fl.protocol import strict_json
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role, parse_hex, show
-from fl.protocol.ports import Anchor
+from fl.protocol.ports import Anchor, Board
 from fl.protocol.task import Task
 from fl.storage.cached_vault import CachedVault
 from fl.storage.staged_keys import finish_change
@@ -187,6 +187,14 @@ class Home:
         """Return the consortium's vault, or raise SettingInvalid if there is no consortium."""
         deployment = self.deployment
         return open_vault(deployment.vault, self.folder, deployment.anchor.consortium)
+
+    @property
+    def board(self) -> Board:
+        """Return the board of the vault, for the steps of wide rounds; raises as `vault`."""
+        from fl.storage.step_board import open_steps
+
+        deployment = self.deployment
+        return open_steps(deployment.vault, self.folder, deployment.anchor.consortium)
 
     @property
     def vault_name(self) -> str:

@@ -30,6 +30,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.member_names import proper
 from fl.protocol.keys.members import Member
 from fl.protocol.names import Address, Role
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import LedgerView
 from fl.storage.vaults import open_vault
 from scripts.wiring.clock import now
@@ -43,6 +44,7 @@ from scripts.wiring.roles import (
     open_ledger,
     operator_of,
     register_key,
+    signatures,
 )
 
 WAIT_S = 2.0
@@ -139,7 +141,7 @@ class Joining:
         deployment = self._reached()
         chosen = self.home.chosen_confirmations
         counts = deployment.confirmations if chosen is None else chosen
-        ledger = ledger_at(replace(deployment, confirmations=counts))
+        ledger = ledger_at(replace(deployment, confirmations=counts), self.home)
         federation = LedgerView(ledger).refresh()
         if self._is_registered(federation):
             return
@@ -216,7 +218,7 @@ class Joining:
         failure: ChainUnavailable | WrongChain | None = None
         for url in self.invitation.urls:
             try:
-                ledger_at(replace(invited, url=url, more_urls=()))
+                ledger_at(replace(invited, url=url, more_urls=()), self.home)
                 others = tuple(each for each in self.invitation.urls if each != url)
                 return replace(invited, url=url, more_urls=others)
             except (ChainUnavailable, WrongChain) as error:
@@ -237,11 +239,13 @@ class Joining:
         return file.exists() and keystore.claimed_address(file) in federation.book.members
 
 
-def ledger_at(deployment: Deployment) -> EthereumLedger:
+def ledger_at(deployment: Deployment, home: Home) -> BatchedLedger:
     """Return the ledger in force of a deployment, read-only; raises as `open_ledger`."""
     node = node_of(deployment)
     how = transactions_of(deployment, deployment.confirmations)
-    return EthereumLedger(LedgerSettings(node, in_force(node, deployment.anchor), how))
+    ledger = EthereumLedger(LedgerSettings(node, in_force(node, deployment.anchor), how))
+    vault = open_vault(deployment.vault, home.folder, deployment.anchor.consortium)
+    return BatchedLedger(ledger, vault, signatures())
 
 
 def check_password(password: str, *known: str) -> None:

@@ -99,7 +99,7 @@ despite_alarm_option = click.option(
 )
 protection_option = click.option(
     "--protection",
-    type=click.Choice([protection.name.lower() for protection in Protection]),
+    type=click.Choice([each.name.lower() for each in (Protection.MASKED, Protection.SEALED)]),
     help="masked: nobody sees one hospital's update. sealed: the coordinator and the auditors see it. "
     "Default: masked with 3 hospitals or more, else sealed.",
 )

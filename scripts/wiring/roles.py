@@ -18,6 +18,7 @@ from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import MemberRegistered
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
 from scripts.wiring.clock import now, steady
 from scripts.wiring.home import OWNER_ONLY, PASSWORD_VARIABLE, Home, MemberHome
@@ -38,20 +39,32 @@ def open_ledger(
     member: MemberHome | None = None,
     timeout_s: float = NodeSettings.timeout_s,
     notify: Notify | None = None,
-) -> EthereumLedger:
+    *,
+    strict: bool = False,
+) -> BatchedLedger:
     """Connect to the consortium's chain, as `member` or read-only; one answer may take `timeout_s`.
 
-    `notify` is told when another URL is used.
+    `notify` is told when another URL is used. A `strict` reader raises the error of a batch of steps that is missing or
+    wrong; another one reads up to it.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
         KeystoreUnreadable: the member's key file is damaged, or the password is wrong.
     """
-    settings = ledger_settings(home, timeout_s, notify)
+    account = load_account(member) if member else None
+    ledger = chain_ledger(home, member, account, ledger_settings(home, timeout_s, notify))
+    return BatchedLedger(ledger, home.vault, signatures(), strict=strict)
+
+
+def chain_ledger(
+    home: Home, member: MemberHome | None, account: AccountKey | None, settings: LedgerSettings | None = None
+) -> EthereumLedger:
+    """Connect as `open_ledger` does, but show batches as they are."""
+    settings = settings or ledger_settings(home)
     if member is None:
         return EthereumLedger(settings)
     own = replace(settings.transactions, unfinished=member.sending)
-    return EthereumLedger(replace(settings, transactions=own), load_account(member))
+    return EthereumLedger(replace(settings, transactions=own), account)
 
 
 def ledger_settings(
@@ -90,19 +103,22 @@ def load_account(member: MemberHome) -> AccountKey:
 
 
 def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
+    from fl.replay.posted_steps import Desk
     from fl.replay.vault_files import Awaited
     from fl.roles.coordinator.clock import CheckedClock, TimedLedger
     from fl.storage.journal import SqliteJournal
     from fl.storage.vault import FolderVault
 
-    clock = CheckedClock(now, steady)
-    ledger = open_ledger(home, member, notify=notify)
+    account, clock, vault = load_account(member), CheckedClock(now, steady), Awaited(home.vault)
+    endorser, journal = AccountEndorser(account), SqliteJournal(member.folder / "journal.sqlite")
+    ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
+    chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
     ports = Ports(
-        ledger=TimedLedger(ledger, clock, lambda: ledger.lag_s),
-        endorser=AccountEndorser(load_account(member)),
-        vault=Awaited(home.vault),
+        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser)),
+        endorser=endorser,
+        vault=vault,
         outbox=FolderVault(member.folder / "outbox"),
-        journal=SqliteJournal(member.folder / "journal.sqlite"),
+        journal=journal,
         keyring=keyring_of(member),
         now=clock,
         notify=notify,

@@ -69,6 +69,11 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "account": ADDRESS,
     "candidate": ADDRESS,
     "former": ADDRESS,
+    "degree": st.integers(0, 2**16 - 1),
+    "replayers": st.integers(0, 2**16 - 1),
+    "roster_size": st.integers(0, 2**16 - 1),
+    "count": st.integers(0, 2**16 - 1),
+    "going": st.integers(0, 2**16 - 1),
     "replacement": st.integers(0, 2**32 - 1),
 }
 RECORD = st.one_of(

@@ -185,6 +185,12 @@ def settle(*agents: Agent) -> None:
     raise AssertionError("the agents never came to rest")
 
 
+def names_of(hospitals: int) -> list[str]:
+    """Return the names of that many hospitals."""
+    first = ["alpha", "beta", "gamma", "delta"]
+    return [*first, *(f"hospital-{number}" for number in range(5, hospitals + 1))][:hospitals]
+
+
 def found(
     folder: Path,
     connect: Callable[[str], Ledger],
@@ -204,7 +210,7 @@ def found(
         operator=operator,
         coordinator=party("coordinator", Role.COORDINATOR),
         auditor=party("auditor", Role.AUDITOR),
-        hospitals=[party(name, Role.HOSPITAL) for name in ("alpha", "beta", "gamma", "delta")[:hospitals]],
+        hospitals=[party(name, Role.HOSPITAL) for name in names_of(hospitals)],
         vault=FolderVault(folder / "vault"),
         join=party,
     )

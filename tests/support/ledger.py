@@ -15,7 +15,7 @@ from fl.protocol.codec import Writer
 from fl.protocol.errors import SenderMismatch, SignatureInvalid
 from fl.protocol.federation import Federation, step
 from fl.protocol.names import NO_ADDRESS, Address
-from fl.protocol.ports import Anchor, SetStatement
+from fl.protocol.ports import Anchor, SetStatement, StepStatement
 from fl.protocol.records import (
     KEY_RECORDS,
     ConsortiumFounded,
@@ -135,12 +135,29 @@ class MemoryEndorser:
             raise SignatureInvalid("it has another form")
         return Address(account)
 
+    def sign_step(self, step: StepStatement) -> bytes:
+        return _blinded(_pad_of(step), self._account) + bytes(44) + b"\x1b"
+
+    def step_signer(self, step: StepStatement, signature: bytes) -> Address:
+        account = _blinded(_pad_of(step), signature[:20].ljust(20))
+        if len(signature) != 65 or not any(signature[:20]) or any(signature[20:64]) or signature[64] != 27:
+            raise SignatureInvalid("it has another form")
+        return Address(account)
+
+
+def _pad_of(step: StepStatement) -> bytes:
+    writer = Writer("memory").raw(step.consortium, 32).u64(step.chain_id).raw(step.contract, 20).u64(step.round)
+    return writer.raw(step.context, 32).u8(step.phase).raw(step.body, 32).digest()[:20]
+
+
+def _blinded(pad: bytes, account: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(account, pad, strict=True))
+
 
 def _blind(statement: SetStatement, account: bytes) -> bytes:
     writer = Writer("memory").raw(statement.consortium, 32).u64(statement.chain_id).raw(statement.contract, 20)
     writer.u64(statement.round).raw(statement.mask_context, 32).raw(statement.set_digest, 32)
-    pad = writer.raw(statement.freeze_block, 32).digest()[:20]
-    return bytes(one ^ other for one, other in zip(account, pad, strict=True))
+    return _blinded(writer.raw(statement.freeze_block, 32).digest()[:20], account)
 
 
 def _contract(consortium: bytes, number: int) -> Address:

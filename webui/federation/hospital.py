@@ -167,7 +167,7 @@ class FederationHospital:
 
     def version(self) -> str:
         position = self.reader.federation().position
-        return f"{position.block}-{position.index}" if position else "0"
+        return f"{position.block}-{position.index}-{position.part}" if position else "0"
 
     def members(self) -> Sequence[MemberView]:
         since = {

@@ -64,6 +64,10 @@ TITLES: Mapping[str, Any] = {
     "ModelAttested": _l("Model attested"),
     "RoundFinalised": _l("Round final"),
     "RoundAborted": _l("Round aborted"),
+    "WideRoundOpened": _l("Round of many opened"),
+    "StepsAnchored": _l("Steps recorded together"),
+    "WideProposed": _l("Answers recorded, model proposed"),
+    "WideFinalised": _l("Attestations recorded, round final"),
     "StatementMade": _l("Statement"),
     "LedgerHandedOver": _l("Ledger handed over"),
 }
@@ -126,6 +130,10 @@ _S: Mapping[str, Any] = {
     "ModelAttested": _l("%(sender)s computed round %(round)s again and got the same model."),
     "RoundFinalised": _l("Round %(round)s is final: its model became the current model."),
     "RoundAborted": _l("Round %(round)s ended without a new model. The reason: %(reason)s"),
+    "WideRoundOpened": _l("%(sender)s opened round %(round)s for %(roster_size)s hospitals; a file has their names."),
+    "StepsAnchored": _l("%(sender)s recorded %(count)s signed steps of the phase %(phase)s of round %(round)s."),
+    "WideProposed": _l("%(sender)s recorded %(count)s signed answers and proposed the new model of round %(round)s."),
+    "WideFinalised": _l("%(sender)s recorded %(count)s signed attestations; round %(round)s is final."),
     "StatementMade": _l("%(sender)s made a statement. %(text)s"),
     "LedgerHandedOver": _l("%(sender)s closed this ledger; it goes on in another contract."),
 }
@@ -133,6 +141,7 @@ _STATEMENTS: Mapping[StatementKind, Any] = {
     StatementKind.POLICY: _l("%(sender)s recorded the fingerprint of its site policy."),
     StatementKind.DECLINE: _l("%(sender)s does not take part in round %(round)s. The rule: %(text)s"),
     StatementKind.RETENTION: _l("%(sender)s recorded which old updates may be deleted: %(text)s"),
+    StatementKind.OMITTED: _l("%(sender)s says that round %(round)s left out its signed step: %(text)s"),
 }
 _NO_POLICY = _l("%(sender)s has no site policy any more.")
 FIELDS: Mapping[str, Any] = {
@@ -147,15 +156,19 @@ FIELDS: Mapping[str, Any] = {
     "commit_deadline": _l("Updates until"),
     "commitments": _l("Commitments to the shares"),
     "complaints": _l("Complaints"),
+    "count": _l("Steps"),
     "config_digest": _l("Configuration"),
     "consortium": _l("Consortium"),
+    "degree": _l("Shares masks with"),
     "deadline": _l("Answers until"),
     "dealers": _l("Dealers"),
     "digest": _l("File"),
     "envelope_digest": _l("Sealed model"),
     "epoch": _l("Epoch"),
     "expires_at": _l("Shares valid until"),
+    "file_digest": _l("File of the steps"),
     "former": _l("Former operator"),
+    "going": _l("Hospitals that continue"),
     "hospitals": _l("Hospitals"),
     "key_use": _l("Key for"),
     "kind": _l("Kind"),
@@ -180,11 +193,13 @@ FIELDS: Mapping[str, Any] = {
     "reason": _l("Reason"),
     "receivers": _l("Trustees"),
     "replacement": _l("Replacement"),
+    "replayers": _l("Hospitals that sum again"),
     "report_digest": _l("Report"),
     "request": _l("Request"),
     "role": _l("Role"),
     "root": _l("Root"),
     "roster": _l("Hospitals invited"),
+    "roster_size": _l("Hospitals invited"),
     "round": _l("Round"),
     "self_commitments": _l("Commitments to the own mask"),
     "set_digest": _l("Fingerprint of the set"),
@@ -196,6 +211,8 @@ FIELDS: Mapping[str, Any] = {
     "threshold": _l("Threshold"),
     "transport_key": _l("Key for shares"),
 }
+_SAME = {"WideOpening": "RoundOpened"}
+"""A wide round is opened with more terms, in the same words."""
 MOMENTS = {"close_deadline", "commit_deadline", "deadline", "expires_at"}
 
 
@@ -213,12 +230,13 @@ class Shown:
 
 def record_title(kind: str) -> str:
     """Return the title of a record type."""
+    kind = _SAME.get(kind, kind)
     return str(TITLES.get(kind, kind))
 
 
 def record_sentence(record: Record, names: Names) -> str:
     """Return what a record means."""
-    kind = type(record).__name__
+    kind = _SAME.get(type(record).__name__, type(record).__name__)
     if kind == "OperatorProposed" and record.account == NO_ADDRESS:  # type: ignore[union-attr]
         return str(gettext("%(sender)s withdrew its proposal of a next operator.", sender=names(record.sender)))
     if isinstance(record, StatementMade):
@@ -236,7 +254,7 @@ class _Facts(dict[str, Any]):
             self[field.name] = _word(field.name, getattr(record, field.name), record, names)
         crowd = next((getattr(record, name) for name in CROWDS if hasattr(record, name)), ())
         terms = getattr(record, "terms", None)
-        self["count"] = len(crowd)
+        self.setdefault("count", len(crowd))
         self["next_round"] = getattr(record, "last_round", 0) + 1
         self["fewest"] = terms.min_commitments if terms else ""
         self["protection"] = protection_word(terms.protection) if terms else ""
@@ -246,7 +264,7 @@ CROWDS = ("receivers", "roster", "hospitals", "dealers")
 
 
 def protection_word(protection: Protection) -> str:
-    return str(gettext("masked") if protection == Protection.MASKED else gettext("sealed"))
+    return str(gettext("sealed") if protection == Protection.SEALED else gettext("masked"))
 
 
 def _word(name: str, value: Any, record: Record, names: Names) -> Any:  # noqa: ANN401 - a field of any type

@@ -21,7 +21,8 @@ METRICS = ("accuracy", "sensitivity", "specificity", "auroc")
 
 def record_key(entry: Entry) -> str:
     """Return `BLOCK-INDEX`."""
-    return f"{entry.position.block}-{entry.position.index}"
+    place = entry.position
+    return f"{place.block}-{place.index}" + (f"-{place.part}" if place.part else "")
 
 
 def entry_at(history: History, key: str) -> Entry | None:

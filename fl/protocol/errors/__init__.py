@@ -71,8 +71,10 @@ from fl.protocol.errors.refused import (
     DesignMismatch,
     EpsilonExceeded,
     FileNotRecorded,
+    GraphTooThin,
     InvitationRefused,
     NoiseMissing,
+    NotDrawn,
     NothingToCount,
     OrderOutdated,
     OrderUsed,
@@ -91,6 +93,7 @@ from fl.protocol.errors.refused import (
     WrongConsortium,
 )
 from fl.protocol.errors.rounds import (
+    BatchTooLarge,
     BelowThreshold,
     DeadlineNotPassed,
     DeadlinePassed,
@@ -114,6 +117,7 @@ from fl.protocol.errors.rounds import (
     RoundKeyReused,
     RoundStillOpen,
     SetMismatch,
+    SharesMissing,
     TermsInvalid,
     TooFewAttestations,
     TooFewReveals,
@@ -133,6 +137,7 @@ from fl.protocol.errors.storage import (
 )
 from fl.protocol.errors.tampered import (
     AuthFailure,
+    BatchInvalid,
     ChainReorg,
     CiphertextInvalid,
     ClaimOutOfBounds,
@@ -142,6 +147,7 @@ from fl.protocol.errors.tampered import (
     DealingMismatch,
     FolderCopied,
     GrantUnusable,
+    GroupKeyUnusable,
     HashMismatch,
     JournalTampered,
     KeyCommitMismatch,
@@ -184,6 +190,7 @@ from fl.protocol.errors.world import (
     PortInUse,
     PredictorSilent,
     PretrainedMissing,
+    RoundBlocked,
     RoundStalled,
     ServerSilent,
     ServersSilent,

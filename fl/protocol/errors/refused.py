@@ -16,12 +16,37 @@ class PolicyNotApproved(RefusedError):
 
 
 @dataclass(eq=False)
+class NotDrawn(RefusedError):
+    """A hospital attested a wide round that others were drawn to sum again (PROTOCOL.md 5W.4)."""
+
+    account: bytes
+    sentence = (
+        "{account} was not drawn to sum this round again, so its attestation does not count. "
+        "The hospitals that were drawn attest."
+    )
+
+
+@dataclass(eq=False)
 class RosterUntrusted(RefusedError):
     """The round has too few of the hospitals that this hospital trusts (PROTOCOL.md 5, phase 0)."""
 
     actual: int
     required: int
     sentence = "The round has {actual} of the hospitals that this one trusts; this hospital demands {required}."
+
+
+@dataclass(eq=False)
+class GraphTooThin(RefusedError):
+    """The graph of a wide round does not bear as many colluders as this hospital expects (PROTOCOL.md 5W.1)."""
+
+    smallest: int
+    """How many honest hospitals are in the smallest sum that may be seen; 0: one update may be."""
+    required: int
+    colluders: int
+    sentence = (
+        "If {colluders} hospitals collude with the coordinator, a sum of {smallest} honest hospitals may be seen; this "
+        "hospital needs {required}. Nothing was sent. Ask the coordinator for more neighbours, or lower --collusion."
+    )
 
 
 @dataclass(eq=False)

@@ -252,6 +252,28 @@ class RevealConflict(RefusedError):
 
 
 @dataclass(eq=False)
+class BatchTooLarge(RefusedError):
+    """A batch claims more steps than hospitals may take."""
+
+    actual: int
+    most: int
+    sentence = "The batch claims {actual} steps, but only {most} hospitals may take one. Nothing was recorded."
+
+
+@dataclass(eq=False)
+class SharesMissing(RefusedError):
+    """Too few of the hospitals that hold shares of one hospital's secrets are in the set, or answered (5W.1)."""
+
+    account: bytes
+    actual: int
+    required: int
+    sentence = (
+        "Too few of the hospitals that hold shares of {account} take part: {actual}, and {required} are needed. "
+        "The sum stays masked."
+    )
+
+
+@dataclass(eq=False)
 class TooFewReveals(RefusedError):
     """Fewer hospitals revealed their shares than the threshold."""
 

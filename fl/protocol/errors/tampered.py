@@ -17,6 +17,19 @@ class HashMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class BatchInvalid(TamperedError):
+    """The coordinator recorded a batch of steps that no member can accept (PROTOCOL.md 5W.2)."""
+
+    round: int
+    phase: str
+    why: str
+    sentence = (
+        "The coordinator recorded a wrong batch of steps in round {round} ({phase}): {why}. Nothing of it counts. The "
+        "round can only be aborted; ask the coordinator."
+    )
+
+
+@dataclass(eq=False)
 class FolderCopied(TamperedError):
     """The ledger has a record of this account that this folder did not make (PROTOCOL.md 5, What stops a hospital)."""
 
@@ -116,6 +129,18 @@ class GrantUnusable(TamperedError):
     sentence = (
         "The grant of a model by {sender} cannot be used: {why}. "
         "Another member can grant the model, or the next round's model is sealed to its reader."
+    )
+
+
+@dataclass(eq=False)
+class GroupKeyUnusable(TamperedError):
+    """A file of a wide round's group key holds something else (PROTOCOL.md 5W.3)."""
+
+    sender: bytes
+    why: str
+    sentence = (
+        "The key of the round that {sender} opened cannot be used: {why}. "
+        "This member takes no part in the round; tell the operator."
     )
 
 

@@ -41,6 +41,14 @@ class ClockWrong(UnavailableError):
 
 
 @dataclass(eq=False)
+class RoundBlocked(UnavailableError):
+    """The ledger cannot be read further before a round ends, because a batch in it is wrong."""
+
+    why: str
+    sentence = "{why} This program waits for the end of the round."
+
+
+@dataclass(eq=False)
 class LedgerSilent(UnavailableError):
     """The ledger did not answer while a person waited."""
 

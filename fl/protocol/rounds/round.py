@@ -33,7 +33,10 @@ from fl.protocol.records import (
     SharesRevealed,
     Terms,
     UpdateCommitted,
+    WideOpening,
+    WideTerms,
 )
+from fl.protocol.rounds.memo import Memo
 
 
 class Phase(IntEnum):
@@ -82,15 +85,10 @@ _MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
     (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
     (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
 }
-_RUNNING = {protection: {phase for phase, _ in table} for protection, table in ((1, _MASKED), (2, _SEALED))}
+_TABLES = {Protection.MASKED: _MASKED, Protection.SEALED: _SEALED, Protection.WIDE: _MASKED}
 NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxyType(
-    {(Protection.MASKED, phase, kind): then for (phase, kind), then in _MASKED.items()}
-    | {(Protection.SEALED, phase, kind): then for (phase, kind), then in _SEALED.items()}
-    | {
-        (Protection(number), phase, RoundAborted): Phase.ABORTED
-        for number, phases in _RUNNING.items()
-        for phase in phases
-    }
+    {(how, phase, kind): then for how, table in _TABLES.items() for (phase, kind), then in table.items()}
+    | {(how, phase, RoundAborted): Phase.ABORTED for how, table in _TABLES.items() for phase, _ in table}
 )
 AT_THRESHOLD: Mapping[tuple[Phase, type[RoundRecord]], Phase] = MappingProxyType(
     {(Phase.AGREE, SetEndorsed): Phase.UNMASK}
@@ -100,6 +98,7 @@ AT_THRESHOLD: Mapping[tuple[Phase, type[RoundRecord]], Phase] = MappingProxyType
 MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
     {
         RoundOpened: (Role.COORDINATOR,),
+        WideOpening: (Role.COORDINATOR,),
         KeysAdvertised: (Role.HOSPITAL,),
         SharesDealt: (Role.HOSPITAL,),
         SharesChecked: (Role.HOSPITAL,),
@@ -156,8 +155,16 @@ class Round:
     reason: str = ""
     last: Entry | None = None
     """The round's newest entry."""
+    wide: WideTerms | None = None
+    """Of a wide round."""
+    graph_block: bytes = b""
+    """Hash of the block that ended ADVERTISE, 32 bytes: nobody knew it before the keys were recorded."""
+    proposal_block: bytes = b""
+    """Hash of the block with the proposal, 32 bytes."""
     before: Round | None = field(default=None, compare=False, repr=False)
     """The previous round, which may be on an earlier ledger of the consortium."""
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+    """Contexts and indices, which stay the same for many records."""
 
     @property
     def earlier(self) -> Iterator[Round]:
@@ -177,7 +184,13 @@ class Round:
 
     @property
     def masked(self) -> bool:
-        return self.terms.protection == Protection.MASKED
+        """Return whether hospitals mask their updates: in a wide round too."""
+        return self.terms.protection in (Protection.MASKED, Protection.WIDE)
+
+    @property
+    def endorsers(self) -> int:
+        """Return how many hospitals must sign the frozen set."""
+        return self.terms.min_commitments if self.wide else self.terms.threshold
 
     @property
     def committers(self) -> tuple[Address, ...]:
@@ -192,6 +205,10 @@ class Round:
     @property
     def context(self) -> bytes:
         """Return ctx of PROTOCOL.md 5, 32 bytes: the round's identity, including the block that opened it."""
+        parts = (self.anchor, self.opened, self.terms, self.wide, self.previous_model, self.roster, self.keys)
+        return self.memo.of("context", (*parts, self.number), self._context)
+
+    def _context(self) -> bytes:
         anchor, terms = self.anchor, self.terms
         return (
             Writer("round")
@@ -200,7 +217,7 @@ class Round:
             .raw(anchor.contract, 20)
             .u64(self.number)
             .raw(self.opened.block_hash, 32)
-            .raw(terms_digest(terms), 32)
+            .raw(terms_digest(terms, self.wide), 32)
             .raw(self.previous_model, 32)
             .raw(self.roster_root, 32)
             .digest()
@@ -213,14 +230,26 @@ class Round:
         SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
         index is the place in the roster, from 1.
         """
+        parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt)
+        return self.memo.of("mask context", parts, self._mask_context)
+
+    def _mask_context(self) -> bytes:
         writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
         for account in self.sharers:
             keys, dealt = self.advertised[account], self.dealt[account]
-            writer.u16(self.roster.index(account) + 1).raw(account, 20).raw(keys.mask_key, 33).raw(
-                keys.transport_key, 33
-            )
+            writer.u16(self.index_of(account)).raw(account, 20).raw(keys.mask_key, 33).raw(keys.transport_key, 33)
             writer.raw(sha256(dealt.mask_commitments + dealt.self_commitments), 32)
         return writer.digest()
+
+    def index_of(self, account: Address) -> int:
+        """Return a hospital's index for shares: its place in the roster, from 1; ValueError for any other account."""
+        places = self.memo.of("places", (self.roster,), self._places)
+        if account not in places:
+            raise ValueError("this account is not in the roster")
+        return places[account]
+
+    def _places(self) -> Mapping[Address, int]:
+        return {account: place for place, account in enumerate(self.roster, start=1)}
 
     @property
     def roster_root(self) -> Digest:
@@ -232,11 +261,16 @@ class Round:
         return writer.digest()
 
 
-def terms_digest(terms: Terms) -> Digest:
-    """Return SHA-256 of the terms in the order of their fields."""
+def terms_digest(terms: Terms, wide: WideTerms | None = None) -> Digest:
+    """Return SHA-256 of the terms in the order of their fields; those of a wide round follow."""
     writer = Writer("terms").u8(terms.protection).u16(terms.min_commitments).u16(terms.attestations)
     writer.u16(terms.threshold).u64(terms.parameters).raw(terms.config_digest, 32).u64(terms.step_timeout)
-    return writer.u64(terms.commit_deadline).u64(terms.close_deadline).digest()
+    writer.u64(terms.commit_deadline).u64(terms.close_deadline)
+    if wide is not None:
+        writer.u16(wide.degree).u16(wide.replayers).raw(wide.group_key, 65).u16(len(wide.key_files))
+        for digest in wide.key_files:
+            writer.raw(digest, 32)
+    return writer.digest()
 
 
 def set_digest(current: Round, hospitals: Sequence[Address]) -> Digest:

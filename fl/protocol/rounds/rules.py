@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from types import MappingProxyType
 
 from fl.protocol.errors import (
     BelowThreshold,
@@ -21,6 +20,7 @@ from fl.protocol.errors import (
     DuplicateCommitment,
     EncodingError,
     ModelDigestMismatch,
+    NotDrawn,
     NotInRoster,
     NotInSet,
     RevokedMidRound,
@@ -31,6 +31,7 @@ from fl.protocol.errors import (
     WrongRole,
     WrongRound,
 )
+from fl.protocol.growing import with_item
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address, Protection, Role, shown
 from fl.protocol.records import (
@@ -39,18 +40,23 @@ from fl.protocol.records import (
     MaskedRecord,
     ModelAttested,
     ModelProposed,
+    PhaseClosed,
     RoundAborted,
     RoundFinalised,
     RoundFrozen,
     RoundOpened,
     RoundRecord,
     UpdateCommitted,
+    WideOpening,
+    WideTerms,
 )
 from fl.protocol.rounds import masked
+from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
 MAX_ROSTER = 1024
+MAX_WIDE_ROSTER = 16_384
 MIN_MASKED = 3
 """A sum of fewer hospitals does not hide an update; two hospitals use a sealed round."""
 MAX_DURATION_S = 366 * DAY_S
@@ -71,10 +77,14 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
         if isinstance(record, MaskedRecord)
         else _advance_common(current, record, now, book)
     )
-    if len(changed.endorsed) >= current.terms.threshold:
+    if len(changed.endorsed) >= current.endorsers:
         phase = AT_THRESHOLD.get((phase, type(record)), phase)
     if isinstance(record, RoundFrozen):
         changed = replace(changed, frozen=entry)
+    elif isinstance(record, ModelProposed):
+        changed = replace(changed, proposal_block=entry.block_hash)
+    elif isinstance(record, PhaseClosed) and current.phase == Phase.ADVERTISE:
+        changed = replace(changed, graph_block=entry.block_hash)
     since = now if phase != current.phase else current.phase_since
     return replace(changed, phase=phase, phase_since=since, last=entry)
 
@@ -106,12 +116,9 @@ def check_sender(record: RoundRecord, book: KeyBook) -> None:
 def check_terms(opened: RoundOpened, now: int) -> None:
     """Raise TermsInvalid if the terms contradict each other; `now` is in seconds since 1970."""
     terms, roster = opened.terms, opened.roster
-    count = len(roster)
-    majority = count >= MIN_MASKED and count < 2 * terms.threshold <= 2 * terms.min_commitments
-    in_time = 1 <= terms.step_timeout <= MAX_STEP_TIMEOUT_S
     ok = (
-        (majority and in_time if terms.protection == Protection.MASKED else terms.threshold == 0)
-        and 1 <= terms.min_commitments <= len(roster) <= MAX_ROSTER
+        _fits(opened)
+        and 1 <= terms.min_commitments <= len(roster)
         and terms.attestations >= 1
         and terms.parameters >= 1
         and now < terms.commit_deadline < terms.close_deadline <= now + MAX_DURATION_S
@@ -119,6 +126,34 @@ def check_terms(opened: RoundOpened, now: int) -> None:
     )
     if not ok:
         raise TermsInvalid
+
+
+def _fits(opened: RoundOpened) -> bool:
+    """Return whether the terms fit the protection and the number of hospitals."""
+    terms, count = opened.terms, len(opened.roster)
+    in_time = 1 <= terms.step_timeout <= MAX_STEP_TIMEOUT_S
+    match terms.protection:
+        case Protection.MASKED:
+            majority = count >= MIN_MASKED and count < 2 * terms.threshold <= 2 * terms.min_commitments
+            return majority and in_time and count <= MAX_ROSTER
+        case Protection.WIDE:
+            return isinstance(opened, WideOpening) and in_time and _fits_wide(opened, opened.wide)
+        case _:
+            return terms.threshold == 0 and count <= MAX_ROSTER
+
+
+def _fits_wide(opened: RoundOpened, wide: WideTerms) -> bool:
+    """Return whether graph and sample fit the roster, so that two sets cannot both get enough signatures or shares."""
+    terms, count = opened.terms, len(opened.roster)
+    holders = min(wide.degree + 1, count)
+    return (
+        holders >= MIN_MASKED
+        and count <= MAX_WIDE_ROSTER
+        and (wide.degree % 2 == 0 or wide.degree + 1 >= count)
+        and holders < 2 * terms.threshold <= 2 * holders
+        and count < 2 * terms.min_commitments
+        and wide.replayers <= count
+    )
 
 
 def _step(current: Round, record: RoundRecord) -> Phase:
@@ -134,11 +169,11 @@ def _step(current: Round, record: RoundRecord) -> Phase:
 def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
     if record.sender not in current.committers:
         raise NotInSet(record.sender) if current.masked else NotInRoster(record.sender)
-    if now > current.terms.commit_deadline:
+    if current.wide is None and now > current.terms.commit_deadline:
         raise DeadlinePassed(current.terms.commit_deadline)
     if record.sender in current.commitments:
         raise DuplicateCommitment(record.sender)
-    return replace(current, commitments=MappingProxyType({**current.commitments, record.sender: record.digest}))
+    return replace(current, commitments=with_item(current.commitments, record.sender, record.digest))
 
 
 def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
@@ -164,13 +199,14 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
             raise WrongRole(record.sender)
         if record.sender not in current.hospitals:
             raise NotInSet(record.sender)
+        if current.wide is not None and record.sender not in drawn(current):
+            raise NotDrawn(record.sender)
     proposed = _proposed(current)
     if record.model_digest != proposed.model_digest:
         raise ModelDigestMismatch(proposed.model_digest, record.model_digest)
     if record.sender in current.attestations:
         raise DuplicateAttestation(record.sender)
-    attestations = MappingProxyType({**current.attestations, record.sender: record.report_digest})
-    return replace(current, attestations=attestations)
+    return replace(current, attestations=with_item(current.attestations, record.sender, record.report_digest))
 
 
 def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:

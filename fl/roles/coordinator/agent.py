@@ -18,9 +18,11 @@ from fl.failures import FATAL, MISSED_DEADLINE, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
     AccuracyAlarm,
     BelowThreshold,
+    ContractRefused,
     DeadlineNotPassed,
     GrantUnusable,
     RevokedMidRound,
+    SharesMissing,
     TooFewReveals,
     UpdateUnusable,
     VaultMissing,
@@ -40,6 +42,7 @@ from fl.protocol.records import (
     Terms,
 )
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     FileReader,
@@ -49,6 +52,7 @@ from fl.replay.expected_files import (
     read_config,
     read_manifest,
 )
+from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
@@ -64,6 +68,8 @@ from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
+from fl.roles.coordinator.wide_rounds import WideSteps
+from fl.roles.coordinator.wide_terms import GroupDraws, widened
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
@@ -72,6 +78,11 @@ from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
 from fl.training.model.weights import Vector, model_digest, vector_to_bytes
 from fl.training.weak_calibration import weakness
+
+OLD_LEDGER = (
+    "the ledger refuses a wide round; if it is older than version 1.2.0, hand it over to a new one, or start with "
+    "--wide-above 0"
+)
 
 
 class Coordinator:
@@ -93,11 +104,13 @@ class Coordinator:
         self._declines = Declines(ports, self._abort)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
+        self._wide = WideSteps(ports, self._abort)
         self._opening = Opening(ports, self._sums)
         self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
         self._progress = Progress(plan, ports.vault)
+        self._groups = GroupDraws()
 
     @property
     def done(self) -> bool:
@@ -149,8 +162,11 @@ class Coordinator:
             return False
 
     def _go_on(self, federation: Federation, current: Round) -> bool:
+        recorded, current = current, self._wide.gathered(federation, current)
         if self._declines.step(federation, current):
             return True
+        if (acted := self._wide.step(federation, recorded, current)) is not None:
+            return acted or self._sums.step(recorded)
         match current.phase:
             case Phase.OPEN | Phase.MASK:
                 return self._freezing.step(federation, current)
@@ -209,10 +225,7 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation):
-            return False
-        if reason := self._held():
-            self._pauses.alarm(federation, f"the next round is held back: {reason}")
+        if self._held_back(federation) or self._held_by_a_person(federation):
             return False
         if self._pauses.running(federation):
             self._pauses.report(federation)
@@ -245,8 +258,29 @@ class Coordinator:
             close_deadline=commit_deadline + self._plan.close_timeout_s,
         )
         number = federation.last_round + 1
-        self._ports.append(RoundOpened(self._account, number, terms, following.roster, federation.model_digest))
+        opened = RoundOpened(self._account, number, terms, following.roster, federation.model_digest)
+        if not self._append_opening(federation, opened):
+            return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
+        return True
+
+    def _held_by_a_person(self, federation: Federation) -> bool:
+        """Return whether a person holds the next round back; report it."""
+        reason = self._held()
+        if reason:
+            self._pauses.alarm(federation, f"the next round is held back: {reason}")
+        return bool(reason)
+
+    def _append_opening(self, federation: Federation, opened: RoundOpened) -> bool:
+        """Open a round, a wide one if the plan says so; False if the ledger knows no wide rounds."""
+        given = widened(opened, self._plan, partial(self._groups.of, federation, opened), self._ports)
+        try:
+            self._ports.append(given)
+        except ContractRefused:
+            if given is opened:
+                raise
+            self._pauses.alarm(federation, OLD_LEDGER)
+            return False
         return True
 
     def _release(self, federation: Federation) -> bool:
@@ -268,7 +302,7 @@ class Coordinator:
 
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates, then seal and propose the new model; a masked sum needs enough answers."""
-        if current.masked and len(current.revealed) < current.terms.threshold:
+        if current.masked and not is_answered(current):
             return self._unmasking.wait(federation, current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
@@ -279,7 +313,7 @@ class Coordinator:
             outcome = work.apply(total, previous)
         except UpdateUnusable as error:
             return self._abort(current, refusal_of(error, federation.book))
-        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+        except (TooFewReveals, BelowThreshold, SharesMissing, VaultMissing) as error:
             if not current.masked:
                 raise
             return self._unmasking.wait_after(current, error)
@@ -288,6 +322,8 @@ class Coordinator:
         model = outcome.model
         digest = model_digest(manifest.digest, model)
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        if not config.release:
+            recipients = with_group_key(current, recipients, self._ports.vault)
         file = seal(model_core(current), recipients, vector_to_bytes(model))
         envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)

@@ -16,6 +16,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
+from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import masked_recipients
 from fl.replay.ledger_view import Ports
@@ -98,8 +99,16 @@ class Unmasking:
         """Add up files while too few hospitals revealed shares; abort the round after the deadline."""
         if self._ports.now() > current.step_deadline:
             absent = without(federation.book, set(current.hospitals) - set(current.revealed))
-            return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares{absent}")
+            reason = f"RoundStalled: {len(current.revealed)} hospitals revealed shares{absent}"
+            return self._abort(current, reason + self._poorest(federation.book, current))
         return self._sums.step(current)
+
+    def _poorest(self, book: KeyBook, current: Round) -> str:
+        """Return of whom too few shares were revealed in a wide round; empty in another one."""
+        if current.wide is None:
+            return ""
+        lacking = graph_of(current).lacking(current.sharers, current.revealed, current.terms.threshold)
+        return f"; too few hold shares of {named(book, lacking)}" if lacking else ""
 
     def wait_after(self, current: Round, error: HemaledgerError) -> bool:
         """Wait for more answers, because those so far did not suffice; abort the round after the deadline."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.graph_choice import Crowd, choose
+from fl.protocol.rounds.replayers import replayers_for
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -14,6 +16,44 @@ from fl.training.model.weights import Manifest
 def masked_threshold(hospitals: int) -> int:
     """Return t of a masked round: max(⌊2n/3⌋ + 1, 3) (PROTOCOL.md 1)."""
     return max(2 * hospitals // 3 + 1, MIN_MASKED)
+
+
+WIDE_ABOVE = 50
+"""By default a masked round with more hospitals is wide."""
+
+
+@dataclass(frozen=True)
+class WidePlan:
+    """When masked rounds are wide, and what their graph must bear (fl/protocol/rounds/graph_choice.py)."""
+
+    above: int = WIDE_ABOVE
+    """A masked round with more hospitals than this is wide."""
+    collusion: float = 0.2
+    """Which part of the hospitals may collude with the coordinator."""
+    drop_out: float = 0.1
+    """Which part of the hospitals may be absent in all phases together."""
+    smallest_sum: int = 0
+    """How many honest hospitals must be in each sum that can be seen; 0: all honest ones of the set."""
+    degree: int = 0
+    """k, instead of the one that the others give; then `threshold` is t."""
+    threshold: int = 0
+    replayers: int | None = None
+    """How many hospitals are drawn to sum again; 0: all. None: the fewest that `collusion` and `drop_out` allow."""
+
+    def drawn(self, hospitals: int) -> int:
+        """Return how many of them are drawn to sum again; 0: all."""
+        if self.replayers is not None:
+            return self.replayers
+        colluding, away = int(self.collusion * hospitals), int(self.drop_out * hospitals)
+        count = replayers_for(hospitals, colluding, away)
+        return 0 if count == hospitals else count
+
+    def crowd(self, hospitals: int) -> Crowd:
+        return Crowd(hospitals, self.collusion, self.drop_out)
+
+    def graph(self, hospitals: int) -> tuple[int, int]:
+        """Return k and t, or raise SettingInvalid if no graph bears so much."""
+        return (self.degree, self.threshold) if self.degree else choose(self.crowd(hospitals), self.smallest_sum)
 
 
 @dataclass(frozen=True)
@@ -41,6 +81,8 @@ class Plan:
     """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
     closing: tuple[RoundConfig, ...] = ()
     """The configurations of the rounds of lanes that follow the last training, such as those that calibrate."""
+    wide: WidePlan | None = None
+    """None: no round is wide."""
     every: bool = False
     """Whether each final round counts among `rounds`, whatever it did."""
 

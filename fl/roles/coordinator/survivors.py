@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from fl.events import Event
 from fl.failures import refusal_of
-from fl.protocol.errors import DeadlineNotPassed, UpdateUnusable, VaultMissing
+from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address
 from fl.protocol.records import RoundFrozen
+from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import expected_masked, expected_update, masked_recipients, read_config
 from fl.replay.ledger_view import Ports
@@ -56,6 +57,10 @@ class Freezing:
             reason = f"BelowThreshold: {len(survivors)} of {current.terms.min_commitments} hospitals delivered"
             reason += without(federation.book, absent)
             return self._abort(current, "; ".join([reason, *refused]))
+        try:
+            check_set(current, survivors)
+        except SharesMissing as error:
+            return self._abort(current, f"{error.name}: {error}")
         try:
             self._ports.append(RoundFrozen(self._ports.ledger.account, current.number, survivors, NO_DIGEST))
         except DeadlineNotPassed:  # the chain's clock decides, and it is behind ours

@@ -27,6 +27,7 @@ from fl.replay.trained_rounds import check_calibration
 from fl.roles.granting import Granting
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
+from fl.roles.hospital.omissions import Omissions
 from fl.roles.hospital.outbox import RoundOutbox
 from fl.roles.hospital.policy_statements import PolicyStatements
 from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
@@ -76,6 +77,7 @@ class Hospital:
         self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
         self._training = Background(train, handed.ready)
         self._promises = RoundOutbox(ports)
+        self._omissions = Omissions(ports, self._promises)
         self._policy = PolicyStatements(ports, self._promises, policy)
         self._sealed = SealedHospital(ports, reader, self._promises, train, handed)
         self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
@@ -94,11 +96,12 @@ class Hospital:
             return True
         if current is None or self._account not in current.roster:
             return False
+        recorded, current = current, self._ports.ahead(current, federation.book)
         if not current.ended:
             self._promises.check_own(current, self._account)
         if self._abandoned(federation, current):
             return self._abort(current)
-        if not current.ended and self._policy.step(federation, current):
+        if self._omissions.step(recorded) or (not current.ended and self._policy.step(federation, current)):
             return True
         if self._unready == current.context:
             return self._promises.deliver_recorded(current, self._account)

@@ -40,10 +40,12 @@ from fl.protocol.records import (
     SharesRevealed,
     UpdateCommitted,
 )
+from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
-from fl.replay.participants import advertised, parcel, participant, participants, usable, why_not
+from fl.replay.participants import advertised, parcel, participant, participants, sharing_with, usable, why_not
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
@@ -51,6 +53,7 @@ from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers, statement
 from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
+from fl.roles.hospital.opened_shares import OpenedShares
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
@@ -71,6 +74,9 @@ class MaskedHospital:
         self._trust = trust
         self._promises = promises
         self._rejections = RejectionReporter(ports.notify)
+        self._opened = OpenedShares()
+        self._compared = b""
+        """The context of the final round whose model was compared with its digest, though others summed it again."""
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -105,7 +111,8 @@ class MaskedHospital:
 
     def _begin_training(self, federation: Federation, current: Round) -> None:
         """Phase 0: accept the round, and train during the set-up."""
-        self._trust.check(current.roster)
+        self._trust.check_round(current)
+        self._reader.check_group(current)
         if self._ports.journal.get(key_of("update", current)) is None:
             self._train(federation, current)
 
@@ -131,7 +138,7 @@ class MaskedHospital:
         return True
 
     def _deal(self, current: Round) -> bool:
-        """Share both secrets among the hospitals that advertised keys."""
+        """Share both secrets among the neighbours of those that advertised keys: all others, but in a wide round."""
         wrong = why_not(current)
         for account in current.receivers:
             if account in wrong or account not in current.advertised:
@@ -148,7 +155,7 @@ class MaskedHospital:
         return True
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
-        others = [account for account in current.receivers if account != self._account]
+        others = graph_of(current).neighbours(self._account)
         parcels = [seal_shares(keys, self._outgoing(current, account)) for account in others]
         return bundle_to_bytes(parcels, SEALED_BYTES)
 
@@ -165,11 +172,12 @@ class MaskedHospital:
             VaultMissing: a dealer's file is missing; nothing is recorded until it comes.
         """
         transport, complaints = self._promises.keys(current).transport, b""
-        others = [each for each in current.sharers if each != self._account and usable(current, each)]
+        near = sharing_with(current, self._account)
+        others = [each for each in near if each != self._account and usable(current, each)]
         received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
         for each in received:
             try:
-                open_shares(each, transport)
+                self._opened.keep(current, each.dealer.account, open_shares(each, transport))
             except (MalformedError, TamperedError) as error:
                 complaints += each.dealer.account + complain(each.shares, transport)
                 self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
@@ -217,7 +225,8 @@ class MaskedHospital:
     @timed("mask")
     def _masked(self, current: Round, words: Words) -> memoryview:
         """Return the words, int32 or int64 [d + LANES], under this hospital's masks, in the same memory."""
-        parts, context = participants(current, current.sharers), Digest(current.mask_context)
+        parts = participants(current, sharing_with(current, self._account))
+        context = Digest(current.mask_context)
         masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
         return masking.to_bytes(masking.apply(words, masks))
 
@@ -228,7 +237,11 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._sums.step(current)
+        return self._add_early(current)
+
+    def _add_early(self, current: Round) -> bool:
+        """Add one more file to the sum while others act, if this hospital surely sums the round again."""
+        return (current.wide is None or not current.wide.replayers) and self._sums.step(current)
 
     def _missing(self, current: Round) -> bool:
         """Report once that the frozen set does not contain this hospital although it committed."""
@@ -261,7 +274,7 @@ class MaskedHospital:
         try:
             check_agreement(current, self._ports.endorser, self._ports.vault)
         except BelowThreshold:
-            return self._sums.step(current)
+            return self._add_early(current)
         self._promises.spend(current)
         digest = self._promises.promised("answer", current)
         digest = digest or self._promises.promise("answer", current, self._answer_file(federation, current))
@@ -273,20 +286,27 @@ class MaskedHospital:
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
         keys = self._promises.keys(current)
         shares: dict[Address, SharePair] = {}
-        for dealer in current.sharers:
+        near = sharing_with(current, self._account)
+        for dealer in near:
             if dealer == self._account:
                 shares[dealer] = own_shares(keys, participant(current, dealer).index)
             else:
-                shares[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
-        body = answer(shares, participants(current, current.sharers), frozenset(current.hospitals))
+                shares[dealer] = self._opened.of(current, dealer) or open_shares(
+                    parcel(current, dealer, self._account, self._ports.vault), keys.transport
+                )
+        body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
 
     # --- End ---------------------------------------------------------------------------------------------------
 
     def _end(self, federation: Federation, current: Round) -> bool:
-        """Replay and attest a proposal."""
-        if current.ended or self._account not in current.hospitals or self._account in current.attestations:
+        """Replay and attest a proposal; a hospital that was not drawn compares the final model with its digest."""
+        if self._account not in current.hospitals:
+            return False
+        if self._account not in drawn(current):
+            return current.phase == Phase.FINAL and self._compare(federation, current)
+        if current.ended or self._account in current.attestations:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
@@ -295,6 +315,16 @@ class MaskedHospital:
         self._reader.model(current, manifest, replayed.model)
         self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _compare(self, federation: Federation, current: Round) -> bool:
+        """Open the final model of a wide round once, and compare it with its digest on the ledger."""
+        if federation.source is not current or self._compared == current.context:
+            return False
+        if not read_config(current, self._ports.vault).release:
+            self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
+            self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        self._compared = current.context
         return True
 
     def _is_over(self, current: Round) -> bool:

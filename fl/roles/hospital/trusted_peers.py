@@ -1,6 +1,6 @@
-"""Which other hospitals must take part before this hospital hides its update in their sum.
+"""Which other hospitals must take part, and how they are joined, before this hospital hides its update in their sum.
 
-Source: PROTOCOL.md 5, phase 0.
+Source: PROTOCOL.md 5, phase 0, and 5W.1.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from fl.protocol.errors import RosterUntrusted
 from fl.protocol.names import Address
+from fl.protocol.rounds.graph_choice import check_graph
+from fl.protocol.rounds.round import Round
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,19 @@ class TrustedPeers:
     peers: frozenset[Address] = frozenset()
     at_least: int = 0
     """In the roster, after the set-up, and in the frozen set (h of PROTOCOL.md 5)."""
+
+    collusion: float = 0.2
+    """Which part of the hospitals may collude with the coordinator, so that a wide round still hides an update."""
+
+    def check_round(self, current: Round) -> None:
+        """Check a round before its first record of this hospital.
+
+        Raises:
+            RosterUntrusted: as `check`.
+            GraphTooThin: the graph of a wide round does not bear so many colluders.
+        """
+        self.check(current.roster)
+        check_graph(current, self.collusion)
 
     def check(self, hospitals: Iterable[Address]) -> None:
         """Raise RosterUntrusted when too few of these hospitals are trusted peers."""

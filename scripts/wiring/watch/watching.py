@@ -22,7 +22,8 @@ from fl.events import Event, Notify
 from fl.protocol.errors import HemaledgerError, TrainingStopped, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST
-from fl.protocol.ports import Vault
+from fl.protocol.ports import Ledger, Vault
+from fl.replay.batched_ledger import BatchedLedger
 from fl.roles.coordinator.clock import SKEW_S, TimedLedger
 from fl.storage.sign_board import open_board
 from scripts.wiring.clock import now
@@ -211,8 +212,14 @@ class Watching:
         self._store.has(NO_DIGEST)
 
     def _time(self) -> object:
-        ledger = self.agent.view.ledger if self.agent is not None else None
+        ledger = self._chain_ledger
         return ledger.clock() if isinstance(ledger, TimedLedger) else None
+
+    @property
+    def _chain_ledger(self) -> Ledger | None:
+        """Return the agent's ledger without batches, None before it is connected."""
+        ledger = self.agent.view.ledger if self.agent is not None else None
+        return ledger.inner if isinstance(ledger, BatchedLedger) else ledger
 
     def _head_time(self) -> int:
         return self._heads.newest_at if self._heads is not None else 0
@@ -220,7 +227,7 @@ class Watching:
     @property
     def ledger(self) -> EthereumLedger:
         """Return the agent's own ledger, or raise ChainUnavailable before it is connected."""
-        ledger = self.agent.view.ledger if self.agent is not None else None
+        ledger = self._chain_ledger
         inner = ledger.inner if isinstance(ledger, TimedLedger) else ledger
         if not isinstance(inner, EthereumLedger):
             raise _not_connected(self.home)

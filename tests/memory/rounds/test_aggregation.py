@@ -133,7 +133,8 @@ def audited(consortium: Consortium, party: Party) -> list[str]:
     return [finding.name for finding in report.findings]
 
 
-CASES = [(choice, protection) for choice in (Aggregation(FEDAVG), *OPTIMISERS) for protection in Protection]
+BOTH = (Protection.MASKED, Protection.SEALED)
+CASES = [(choice, protection) for choice in (Aggregation(FEDAVG), *OPTIMISERS) for protection in BOTH]
 CASES += [(choice, Protection.SEALED) for choice in ROBUST]
 
 

@@ -154,7 +154,7 @@ def test_a_report_that_states_other_sums_is_found(tmp_path: Path) -> None:
     assert "samples 12" in finding.sentence
 
 
-@pytest.mark.parametrize("protection", list(Protection))
+@pytest.mark.parametrize("protection", [Protection.MASKED, Protection.SEALED])
 def test_what_an_audit_wrote_down_is_told_the_same_as_what_it_found(tmp_path: Path, protection: Protection) -> None:
     world = real_world(tmp_path, protection)
     party = world.consortium.auditor

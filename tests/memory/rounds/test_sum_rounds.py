@@ -47,7 +47,7 @@ PLAN = LanePlan(
     ),
 )
 SUM = replace(CONFIG, training={**CONFIG.training, **SumSpec(PLAN, "keep").to_dict()}, word_bits=64)
-BOTH = pytest.mark.parametrize("protection", list(Protection), ids=[each.name for each in Protection])
+BOTH = pytest.mark.parametrize("protection", [Protection.MASKED, Protection.SEALED], ids=["MASKED", "SEALED"])
 
 
 @pytest.fixture

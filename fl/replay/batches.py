@@ -1,0 +1,151 @@
+"""Expands what the coordinator recorded of a wide round into the records of the round.
+
+Invariant: the result depends on ledger and file alone. A batch is accepted whole or not at all: its count, its root,
+every signature and every rule of the round must fit.
+
+Source: PROTOCOL.md 5W.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from fl.protocol.batches import OPENING_CAP, STEPS_CAP, Batch, Step, parse_opening, record_of, statement
+from fl.protocol.errors import (
+    BatchInvalid,
+    EncodingError,
+    MalformedError,
+    RefusedError,
+    SignatureInvalid,
+    TamperedError,
+)
+from fl.protocol.federation import Federation, fold
+from fl.protocol.names import Address
+from fl.protocol.ports import Endorser, Vault
+from fl.protocol.records import (
+    BatchRecord,
+    Entry,
+    ModelProposed,
+    PhaseClosed,
+    Record,
+    RoundFinalised,
+    RoundFrozen,
+    StepsAnchored,
+    UpdateCommitted,
+    WideFinalised,
+    WideOpening,
+    WideProposed,
+    WideRoundOpened,
+    WideTerms,
+)
+from fl.protocol.rounds.round import Phase, Round, set_digest
+from fl.replay.vault_files import read_document
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """What a record of a batch is to readers."""
+
+    entries: list[Entry]
+    federation: Federation
+    """The ledger with these entries."""
+
+
+def expand(raw: Entry, federation: Federation, vault: Vault, endorser: Endorser) -> Expanded:
+    """Return the entries in place of `raw`, whose record is a BatchRecord; `federation` is the ledger before it.
+
+    Raises:
+        VaultMissing, VaultUnavailable: its file is not there.
+        BatchInvalid: its file breaks a rule.
+    """
+    record = raw.record
+    if not isinstance(record, BatchRecord):
+        raise EncodingError("ledger", "this record has no batch")
+    phase = _phase(record)
+    name = phase.name.lower() if phase else "opening"
+    try:
+        records = _records(record, phase, federation, vault, endorser)
+        entries = [_entry(raw, each, place) for place, each in enumerate(records)]
+        return Expanded(entries, fold(federation, entries))
+    except (MalformedError, RefusedError, TamperedError) as error:
+        raise BatchInvalid(record.round, name, str(error).rstrip(".")) from error
+
+
+def _records(
+    record: BatchRecord, phase: Phase | None, federation: Federation, vault: Vault, endorser: Endorser
+) -> list[Record]:
+    if isinstance(record, WideRoundOpened):
+        return [_opening(record, read_document(vault, record.file_digest, OPENING_CAP))]
+    current = federation.active_round
+    if current is None or current.wide is None or current.number != record.round or current.phase != phase:
+        raise EncodingError("batch of steps", "the round is not in this phase")
+    batch = Batch.from_bytes(read_document(vault, record.file_digest, STEPS_CAP), current.context, phase)
+    check_batch(batch, record, current, endorser)
+    steps = [record_of(each, phase, current.number) for each in batch.steps]
+    return [*steps, *_closing(record, batch, current, steps)]
+
+
+def check_batch(batch: Batch, record: BatchRecord, current: Round, endorser: Endorser) -> None:
+    """Raise EncodingError or SignatureInvalid unless count, root and all signatures fit."""
+    if isinstance(record, WideRoundOpened):
+        return
+    going = record.going if isinstance(record, StepsAnchored) else record.count
+    if (len(batch.steps), len(batch.going)) != (record.count, going):
+        raise EncodingError("batch of steps", "it has another number of steps than the ledger says")
+    if batch.root != record.root:
+        raise EncodingError("batch of steps", "its root is not the one on the ledger")
+    for step in batch.steps:
+        check_step(step, batch.phase, current, endorser)
+
+
+def check_step(step: Step, phase: Phase, current: Round, endorser: Endorser) -> None:
+    """Raise SignatureInvalid unless the step's own account signed it."""
+    if endorser.step_signer(statement(current, phase, step.body), step.signature) != step.account:
+        raise SignatureInvalid(f"another account signed the step of 0x{step.account.hex()}")
+
+
+def _opening(record: WideRoundOpened, data: bytes) -> WideOpening:
+    roster, group_key, key_files = parse_opening(data, record.roster_size)
+    wide = WideTerms(record.degree, record.replayers, group_key, key_files)
+    return WideOpening(record.sender, record.round, record.terms, roster, record.previous_model, wide)
+
+
+def _closing(record: BatchRecord, batch: Batch, current: Round, steps: Sequence[Record]) -> Iterator[Record]:
+    """Yield what ends the phase, by the coordinator; nothing in AGREE, which ends by itself."""
+    going = tuple(sorted(batch.going))
+    match record:
+        case StepsAnchored(phase=Phase.MASK):
+            yield frozen(record.sender, current, steps, going)
+        case StepsAnchored(phase=Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN):
+            yield PhaseClosed(record.sender, record.round, record.phase, going)
+        case WideProposed():
+            yield ModelProposed(record.sender, record.round, record.model_digest, record.envelope_digest)
+        case WideFinalised():
+            yield RoundFinalised(record.sender, record.round, record.model_digest)
+        case _:
+            return
+
+
+def frozen(sender: Address, current: Round, steps: Sequence[Record], hospitals: tuple[Address, ...]) -> RoundFrozen:
+    """Return the freeze of a set; in a wide round no contract computes its digest, so every reader does."""
+    made = {each.sender: each.digest for each in steps if isinstance(each, UpdateCommitted)}
+    committed = replace(current, commitments=MappingProxyType(made))
+    return RoundFrozen(sender, current.number, hospitals, set_digest(committed, hospitals))
+
+
+def _phase(record: BatchRecord) -> Phase | None:
+    match record:
+        case WideProposed():
+            return Phase.UNMASK
+        case WideFinalised():
+            return Phase.PROPOSED
+        case StepsAnchored() if record.phase in set(Phase):
+            return Phase(record.phase)
+        case _:
+            return None
+
+
+def _entry(raw: Entry, record: Record, place: int) -> Entry:
+    return replace(raw, record=record, position=replace(raw.position, part=place))

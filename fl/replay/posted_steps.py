@@ -1,0 +1,135 @@
+"""A member's own steps on the board of a wide round, and all steps of a phase as the coordinator gathers them.
+
+Invariant: a step is in the journal before it is on the board; after a restart the same bytes are posted again. A step
+that is on the board counts for its own member at once, and for the others when it is in a batch.
+
+Source: PROTOCOL.md 5W.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fl.protocol.batches import PHASES, STEP_CAP, Step, StepRecord, body_of, record_of, statement
+from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError
+from fl.protocol.keys.members import KeyBook
+from fl.protocol.names import Address
+from fl.protocol.ports import Board, Endorser, Journal
+from fl.protocol.records import Entry
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.rules import advance
+from fl.replay.batches import check_step
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a member needs to post steps."""
+
+    board: Board
+    journal: Journal
+    endorser: Endorser
+
+
+class OwnSteps:
+    """One account's steps."""
+
+    def __init__(self, account: Address, desk: Desk) -> None:
+        self._account = account
+        self._desk = desk
+        self._posted: set[str] = set()
+        """The journal keys of steps that this process put on the board."""
+
+    def post(self, current: Round, record: StepRecord) -> None:
+        """Sign a step, journal it and put it on the board; a step that was journalled before is posted instead."""
+        phase, body = PHASES[type(record)], body_of(record)
+        signature = self._desk.endorser.sign_step(statement(current, phase, body))
+        data = self._desk.journal.once(_key(current, phase), Step(self._account, body, signature).to_bytes())
+        self._put(current, phase, data)
+
+    def made(self, current: Round, phase: Phase) -> Step | None:
+        """Return this account's step of a phase, None before it was made."""
+        data = self._desk.journal.get(_key(current, phase))
+        return None if data is None else Step.from_bytes(data)
+
+    def ahead(self, current: Round, book: KeyBook) -> Round:
+        """Return the round as if this account's own step of the phase were in a batch already."""
+        data = self._desk.journal.get(_key(current, current.phase))
+        if data is None:
+            return current
+        self._put(current, current.phase, data)
+        try:
+            return taken(current, Step.from_bytes(data), current.phase, book)
+        except RefusedError:  # the ledger has it
+            return current
+
+    def _put(self, current: Round, phase: Phase, data: bytes) -> None:
+        key = _key(current, phase)
+        if key not in self._posted:
+            self._desk.board.post(current.context, phase, self._account, data)
+            self._posted.add(key)
+
+
+@dataclass
+class _Phase:
+    key: tuple[bytes, Phase]
+    """Context and phase."""
+    seen: set[str] = field(default_factory=set)
+    """Names of the board that were read."""
+    steps: dict[Address, Step] = field(default_factory=dict)
+    """Steps with a right signature."""
+
+
+class Gathering:
+    """The steps of the phase at hand, read from the board as they come."""
+
+    def __init__(self, board: Board, endorser: Endorser) -> None:
+        self._board = board
+        self._endorser = endorser
+        self._phase = _Phase((b"", Phase.NONE))
+        self.wrong: dict[Address, HemaledgerError] = {}
+        """Why a step of the phase at hand was left out, by the account in it."""
+
+    def gather(self, current: Round, book: KeyBook) -> Round:
+        """Return the round as if every right step on the board were in a batch already."""
+        if self._phase.key != (current.context, current.phase):
+            self._phase, self.wrong = _Phase((current.context, current.phase)), {}
+        self._read(current)
+        trial, phase = current, current.phase
+        for account in sorted(self._phase.steps):
+            try:
+                trial = taken(trial, self._phase.steps[account], phase, book)
+            except (MalformedError, RefusedError, TamperedError) as error:
+                self.wrong[account] = error
+                del self._phase.steps[account]
+        return trial
+
+    def steps(self, context: bytes, phase: Phase) -> Mapping[Address, Step]:
+        """Return the right steps that the last `gather` found."""
+        return self._phase.steps if self._phase.key == (context, phase) else {}
+
+    def _read(self, current: Round) -> None:
+        for name in self._board.names(current.context, current.phase):
+            if name in self._phase.seen:
+                continue
+            data = self._board.read(current.context, current.phase, name)
+            if data is None or len(data) > STEP_CAP:
+                continue
+            self._phase.seen.add(name)
+            try:
+                step = Step.from_bytes(data)
+                check_step(step, current.phase, current, self._endorser)
+            except (MalformedError, TamperedError):
+                continue  # anybody who may write to the vault can put this here
+            self._phase.steps.setdefault(step.account, step)
+
+
+def taken(current: Round, step: Step, phase: Phase, book: KeyBook) -> Round:
+    """Return the round with a step, by its own rules, or raise their error."""
+    entry, last = current.opened, current.last or current.opened
+    record = record_of(step, phase, current.number)
+    return advance(current, Entry(record, last.position, bytes(32), current.phase_since, b"", entry.contract), book)
+
+
+def _key(current: Round, phase: Phase) -> str:
+    return f"step {phase.name.lower()}/{current.context.hex()}"
