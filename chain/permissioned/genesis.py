@@ -4,7 +4,7 @@ Invariant: all nodes get the same bytes; the order in which validators are named
 fee begins with zero and stays there.
 
 Source: Besu documentation, "QBFT" (extra data: RLP of vanity, validators, vote, round, seals); EIP-225 (clique);
-EIP-1559 (base fee); EIP-3855 and EIP-5656 (PUSH0 of Shanghai and MCOPY of Cancun, which the contracts use).
+EIP-1559 (base fee).
 """
 
 from __future__ import annotations
@@ -94,7 +94,6 @@ def _document(network: Network) -> dict[str, Any]:
             "berlinBlock": 0,
             "londonBlock": 0,
             "shanghaiTime": 0,
-            "cancunTime": 0,
             "zeroBaseFee": True,
             "qbft": {
                 "blockperiodseconds": network.block_time_s,

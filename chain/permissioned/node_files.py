@@ -158,8 +158,6 @@ def _readme(network: Network) -> str:
         "4. `docker compose up --detach`. The first block comes when enough validators run.",
         "5. Your members use `http://127.0.0.1:8545`. For other machines, put a TLS proxy in front of it.",
         "",
-        "Then the operator founds the consortium: `hemaledger consortium create --rpc http://127.0.0.1:8545`."
-        if besu
-        else "geth stops clique at the fork London. The contracts need Cancun, so no consortium can be founded here.",
+        "Then the operator founds the consortium: `hemaledger consortium create --rpc http://127.0.0.1:8545`.",
     ]
     return "\n".join(lines) + "\n"

@@ -91,10 +91,6 @@ def network(folder: Path, *, cards: tuple[Path, ...], kind: str, chain_id: int |
         write_once(folder / name, data)
     click.echo(f"{folder} has what {len(made.validators)} validators of chain {chosen} need. Nothing in it is secret.")
     click.echo(f"Give all of it to each of them; README.md says what to do. {made.may_fail} of them may be down.")
-    if made.consensus == Consensus.CLIQUE:
-        click.echo(
-            "geth stops clique at the fork London. The contracts need Cancun: found no consortium there.", err=True
-        )
 
 
 def _random_chain_id() -> int:
