@@ -10,8 +10,10 @@ before, and looks at what happens. Nothing of the formulas is used for that. Fou
     stuck      has a hospital fewer than t holders that answer?
 
 It compares how many hospitals failed on average with the exact mean, by fractions of binomials; and how often any did
-with the product's bound. 2^-30 itself cannot be measured: it would take 10^10 draws for a few events. What is checked
-is that formula and drawing agree where failure is frequent; the formula for rare failure is the same one.
+with the product's bound. A last table says, for the smallest k that suffices against drop-outs by chance, and for the
+product's, in how many rings a choice of whom to leave out cuts the sum all the same. 2^-30 itself cannot be measured:
+it would take 10^10 draws for a few events. What is checked is that formula and drawing agree where failure is frequent;
+the formula for rare failure is the same one.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 
 import click
 
 from fl.protocol.names import Address
-from fl.protocol.rounds.graph_choice import Crowd, failures
+from fl.protocol.rounds.graph_choice import Crowd, choose, failures
 from fl.protocol.rounds.mask_graph import MaskGraph, ring_of
 from scripts.bench._table import keep, show
 
@@ -51,6 +54,10 @@ SETTINGS = (
     Setting(Crowd(100, 0.2, 0.1), 24, 18),
     Setting(Crowd(100, 0.1, 0.1), 18, 13),
 )
+BY_CHANCE = ((100, 30, 21), (300, 58, 37), (1000, 76, 48), (10_000, 94, 59))
+"""n, and the smallest k and its t for 2^-40 and 2^-30 without the term `by choice`; γ = 0.2, δ = 0.1."""
+CUTS = 20
+"""Rings to draw for each row of the last table."""
 TERMS = ("exposed", "by choice", "by chance", "stuck")
 
 
@@ -88,6 +95,13 @@ def main(tries: int, seed: int) -> None:
         header = ("failure", "measured", "bound", "mean count", "exact", "ratio")
         show(str(setting), header, rows)
         figures[str(setting)] = [[str(cell) for cell in row] for row in rows]
+    cuts = [
+        (n, k, t, f"{sum(_has_cut(n, k, t, source) for _ in range(CUTS))} of {CUTS}")
+        for n, *thin in BY_CHANCE
+        for k, t in (thin, choose(Crowd(n, 0.2, 0.1)))
+    ]
+    show("Rings with a cut that the coordinator can choose", ("hospitals", "k", "t", "with a cut"), cuts)
+    figures["cuts"] = cuts
     click.echo(f"{tries} rings each. What is measured must not be above the bound, and a ratio must be about 1.")
     click.echo("Not checked: 2^-30 itself. No drawing can see it; the formulas are the same for rare failures.")
     keep("graph_check", figures)
@@ -154,6 +168,40 @@ def _can_be_split(graph: MaskGraph, colluders: set[Address], setting: Setting) -
             if poorest is not None and poorest[1] >= setting.threshold:
                 return True
     return False
+
+
+def _has_cut(hospitals: int, degree: int, threshold: int, source: random.Random) -> bool:
+    """Return whether two runs of k/2 places can be left out, so that each honest hospital beside them keeps t holders.
+
+    A run reaches only hospitals at most k/2 places away, so each can be judged alone if the two are far enough apart.
+    """
+    crowd, half = Crowd(hospitals, 0.2, 0.1), degree // 2
+    accounts = [Address(place.to_bytes(20, "big")) for place in range(1, hospitals + 1)]
+    colluders = set(accounts[: crowd.colluders])
+    honest = [each not in colluders for each in ring_of(source.randbytes(32), accounts)]
+    before = [0, *accumulate(honest * 3)]
+
+    def missing(first: int, end: int) -> int:
+        return before[end + hospitals] - before[first + hospitals]
+
+    def keeps(place: int, lost: int) -> bool:
+        return not honest[place % hospitals] or degree + 1 - lost >= threshold
+
+    def holds(at: int) -> bool:
+        """Judge the run of k/2 places from `at` on by the hospitals before and behind it."""
+        end = at + half
+        return all(
+            keeps(at - step, missing(at, end - step + 1)) and keeps(end - 1 + step, missing(at + step - 1, end))
+            for step in range(1, half + 1)
+        )
+
+    runs = [(at, missing(at, at + half)) for at in range(hospitals)]
+    cheap = [(at, gone) for at, gone in runs if gone <= crowd.absent and holds(at)]
+    return any(
+        one[1] + other[1] <= crowd.absent and degree < other[0] - one[0] < hospitals - degree
+        for place, one in enumerate(cheap)
+        for other in cheap[place + 1 : place + 1 + 4 * degree]
+    )
 
 
 # --- Comparing -------------------------------------------------------------------------------------------------

@@ -114,7 +114,9 @@ def odds(power: float) -> str:
         return "likely"
     if power < -_WRITTEN_OUT:
         return f"less than 1 in 10^{math.floor(math.log10(2) * -power)}"
-    return f"less than 1 in {float(f'{2.0**-power:.2g}'):,.0f}"
+    one_in = math.floor(2.0**-power)
+    step = 10 ** max(len(str(one_in)) - 2, 0)
+    return f"less than 1 in {one_in // step * step:,}"
 
 
 def _power(power: float) -> str:

@@ -240,7 +240,7 @@ def privacy(home: Path, name: str, delta: float) -> None:
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None, collusion: float) -> TrustedPeers:
-    """Return the hospitals that must be in a masked round, `at_least` of `accounts` or all, and how many may collude."""
+    """Return which hospitals must be in a masked round, `at_least` of `accounts` or all, and how many may collude."""
     from chain.transactions.addresses import parse_address
     from fl.roles.hospital.trusted_peers import TrustedPeers
 

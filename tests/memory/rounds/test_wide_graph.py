@@ -58,9 +58,9 @@ def wide(consortium: Consortium, degree: int = DEGREE, threshold: int = THRESHOL
     return replace(plan, attestations=0, wide=WidePlan(TWELVE - 1, drop_out=5 / 12, degree=degree, threshold=threshold))
 
 
-def play(consortium: Consortium, clock: Clock, gone: dict[int, Phase]) -> Round:
+def play(consortium: Consortium, clock: Clock, gone: dict[int, Phase], plan: Plan | None = None) -> Round:
     """Play one wide round; each hospital of `gone`, by number, does nothing from its phase on."""
-    coordinator, _, hospitals = consortium.agents(wide(consortium))
+    coordinator, _, hospitals = consortium.agents(plan or wide(consortium))
     for _ in range(400):
         current = now(coordinator)
         if current is not None and current.ended:
@@ -109,6 +109,18 @@ def test_drop_outs_in_two_phases_of_one_wide_round_leave_the_sum_exact(twelve: C
     assert audit(twelve).findings == []
     graph = graph_of(current)
     assert all(len(graph.neighbours(account)) == DEGREE for account in current.receivers)
+
+
+def test_a_wide_round_of_few_hospitals_has_the_complete_graph(tmp_path: Path, clock: Clock) -> None:
+    with memory_folder(tmp_path) as folder:
+        four = found(folder, memory_connect(clock), hospitals=4, now=clock)
+        plan = replace(wide(four), min_commitments=3, wide=WidePlan(above=3, drop_out=0.25, degree=3, threshold=3))
+        current = play(four, clock, {1: Phase.MASK}, plan)
+        assert (current.phase, len(current.hospitals)) == (Phase.FINAL, 3)
+        assert graph_of(current).complete
+        assert current.proposal is not None
+        assert current.proposal.model_digest == sum_in_the_clear(four, current)
+        assert audit(four).findings == []
 
 
 def until(coordinator: Coordinator, hospitals: list[Hospital], phase: Phase) -> Round:
