@@ -156,8 +156,7 @@ def encode_call(record: Record) -> bytes:
         raise EncodingError(kind.__name__, "deployment makes this record")
     function = artifacts.load(CONTRACT_OF[kind]).entry("function", FUNCTIONS[kind])
     values = [to_abi(getattr(record, snake(item["name"]))) for item in function["inputs"]]
-    selector: bytes = function_abi_to_4byte_selector(function)  # type: ignore[arg-type]
-    return selector + _encode(kind, function["inputs"], values)
+    return _selector(CONTRACT_OF[kind], FUNCTIONS[kind]) + _encode(kind, function["inputs"], values)
 
 
 def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
@@ -167,7 +166,7 @@ def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
         EncodingError: it is another call, or one that the contract would not accept.
     """
     function = artifacts.load(CONTRACT_OF[kind]).entry("function", FUNCTIONS[kind])
-    selector: bytes = function_abi_to_4byte_selector(function)  # type: ignore[arg-type]
+    selector = _selector(CONTRACT_OF[kind], FUNCTIONS[kind])
     if data[: len(selector)] != selector:
         raise EncodingError(kind.__name__, "the data are of another call")
     inputs, hints = function["inputs"], _HINTS[kind]
@@ -177,6 +176,13 @@ def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
         return {name: _field(hints[name], value) for name, value in values}
     except ValueError as error:
         raise EncodingError(kind.__name__, "its call cannot be read") from error
+
+
+@cache
+def _selector(contract: str, name: str) -> bytes:
+    """Return the first four bytes of a call."""
+    selector: bytes = function_abi_to_4byte_selector(artifacts.load(contract).entry("function", name))  # type: ignore[arg-type]
+    return selector
 
 
 def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:

@@ -4,7 +4,7 @@ Invariant: all nodes get the same bytes; the order in which validators are named
 fee begins with zero and stays there.
 
 Source: Besu documentation, "QBFT" (extra data: RLP of vanity, validators, vote, round, seals); EIP-225 (clique);
-EIP-1559 (base fee).
+EIP-1559 (base fee); EIP-3855 and EIP-5656 (PUSH0 of Shanghai and MCOPY of Cancun, which the contracts use).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Consensus(StrEnum):
     QBFT = "qbft"
     """More than two thirds of the validators sign each block, and a block is final at once (Besu)."""
     CLIQUE = "clique"
-    """Validators take turns, and the newest blocks can be replaced (geth, for development)."""
+    """Validators take turns, and the newest blocks can be replaced (geth; the contracts do not run there)."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def _document(network: Network) -> dict[str, Any]:
             "berlinBlock": 0,
             "londonBlock": 0,
             "shanghaiTime": 0,
+            "cancunTime": 0,
             "zeroBaseFee": True,
             "qbft": {
                 "blockperiodseconds": network.block_time_s,
@@ -112,7 +113,7 @@ _CLIQUE_FORKS = (
     *("homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock", "constantinopleBlock"),
     *("petersburgBlock", "istanbulBlock", "berlinBlock", "londonBlock"),
 )
-"""Clique ends with London: geth refuses the forks that came with proof of stake."""
+"""Clique ends with London: geth refuses the forks that came with proof of stake, so it cannot run our contracts."""
 
 
 def qbft_extra(accounts: Sequence[bytes]) -> bytes:

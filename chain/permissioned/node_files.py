@@ -45,6 +45,8 @@ services:
       - --p2p-port={p2p}
       - --discovery-enabled=false
       - --min-gas-price=0
+      - --tx-pool=sequenced
+      - --tx-pool-limit-by-account-percentage=0.15
       - --rpc-http-enabled
       - --rpc-http-host=0.0.0.0
       - --rpc-http-port={rpc}
@@ -133,6 +135,7 @@ def _readme(network: Network) -> str:
         f"| {each.name} | `0x{each.account.hex()}` | {each.host} | {each.port} |" for each in network.validators
     )
     count, down = len(network.validators), network.may_fail
+    besu = network.consensus == Consensus.QBFT
     lines = [
         f"# A chain of {count} validators ({network.consensus})",
         "",
@@ -146,13 +149,17 @@ def _readme(network: Network) -> str:
         "",
         "On each validator's machine, in a folder with these files:",
         "",
-        "1. Put the folder with your own key here as `key/`. Nobody else gets it.",
+        "1. Put the folder with your own key here as `key/`. Nobody else gets it."
+        + (" Besu's container runs as user 1000:" if besu else ""),
+        *(["   `sudo chown -R 1000 key`."] if besu else []),
         "2. Open the port of the table, TCP and UDP, for the addresses of the table and nobody else.",
         "3. Write a file `.env` with your line of the table: `HOST=` your address"
         + (", `ACCOUNT=` your account." if network.consensus == Consensus.CLIQUE else "."),
         "4. `docker compose up --detach`. The first block comes when enough validators run.",
         "5. Your members use `http://127.0.0.1:8545`. For other machines, put a TLS proxy in front of it.",
         "",
-        "Then the operator founds the consortium: `hemaledger consortium create --rpc http://127.0.0.1:8545`.",
+        "Then the operator founds the consortium: `hemaledger consortium create --rpc http://127.0.0.1:8545`."
+        if besu
+        else "geth stops clique at the fork London. The contracts need Cancun, so no consortium can be founded here.",
     ]
     return "\n".join(lines) + "\n"

@@ -111,6 +111,7 @@ def signer_of(digest: bytes, signature: bytes) -> Address:
         raise SignatureInvalid("no account can have made it") from error
 
 
+@lru_cache(maxsize=64)  # all hospitals of a set sign the same statement
 def statement_digest(statement: SetStatement) -> bytes:
     """Return the 32 bytes that are signed: keccak256(0x19 ‖ 0x01 ‖ domain separator ‖ struct hash)."""
     hashes = (statement.consortium, statement.mask_context, statement.set_digest, statement.freeze_block)

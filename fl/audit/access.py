@@ -58,7 +58,7 @@ def why_sealed_away(federation: Federation, key: AuditKey, current: Round) -> st
         return ""
     if not current.masked:
         return "its updates are sealed to the coordinator and the auditors, so no hospital can open them"
-    if key.account not in current.roster:
+    if current.wide is None and key.account not in current.roster:
         return "its masked files are sealed to the hospitals of its roster, and this hospital was not one of them"
     return ""
 

@@ -14,11 +14,13 @@ from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.federation import Federation
+from fl.protocol.grants import MODEL_READERS
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
+from fl.replay.group_key import expected_key_file, key_readers
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.retention import Update
 from fl.replay.vault_files import read_document
@@ -48,6 +50,8 @@ class FileAudit:
             current: The round.
             reader: Opens the updates outside the set to find out why; None when this key opens no file of the round.
         """
+        if current.wide is not None:
+            self._check_group_key(current, reader)
         gone = self.deleted(current)
         self._note_deleted(current, gone)
         there = [hospital for hospital, digest in current.commitments.items() if digest not in gone]
@@ -74,6 +78,23 @@ class FileAudit:
                 f"Round {current.number}: {files} deleted under the retention record {show(record)} after the clean "
                 f"audit {show(report)}."
             )
+
+    def _check_group_key(self, current: Round, reader: FileReader | None) -> None:
+        """Check the files of a wide round's group key, and note who is not named in them."""
+        files = current.wide.key_files if current.wide is not None else ()
+        with self._finding(current.number, "group key", AuditStep.OPENING) as outcome:
+            for seq in range(len(files)):
+                self.check_one(expected_key_file(current, seq))
+            if reader is not None:
+                reader.check_group(current)
+        if not outcome.ok:
+            return
+        named, book = key_readers(current, self._vault), self._federation.book
+        for account, key in current.keys.items():
+            if book.members[account].role in MODEL_READERS and key.key_id not in named:
+                self._report.notes.append(
+                    f"Round {current.number}: its group key is not sealed to {self._name(account)}."
+                )
 
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""

@@ -83,6 +83,7 @@ class Kind(IntEnum):
     GRANT = 7
     ENCHEAD = 8
     UPDATE = 9
+    GROUP = 10
 
 
 @dataclass(frozen=True)
@@ -156,14 +157,30 @@ class Parts:
         body_bytes, count = reader.u64(), reader.u16()
         if not 1 <= count <= MAX_RECIPIENTS or body_bytes < TAG_BYTES:
             raise EncodingError("envelope", "its recipients or its body are missing")
-        wraps = {}
-        for _ in range(count):
-            key_id, length = reader.raw(KEY_ID_BYTES), reader.u16()
-            if key_id in wraps:
-                raise EncodingError("envelope", "it is sealed twice to one key")
-            wraps[key_id] = reader.raw(length)
-        prefix = file[: reader.position]
-        return cls(file[:HEAD_BYTES], wraps, prefix, reader.rest(body_bytes))
+        wraps, end = _wraps(file, count)
+        return cls(file[:HEAD_BYTES], wraps, file[:end], _rest(file, end, body_bytes))
+
+
+def _wraps(file: bytes, count: int) -> tuple[dict[bytes, bytes], int]:
+    """Return the wraps behind the head, and where they end; plain slices, because a file can have a thousand."""
+    wraps: dict[bytes, bytes] = {}
+    at = HEAD_BYTES
+    for _ in range(count):
+        start = at + KEY_ID_BYTES + 2
+        length = int.from_bytes(file[start - 2 : start], "big")
+        key_id, at = file[at : at + KEY_ID_BYTES], start + length
+        if at > len(file):
+            raise EncodingError("envelope", "it ends too early")
+        if key_id in wraps:
+            raise EncodingError("envelope", "it is sealed twice to one key")
+        wraps[key_id] = file[start:at]
+    return wraps, at
+
+
+def _rest(file: bytes, start: int, length: int) -> memoryview:
+    if start + length != len(file):
+        raise EncodingError("envelope", "its length differs from the length in its header")
+    return memoryview(file)[start:]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ Source: PROTOCOL.md 3; RFC 9180 (DHKEM(P-256)); FIPS 186-5 with low s, which Ope
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -43,7 +44,7 @@ class PrivateKey:
             serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
         )
 
-    @property
+    @cached_property
     def member_key(self) -> MemberKey:
         """Return the public key as the key book stores it."""
         return MemberKey(self.epoch, self.public_key)
@@ -78,6 +79,7 @@ def key_record(anchor: Anchor, account: Address, key: PrivateKey) -> KeyRegister
     return replace(record, proof=key.prove_possession(message))
 
 
+@lru_cache(maxsize=4096)  # a file is sealed to the same members as the one before
 def load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
     """Return the key of an uncompressed point, or raise InvalidPoint."""
     try:

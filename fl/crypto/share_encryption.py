@@ -61,6 +61,7 @@ from fl.protocol.names import Address
 COMPLAINT_BYTES = POINT_BYTES + PROOF_BYTES
 _CIPHERTEXT_AT = UNCOMPRESSED_BYTES + KNOWLEDGE_BYTES
 _TAG_BYTES = 16
+_COUNT_BYTES = 2
 _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _KEM_ID = b"KEM" + (0x0010).to_bytes(2, "big")
 _HPKE_ID = b"HPKE" + b"".join(number.to_bytes(2, "big") for number in (0x0010, 0x0001, 0x0002))
@@ -209,13 +210,30 @@ def bundle_to_bytes(sealed: Sequence[bytes], size: int) -> bytes:
 
 def bundle_from_bytes(data: bytes, count: int, size: int) -> tuple[bytes, ...]:
     """Parse a bundle of exactly `count` entries of `size` bytes, or raise EncodingError."""
+    check_bundle(data, count, size)
+    return tuple(data[at : at + size] for at in range(_COUNT_BYTES, len(data), size))
+
+
+def entry_of_bundle(data: bytes, place: tuple[int, int], size: int) -> bytes:
+    """Return one entry of a bundle; `place` is its place from 0, and how many entries there must be.
+
+    Raises:
+        EncodingError: the bundle has another layout.
+    """
+    at, count = place
+    check_bundle(data, count, size)
+    return data[_COUNT_BYTES + at * size : _COUNT_BYTES + (at + 1) * size]
+
+
+def check_bundle(data: bytes, count: int, size: int) -> None:
+    """Raise EncodingError unless a bundle has exactly `count` entries of `size` bytes."""
     reader = Reader(data, "bundle of shares")
     actual = reader.u16()
     if actual != count:
         raise EncodingError("bundle of shares", f"it has {actual} shares, {count} were expected")
-    sealed = tuple(reader.raw(size) for _ in range(count))
-    reader.end()
-    return sealed
+    if len(data) < _COUNT_BYTES + count * size:
+        raise EncodingError("bundle of shares", "it ends too early")
+    reader.rest(count * size)
 
 
 def _schedule(dh: bytes, kem_context: bytes, info: bytes) -> tuple[bytes, bytes]:

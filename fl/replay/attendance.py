@@ -17,6 +17,7 @@ from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address, Role
 from fl.protocol.records import Entry
 from fl.protocol.rounds.mask_graph import is_answered
+from fl.protocol.rounds.replayers import drawn, hospitals_needed
 from fl.protocol.rounds.round import Phase, Round
 
 MASKED = (Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN, Phase.MASK, Phase.AGREE, Phase.UNMASK, Phase.PROPOSED)
@@ -168,7 +169,7 @@ def expected(current: Round, phase: Phase, book: KeyBook) -> Collection[Address]
         return (current.opener,)
     if phase == Phase.PROPOSED:
         auditors = tuple(member.account for member in book.having(Role.AUDITOR))
-        return (*current.hospitals, *auditors) if current.masked else auditors
+        return (*sorted(drawn(current)), *auditors) if current.masked else auditors
     if phase in (Phase.AGREE, Phase.UNMASK):
         return current.hospitals
     return current.sharers if current.masked else current.roster
@@ -178,7 +179,7 @@ def _enough(current: Round, book: KeyBook) -> bool:
     """Return whether enough members acted in a phase that does not need all."""
     if current.phase == Phase.PROPOSED:
         audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
-        wanted = current.terms.attestations - (current.terms.threshold if current.masked else 0)
+        wanted = current.terms.attestations - hospitals_needed(current)
         return audited >= wanted and len(current.attestations) >= current.terms.attestations
     return current.phase == Phase.UNMASK and is_answered(current)
 

@@ -7,7 +7,7 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from fl.crypto.envelope import (
     open_with,
     sealed_size,
 )
+from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.key_wrapping import Recipient
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
@@ -49,6 +50,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import CONFIG_CAP, RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.granted_models import open_grant
+from fl.replay.group_key import GroupKeys, group_key
 from fl.replay.ledger_view import Keyring
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.kinds import work_of
@@ -87,7 +89,13 @@ def masked_core(current: Round, hospital: Address, kind: Kind) -> Core:
 
 
 def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
-    """Return who may open the masked files of a round: all its hospitals, the coordinator and the auditors."""
+    """Return who may open the masked files of a round: all its hospitals, the coordinator and the auditors.
+
+    In a wide round they have its group key.
+    """
+    group = group_key(current)
+    if group is not None:
+        return [group]
     readers = (*current.roster, *(account for account, member in book.members.items() if member.role in UPDATE_READERS))
     return [key for account, key in current.keys.items() if account in readers and not book.members[account].revoked]
 
@@ -168,12 +176,13 @@ class FileReader:
         self._release = release
         self._vault = vault
         self._keyring = keyring
+        self._groups = GroupKeys(vault)
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model that this reader opened or this member made; the next round starts from it."""
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
         """Return a hospital's words [d + LANES], after checking their claims, or raise the error in the file."""
-        body = self._open(expected_update(current, hospital), current.keys)
+        body = self._open(expected_update(current, hospital), current)
         words = from_bytes(body, current.terms.parameters, config)
         work_of(config).check_update(words)
         return words
@@ -185,11 +194,11 @@ class FileReader:
             RecipientNotFound: it is not sealed to this member, or not to all `required` readers.
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
-        return self._open(expected_masked(current, hospital), current.keys, required)
+        return self._open(expected_masked(current, hospital), current, required)
 
     def answer(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
         """Return a hospital's unmasking response; raises as `masked` does."""
-        return self._open(expected_answer(current, hospital), current.keys, required)
+        return self._open(expected_answer(current, hospital), current, required)
 
     def model(self, source: Round | LedgerOpening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.
@@ -227,8 +236,8 @@ class FileReader:
         """Return the content key of a model's file, 32 bytes, to grant it to somebody else; raises as `model`."""
         expected = expected_model(source, parameters)
         if self._account in source.keys:
-            own = self._keyring.of(source.keys[self._account].epoch)
-            return content_key(self._fetch(expected), expected.core, own)
+            file = self._fetch(expected)
+            return content_key(file, expected.core, self._key_to(file, source))
         _, key = self._by_grant(source, parameters)
         open_granted(self._fetch(expected), expected.core, key)  # an earlier file can have the same model
         return key
@@ -266,7 +275,7 @@ class FileReader:
 
     def _open_model(self, expected: Expected, source: Round | LedgerOpening, parameters: int) -> bytes:
         try:
-            return self._open(expected, source.keys)
+            return self._open(expected, source)
         except RecipientNotFound:
             if self._granted(source):
                 return self._by_grant(source, parameters)[0]
@@ -275,15 +284,29 @@ class FileReader:
         key, secret = self._release(source, file := self._fetch(expected))
         return open_with(file, expected, key, secret)
 
-    def _open(
-        self, expected: Expected, keys: Mapping[Address, MemberKey], required: Collection[MemberKey] = ()
-    ) -> bytes:
-        if self._account not in keys:
+    def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[MemberKey] = ()) -> bytes:
+        if self._account not in source.keys:
             raise RecipientNotFound
         file = self._fetch(expected)
-        body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
+        body = open_file(file, expected.core, self._key_to(file, source))
         check_readers(file, required)
         return body
+
+    def _key_to(self, file: bytes, source: Round | LedgerOpening) -> PrivateKey:
+        """Return the key that opens a file: the group key of a wide round, or this member's own.
+
+        A model that trustees hold back is sealed to members themselves in a wide round, too.
+        """
+        epoch = source.keys[self._account].epoch
+        group = group_key(source) if isinstance(source, Round) else None
+        if group is None or not isinstance(source, Round) or group.key_id not in Parts.of(file).wraps:
+            return self._keyring.of(epoch)
+        return self._groups.of(source, lambda: self._keyring.of(epoch))
+
+    def check_group(self, current: Round) -> None:
+        """Check that this member has the group key of a wide round; other rounds pass. Raises as GroupKeys.of."""
+        if current.wide is not None and self._account in current.keys:
+            self._groups.of(current, lambda: self._keyring.of(current.keys[self._account].epoch))
 
     def _fetch(self, expected: Expected) -> bytes:
         return read_document(self._vault, expected.digest, expected.cap)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from fl.crypto.curve import POINT_BYTES
 from fl.crypto.round_keys import Participant, parse_advert
 from fl.crypto.share_delivery import SEALED_BYTES, Parcel
-from fl.crypto.share_encryption import bundle_from_bytes, uphold
+from fl.crypto.share_encryption import check_bundle, entry_of_bundle, uphold
 from fl.crypto.sharing import Commitments
 from fl.protocol.errors import (
     EncodingError,
@@ -46,7 +46,7 @@ def why_not(current: Round) -> dict[Address, HemaledgerError]:
     for account, record in current.advertised.items():
         keys = (record.mask_key, record.transport_key)
         try:
-            parse_advert(b"".join(keys))
+            _parsed_advert(b"".join(keys))
         except MalformedError as error:
             wrong[account] = error
             continue
@@ -107,12 +107,13 @@ def usable(current: Round, account: Address) -> bool:
 
 _parsed = lru_cache(maxsize=1024)(Participant.parse)
 """Every step of a round asks for the same points, so they are parsed once; errors are not cached."""
+_parsed_advert = lru_cache(maxsize=2048)(parse_advert)
 
 
 def advertised(current: Round, account: Address) -> Participant:
     """Return a hospital that has not dealt yet: without commitments."""
     record, nothing = current.advertised[account], Commitments(account, ())
-    keys = parse_advert(record.mask_key + record.transport_key)
+    keys = _parsed_advert(record.mask_key + record.transport_key)
     return Participant(index_of(current, account), account, *keys, nothing, nothing)
 
 
@@ -151,7 +152,7 @@ def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> 
     others = graph_of(current).neighbours(dealer)
     data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
     try:
-        sealed = bundle_from_bytes(data, len(others), SEALED_BYTES)[others.index(receiver)]
+        sealed = entry_of_bundle(data, (others.index(receiver), len(others)), SEALED_BYTES)
     except EncodingError:
         sealed = b""
     return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
@@ -165,13 +166,13 @@ def sharing_with(current: Round, account: Address) -> tuple[Address, ...]:
 
 def index_of(current: Round, account: Address) -> int:
     """Return a hospital's index for shares: its place in the roster, from 1."""
-    return current.roster.index(account) + 1
+    return current.index_of(account)
 
 
 def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
     try:
         data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
-        bundle_from_bytes(data, len(graph_of(current).neighbours(account)), SEALED_BYTES)
+        check_bundle(data, len(graph_of(current).neighbours(account)), SEALED_BYTES)
     except (MalformedError, TamperedError, UnavailableError):
         return False
     return usable(current, account)

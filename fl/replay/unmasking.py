@@ -91,10 +91,12 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
         if account not in current.sharers:
             raise SetMismatch(account)
     check_holders(current)
-    wanted = statement(current)
-    signed = sum(_signed(endorser, wanted, account, current) for account in current.hospitals)
-    if signed < current.endorsers:
-        raise BelowThreshold(signed, current.endorsers)
+    wanted, needed, signed = statement(current), current.endorsers, 0
+    for account in current.hospitals:
+        signed += _signed(endorser, wanted, account, current)
+        if signed >= needed:
+            return
+    raise BelowThreshold(signed, needed)
 
 
 def check_sharers(current: Round, vault: Vault) -> None:

@@ -65,7 +65,7 @@ def key(folder: Path, name: str, host: str, port: int) -> None:
     type=click.Choice(["qbft", "clique"]),
     default="qbft",
     show_default=True,
-    help="qbft: Besu, final at once. clique: geth, for development.",
+    help="qbft: Besu, final at once. clique: geth; cannot run the contracts.",
 )
 @click.option("--chain-id", type=click.IntRange(1, LARGEST_CHAIN_ID), help="Default: a random one.")
 @click.option(
@@ -91,6 +91,10 @@ def network(folder: Path, *, cards: tuple[Path, ...], kind: str, chain_id: int |
         write_once(folder / name, data)
     click.echo(f"{folder} has what {len(made.validators)} validators of chain {chosen} need. Nothing in it is secret.")
     click.echo(f"Give all of it to each of them; README.md says what to do. {made.may_fail} of them may be down.")
+    if made.consensus == Consensus.CLIQUE:
+        click.echo(
+            "geth stops clique at the fork London. The contracts need Cancun: found no consortium there.", err=True
+        )
 
 
 def _random_chain_id() -> int:

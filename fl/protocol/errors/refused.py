@@ -16,6 +16,17 @@ class PolicyNotApproved(RefusedError):
 
 
 @dataclass(eq=False)
+class NotDrawn(RefusedError):
+    """A hospital attested a wide round that others were drawn to sum again (PROTOCOL.md 5W.4)."""
+
+    account: bytes
+    sentence = (
+        "{account} was not drawn to sum this round again, so its attestation does not count. "
+        "The hospitals that were drawn attest."
+    )
+
+
+@dataclass(eq=False)
 class RosterUntrusted(RefusedError):
     """The round has too few of the hospitals that this hospital trusts (PROTOCOL.md 5, phase 0)."""
 

@@ -133,6 +133,18 @@ class GrantUnusable(TamperedError):
 
 
 @dataclass(eq=False)
+class GroupKeyUnusable(TamperedError):
+    """A file of a wide round's group key holds something else (PROTOCOL.md 5W.3)."""
+
+    sender: bytes
+    why: str
+    sentence = (
+        "The key of the round that {sender} opened cannot be used: {why}. "
+        "This member takes no part in the round; tell the operator."
+    )
+
+
+@dataclass(eq=False)
 class RecipientNotFound(RefusedError):
     """The envelope was not sealed to this key (PROTOCOL.md 4, step 4)."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from fl.protocol.codec import Writer
@@ -48,7 +49,7 @@ class MemberKey:
     public_key: bytes
     """SEC1 uncompressed P-256 point, 65 bytes."""
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         """Return the first 16 bytes of SHA-256(`keyid` ‖ suite 1 ‖ key) (PROTOCOL.md 3)."""
         return Writer("keyid").u16(1).raw(self.public_key, PUBLIC_KEY_BYTES).digest()[:16]

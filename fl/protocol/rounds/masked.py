@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
-from typing import TypeVar
 
 from fl.protocol.errors import (
     BelowThreshold,
@@ -23,6 +21,7 @@ from fl.protocol.errors import (
     RevealConflict,
     WrongPhase,
 )
+from fl.protocol.growing import with_item
 from fl.protocol.names import Address, Digest
 from fl.protocol.records import (
     KeysAdvertised,
@@ -38,8 +37,6 @@ from fl.protocol.steps import POINT_BYTES, check_ascending, check_complaints, ch
 
 SIGNATURE_BYTES = 65
 
-R = TypeVar("R")
-
 
 def advance(current: Round, record: MaskedRecord, now: int) -> Round:
     """Return the round after a step of a masked round; the caller already checked round number and phase."""
@@ -50,27 +47,27 @@ def advance(current: Round, record: MaskedRecord, now: int) -> Round:
             _check_once(current, record.sender, current.advertised, now)
             check_length(record.mask_key, POINT_BYTES)
             check_length(record.transport_key, POINT_BYTES)
-            return replace(current, advertised=_with(current.advertised, record.sender, record))
+            return replace(current, advertised=with_item(current.advertised, record.sender, record))
         case SharesDealt():
             _check_once(current, record.sender, current.dealt, now)
             check_length(record.mask_commitments, POINT_BYTES * current.terms.threshold)
             check_length(record.self_commitments, POINT_BYTES * current.terms.threshold)
-            return replace(current, dealt=_with(current.dealt, record.sender, record))
+            return replace(current, dealt=with_item(current.dealt, record.sender, record))
         case SharesChecked():
             _check_once(current, record.sender, current.checked, now)
             check_complaints(record.complaints, current.sharers)
-            return replace(current, checked=_with(current.checked, record.sender, record))
+            return replace(current, checked=with_item(current.checked, record.sender, record))
         case SetEndorsed():
             _check_frozen(current, record.sender, record.set_digest, now)
             if record.sender in current.endorsed:
                 raise DuplicateStep(record.sender)
             check_length(record.signature, SIGNATURE_BYTES)
-            return replace(current, endorsed=_with(current.endorsed, record.sender, record))
+            return replace(current, endorsed=with_item(current.endorsed, record.sender, record))
         case SharesRevealed():
             _check_frozen(current, record.sender, record.set_digest, now)
             if record.sender in current.revealed:
                 raise RevealConflict(record.sender)
-            return replace(current, revealed=_with(current.revealed, record.sender, record))
+            return replace(current, revealed=with_item(current.revealed, record.sender, record))
 
 
 def _close(current: Round, record: PhaseClosed, now: int) -> Round:
@@ -112,7 +109,3 @@ def _check_time(current: Round, now: int) -> None:
     """Raise DeadlinePassed; the steps of a wide round come in one batch, which may be recorded later."""
     if current.wide is None and now > current.step_deadline:
         raise DeadlinePassed(current.step_deadline)
-
-
-def _with(done: Mapping[Address, R], sender: Address, record: R) -> Mapping[Address, R]:
-    return MappingProxyType({**done, sender: record})

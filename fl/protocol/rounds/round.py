@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
 from types import MappingProxyType
 
 from fl.protocol.codec import Writer, sha256
@@ -37,6 +36,7 @@ from fl.protocol.records import (
     WideOpening,
     WideTerms,
 )
+from fl.protocol.rounds.memo import Memo
 
 
 class Phase(IntEnum):
@@ -163,6 +163,8 @@ class Round:
     """Hash of the block with the proposal, 32 bytes."""
     before: Round | None = field(default=None, compare=False, repr=False)
     """The previous round, which may be on an earlier ledger of the consortium."""
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+    """Contexts and indices, which stay the same for many records."""
 
     @property
     def earlier(self) -> Iterator[Round]:
@@ -200,9 +202,13 @@ class Round:
         """Return the deadline of a masked round's phase, in seconds since 1970."""
         return self.phase_since + self.terms.step_timeout
 
-    @cached_property
+    @property
     def context(self) -> bytes:
         """Return ctx of PROTOCOL.md 5, 32 bytes: the round's identity, including the block that opened it."""
+        parts = (self.anchor, self.opened, self.terms, self.wide, self.previous_model, self.roster, self.keys)
+        return self.memo.of("context", (*parts, self.number), self._context)
+
+    def _context(self) -> bytes:
         anchor, terms = self.anchor, self.terms
         return (
             Writer("round")
@@ -224,14 +230,26 @@ class Round:
         SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
         index is the place in the roster, from 1.
         """
+        parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt)
+        return self.memo.of("mask context", parts, self._mask_context)
+
+    def _mask_context(self) -> bytes:
         writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
         for account in self.sharers:
             keys, dealt = self.advertised[account], self.dealt[account]
-            writer.u16(self.roster.index(account) + 1).raw(account, 20).raw(keys.mask_key, 33).raw(
-                keys.transport_key, 33
-            )
+            writer.u16(self.index_of(account)).raw(account, 20).raw(keys.mask_key, 33).raw(keys.transport_key, 33)
             writer.raw(sha256(dealt.mask_commitments + dealt.self_commitments), 32)
         return writer.digest()
+
+    def index_of(self, account: Address) -> int:
+        """Return a hospital's index for shares: its place in the roster, from 1; ValueError for any other account."""
+        places = self.memo.of("places", (self.roster,), self._places)
+        if account not in places:
+            raise ValueError("this account is not in the roster")
+        return places[account]
+
+    def _places(self) -> Mapping[Address, int]:
+        return {account: place for place, account in enumerate(self.roster, start=1)}
 
     @property
     def roster_root(self) -> Digest:

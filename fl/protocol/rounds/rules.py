@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from types import MappingProxyType
 
 from fl.protocol.errors import (
     BelowThreshold,
@@ -21,6 +20,7 @@ from fl.protocol.errors import (
     DuplicateCommitment,
     EncodingError,
     ModelDigestMismatch,
+    NotDrawn,
     NotInRoster,
     NotInSet,
     RevokedMidRound,
@@ -31,6 +31,7 @@ from fl.protocol.errors import (
     WrongRole,
     WrongRound,
 )
+from fl.protocol.growing import with_item
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address, Protection, Role, shown
 from fl.protocol.records import (
@@ -50,6 +51,7 @@ from fl.protocol.records import (
     WideTerms,
 )
 from fl.protocol.rounds import masked
+from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
@@ -171,7 +173,7 @@ def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
         raise DeadlinePassed(current.terms.commit_deadline)
     if record.sender in current.commitments:
         raise DuplicateCommitment(record.sender)
-    return replace(current, commitments=MappingProxyType({**current.commitments, record.sender: record.digest}))
+    return replace(current, commitments=with_item(current.commitments, record.sender, record.digest))
 
 
 def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
@@ -197,13 +199,14 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
             raise WrongRole(record.sender)
         if record.sender not in current.hospitals:
             raise NotInSet(record.sender)
+        if current.wide is not None and record.sender not in drawn(current):
+            raise NotDrawn(record.sender)
     proposed = _proposed(current)
     if record.model_digest != proposed.model_digest:
         raise ModelDigestMismatch(proposed.model_digest, record.model_digest)
     if record.sender in current.attestations:
         raise DuplicateAttestation(record.sender)
-    attestations = MappingProxyType({**current.attestations, record.sender: record.report_digest})
-    return replace(current, attestations=attestations)
+    return replace(current, attestations=with_item(current.attestations, record.sender, record.report_digest))
 
 
 def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:

@@ -52,6 +52,7 @@ from fl.replay.expected_files import (
     read_config,
     read_manifest,
 )
+from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
@@ -68,7 +69,7 @@ from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
 from fl.roles.coordinator.wide_rounds import WideSteps
-from fl.roles.coordinator.wide_terms import widened
+from fl.roles.coordinator.wide_terms import GroupDraws, widened
 from fl.roles.granting import Granting
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
@@ -109,6 +110,7 @@ class Coordinator:
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
         self._progress = Progress(plan, ports.vault)
+        self._groups = GroupDraws()
 
     @property
     def done(self) -> bool:
@@ -271,7 +273,7 @@ class Coordinator:
 
     def _append_opening(self, federation: Federation, opened: RoundOpened) -> bool:
         """Open a round, a wide one if the plan says so; False if the ledger knows no wide rounds."""
-        given = widened(opened, self._plan)
+        given = widened(opened, self._plan, partial(self._groups.of, federation, opened), self._ports)
         try:
             self._ports.append(given)
         except ContractRefused:
@@ -320,6 +322,8 @@ class Coordinator:
         model = outcome.model
         digest = model_digest(manifest.digest, model)
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        if not config.release:
+            recipients = with_group_key(current, recipients, self._ports.vault)
         file = seal(model_core(current), recipients, vector_to_bytes(model))
         envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)

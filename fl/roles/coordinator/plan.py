@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.graph_choice import Crowd, choose
+from fl.protocol.rounds.replayers import replayers_for
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -36,7 +37,16 @@ class WidePlan:
     degree: int = 0
     """k, instead of the one that the others give; then `threshold` is t."""
     threshold: int = 0
-    replayers: int = 0
+    replayers: int | None = None
+    """How many hospitals are drawn to sum again; 0: all. None: the fewest that `collusion` and `drop_out` allow."""
+
+    def drawn(self, hospitals: int) -> int:
+        """Return how many of them are drawn to sum again; 0: all."""
+        if self.replayers is not None:
+            return self.replayers
+        colluding, away = int(self.collusion * hospitals), int(self.drop_out * hospitals)
+        count = replayers_for(hospitals, colluding, away)
+        return 0 if count == hospitals else count
 
     def crowd(self, hospitals: int) -> Crowd:
         return Crowd(hospitals, self.collusion, self.drop_out)

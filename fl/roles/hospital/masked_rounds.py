@@ -41,6 +41,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
@@ -52,6 +53,7 @@ from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers, statement
 from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
+from fl.roles.hospital.opened_shares import OpenedShares
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
@@ -72,6 +74,9 @@ class MaskedHospital:
         self._trust = trust
         self._promises = promises
         self._rejections = RejectionReporter(ports.notify)
+        self._opened = OpenedShares()
+        self._compared = b""
+        """The context of the final round whose model was compared with its digest, though others summed it again."""
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -107,6 +112,7 @@ class MaskedHospital:
     def _begin_training(self, federation: Federation, current: Round) -> None:
         """Phase 0: accept the round, and train during the set-up."""
         self._trust.check_round(current)
+        self._reader.check_group(current)
         if self._ports.journal.get(key_of("update", current)) is None:
             self._train(federation, current)
 
@@ -171,7 +177,7 @@ class MaskedHospital:
         received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
         for each in received:
             try:
-                open_shares(each, transport)
+                self._opened.keep(current, each.dealer.account, open_shares(each, transport))
             except (MalformedError, TamperedError) as error:
                 complaints += each.dealer.account + complain(each.shares, transport)
                 self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
@@ -231,7 +237,11 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._sums.step(current)
+        return self._add_early(current)
+
+    def _add_early(self, current: Round) -> bool:
+        """Add one more file to the sum while others act, if this hospital surely sums the round again."""
+        return (current.wide is None or not current.wide.replayers) and self._sums.step(current)
 
     def _missing(self, current: Round) -> bool:
         """Report once that the frozen set does not contain this hospital although it committed."""
@@ -264,7 +274,7 @@ class MaskedHospital:
         try:
             check_agreement(current, self._ports.endorser, self._ports.vault)
         except BelowThreshold:
-            return self._sums.step(current)
+            return self._add_early(current)
         self._promises.spend(current)
         digest = self._promises.promised("answer", current)
         digest = digest or self._promises.promise("answer", current, self._answer_file(federation, current))
@@ -281,7 +291,9 @@ class MaskedHospital:
             if dealer == self._account:
                 shares[dealer] = own_shares(keys, participant(current, dealer).index)
             else:
-                shares[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
+                shares[dealer] = self._opened.of(current, dealer) or open_shares(
+                    parcel(current, dealer, self._account, self._ports.vault), keys.transport
+                )
         body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
@@ -289,8 +301,12 @@ class MaskedHospital:
     # --- End ---------------------------------------------------------------------------------------------------
 
     def _end(self, federation: Federation, current: Round) -> bool:
-        """Replay and attest a proposal."""
-        if current.ended or self._account not in current.hospitals or self._account in current.attestations:
+        """Replay and attest a proposal; a hospital that was not drawn compares the final model with its digest."""
+        if self._account not in current.hospitals:
+            return False
+        if self._account not in drawn(current):
+            return current.phase == Phase.FINAL and self._compare(federation, current)
+        if current.ended or self._account in current.attestations:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
@@ -299,6 +315,16 @@ class MaskedHospital:
         self._reader.model(current, manifest, replayed.model)
         self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _compare(self, federation: Federation, current: Round) -> bool:
+        """Open the final model of a wide round once, and compare it with its digest on the ledger."""
+        if federation.source is not current or self._compared == current.context:
+            return False
+        if not read_config(current, self._ports.vault).release:
+            self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
+            self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        self._compared = current.context
         return True
 
     def _is_over(self, current: Round) -> bool:

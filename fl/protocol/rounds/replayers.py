@@ -1,0 +1,95 @@
+"""Who sums a wide round again: a few hospitals of the frozen set, drawn after the model was proposed.
+
+Invariant: the draw follows from the ledger alone, and nobody knew it before the proposal was recorded, because its seed
+has the hash of the block with the proposal.
+
+    seed  = H("BAFL/1/sample" ‖ ctx[32] ‖ set digest[32] ‖ hash of the proposal's block[32])
+    drawn = the first r of the frozen set, ascending by SHA-256(seed[32] ‖ account[20])
+
+Each set of r hospitals is equally likely. Without `replayers` everybody is drawn.
+
+Source: PROTOCOL.md 5W.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import comb
+
+from fl.protocol.codec import Writer, sha256
+from fl.protocol.names import Address
+from fl.protocol.rounds.round import Round
+
+SPARE = 4
+"""One of so many drawn hospitals may be away."""
+SAFE_BITS, THERE_BITS = 40, 10
+"""A wrong model is for good; a round without enough attestations is only lost."""
+
+
+def drawn(current: Round) -> frozenset[Address]:
+    """Return the hospitals that sum a proposed round again; the same object for the same round."""
+    parts = (current.hospitals, current.wide, current.proposal_block)
+    return current.memo.of("drawn", parts, lambda: _drawn(current))
+
+
+def _drawn(current: Round) -> frozenset[Address]:
+    count = current.wide.replayers if current.wide is not None else 0
+    if not count or not current.proposal_block:
+        return frozenset(current.hospitals)
+    writer = Writer("sample").raw(current.context, 32).raw(current.set_digest, 32)
+    return frozenset(sample(writer.raw(current.proposal_block, 32).digest(), current.hospitals, count))
+
+
+def sample(seed: bytes, hospitals: Sequence[Address], count: int) -> tuple[Address, ...]:
+    """Return `count` of the hospitals, or all; each choice is equally likely over the seeds."""
+    return tuple(sorted(hospitals, key=lambda account: sha256(seed + account))[:count])
+
+
+def needed_of(replayers: int) -> int:
+    """Return how many of the drawn hospitals must attest: three quarters, so that a model can be final without all."""
+    return replayers - replayers // SPARE
+
+
+def hospitals_needed(current: Round) -> int:
+    """Return how many hospitals must attest by the terms that a coordinator fills in; auditors come on top."""
+    if current.wide is not None and current.wide.replayers:
+        return needed_of(min(current.wide.replayers, len(current.hospitals) or current.wide.replayers))
+    return current.terms.threshold if current.masked else 0
+
+
+def wrong_sum_passes(hospitals: int, colluding: int, replayers: int, needed: int) -> Fraction:
+    """Return the probability that at least `needed` of the drawn hospitals collude, exactly.
+
+    Args:
+        hospitals: m, in the frozen set.
+        colluding: c of them, which attest whatever the coordinator proposes.
+        replayers: r, drawn without replacement.
+        needed: a; fewer attestations by hospitals make no model final, if all auditors collude, too.
+
+    The sum of the hypergeometric probabilities C(c, i)·C(m - c, r - i) / C(m, r) over i from a to r.
+    """
+    count = min(replayers, hospitals)
+    ways = sum(comb(colluding, i) * comb(hospitals - colluding, count - i) for i in range(needed, count + 1))
+    return Fraction(ways, comb(hospitals, count))
+
+
+def too_few_there(hospitals: int, away: int, replayers: int, needed: int) -> Fraction:
+    """Return the probability that fewer than `needed` drawn hospitals are there when `away` of them are not."""
+    return 1 - wrong_sum_passes(hospitals, hospitals - away, replayers, needed)
+
+
+def replayers_for(hospitals: int, colluding: int, away: int = 0) -> int:
+    """Return the fewest replayers that keep both bounds; all hospitals if no smaller number does.
+
+    A wrong sum passes with a probability of at most 2^-SAFE_BITS, and with `away` hospitals missing too few of the
+    drawn ones are there with one of at most 2^-THERE_BITS. In the worst case all who are missing are honest.
+    """
+    safe, there = Fraction(1, 1 << SAFE_BITS), Fraction(1, 1 << THERE_BITS)
+    for count in range(1, hospitals - away):
+        needed = needed_of(count)
+        if wrong_sum_passes(hospitals - away, colluding, count, needed) > safe:
+            continue
+        if too_few_there(hospitals, away, count, needed) <= there:
+            return count
+    return hospitals
