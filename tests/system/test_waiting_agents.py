@@ -57,6 +57,7 @@ def test_an_agent_started_before_its_chain_waits_and_says_so_once(
     assert waits.wait(PATIENCE_S)
     with DevChain(chain_settings(home, int(url.rsplit(":", 1)[1]))):
         agent.join(PATIENCE_S)
+        assert found[0] is not None
         assert found[0].anchor == anchor
     assert said == [Event.WAITING]
 
