@@ -41,10 +41,10 @@ from fl.protocol.records import (
     UpdateCommitted,
     WideTerms,
 )
-from fl.protocol.rounds.masked import SIGNATURE_BYTES
+from fl.protocol.rounds.masked import SIGNATURE_BYTES, most_complaints
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MAX_WIDE_ROSTER
-from fl.protocol.steps import POINT_BYTES
+from fl.protocol.steps import COMPLAINT_BYTES, POINT_BYTES
 
 StepRecord = (
     KeysAdvertised | SharesDealt | SharesChecked | UpdateCommitted | SetEndorsed | SharesRevealed | ModelAttested
@@ -161,9 +161,18 @@ class Batch:
         return place, merkle.inclusion_path(self.leaves, place)
 
 
-def cap_of(count: int) -> int:
+def cap_of(count: int, current: Round, phase: Phase) -> int:
     """Return the largest size of a file with so many steps, in bytes; it depends on what the ledger says alone."""
-    return 64 + min(count, MAX_STEPS) * (1 + STEP_CAP)
+    return 64 + min(count, MAX_STEPS) * (1 + STEP_CAP - BODY_CAP + _body_cap(current, phase))
+
+
+def _body_cap(current: Round, phase: Phase) -> int:
+    """Return the largest body that the rules allow in a phase, in bytes."""
+    if phase == Phase.SHARE:
+        return 2 * POINT_BYTES * current.terms.threshold + DIGEST_BYTES
+    if phase == Phase.COMPLAIN:
+        return min(COMPLAINT_BYTES * most_complaints(current), BODY_CAP)
+    return SIGNATURE_BYTES + DIGEST_BYTES
 
 
 def leaf(step: Step, *, goes_on: bool) -> Digest:

@@ -81,7 +81,8 @@ def _records(
     current = federation.active_round
     if current is None or current.wide is None or current.number != record.round or current.phase != phase:
         raise EncodingError("batch of steps", "the round is not in this phase")
-    batch = Batch.from_bytes(read_document(vault, record.file_digest, cap_of(record.count)), current.context, phase)
+    data = read_document(vault, record.file_digest, cap_of(record.count, current, phase))
+    batch = Batch.from_bytes(data, current.context, phase)
     check_batch(batch, record, current, endorser)
     steps = [record_of(each, phase, current.number) for each in batch.steps]
     return [*steps, *_closing(record, batch, current, steps)]

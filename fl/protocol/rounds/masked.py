@@ -17,6 +17,7 @@ from fl.protocol.errors import (
     DeadlinePassed,
     DuplicateStep,
     EquivocationDetected,
+    LengthInvalid,
     NotInSet,
     RevealConflict,
     WrongPhase,
@@ -33,7 +34,7 @@ from fl.protocol.records import (
     SharesRevealed,
 )
 from fl.protocol.rounds.round import Phase, Round
-from fl.protocol.steps import POINT_BYTES, check_ascending, check_complaints, check_length
+from fl.protocol.steps import COMPLAINT_BYTES, POINT_BYTES, check_ascending, check_complaints, check_length
 
 SIGNATURE_BYTES = 65
 
@@ -56,6 +57,8 @@ def advance(current: Round, record: MaskedRecord, now: int) -> Round:
         case SharesChecked():
             _check_once(current, record.sender, current.checked, now)
             check_complaints(record.complaints, current.sharers)
+            if len(record.complaints) > COMPLAINT_BYTES * most_complaints(current):
+                raise LengthInvalid(COMPLAINT_BYTES * most_complaints(current), len(record.complaints))
             return replace(current, checked=with_item(current.checked, record.sender, record))
         case SetEndorsed():
             _check_frozen(current, record.sender, record.set_digest, now)
@@ -68,6 +71,12 @@ def advance(current: Round, record: MaskedRecord, now: int) -> Round:
             if record.sender in current.revealed:
                 raise RevealConflict(record.sender)
             return replace(current, revealed=with_item(current.revealed, record.sender, record))
+
+
+def most_complaints(current: Round) -> int:
+    """Return about how many others a hospital may complain: its neighbours in a wide round, else all who go on."""
+    others = len(current.sharers)
+    return others if current.wide is None else min(current.wide.degree, others)
 
 
 def _close(current: Round, record: PhaseClosed, now: int) -> Round:

@@ -13,6 +13,8 @@ from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.events import Event
 from fl.protocol.audit import Report
+from fl.protocol.batches import STEPS, cap_of
+from fl.protocol.errors import LengthInvalid
 from fl.protocol.names import NO_DIGEST, Protection
 from fl.protocol.records import RoundFrozen, SharesChecked
 from fl.protocol.rounds.mask_graph import graph_of
@@ -157,11 +159,24 @@ def test_hospitals_send_nothing_in_a_wide_round_whose_graph_does_not_bear_the_co
     assert refusals(twelve) == {"GraphTooThin"}
 
 
+def test_the_file_of_a_batch_has_a_cap_that_follows_from_the_terms(twelve: Consortium) -> None:
+    coordinator, _, hospitals = twelve.agents(wide(twelve))
+    current = until(coordinator, hospitals, Phase.COMPLAIN)
+    caps = {phase: cap_of(TWELVE, current, phase) for phase in STEPS}
+    step, head = 1 + 20 + 4 + 65, 64
+    assert caps[Phase.SHARE] == head + TWELVE * (step + 66 * THRESHOLD + 32)
+    assert caps[Phase.COMPLAIN] == head + TWELVE * (step + 117 * DEGREE)
+    assert {caps[each] for each in set(STEPS) - {Phase.SHARE, Phase.COMPLAIN}} == {head + TWELVE * (step + 97)}
+
+
 def test_a_complaint_about_a_hospital_that_is_no_neighbour_is_false(twelve: Consortium) -> None:
     coordinator, _, hospitals = twelve.agents(wide(twelve))
     current = until(coordinator, hospitals, Phase.COMPLAIN)
     liar, graph = twelve.hospitals[0], graph_of(current)
     stranger = next(each for each in current.sharers if each not in graph.holders(liar.account))
+    too_many = b"".join(each + os.urandom(97) for each in current.sharers[: DEGREE + 1])
+    with pytest.raises(LengthInvalid):
+        liar.ledger.append(SharesChecked(liar.account, 1, too_many))
     liar.ledger.append(SharesChecked(liar.account, 1, stranger + os.urandom(97)))
     for _ in range(20):
         settle(coordinator, *hospitals[1:])
