@@ -1,0 +1,394 @@
+"""Plays one wide round on a stage: real coordinator, auditor and a few real hospitals among cheap ones.
+
+All run in this thread, one after the other, so CPU seconds, bytes and memory belong to one role at a time. Each role
+has its own memory of parsed points, as in a process of its own.
+
+Beyond the sizes for which coordinator and auditor are run, batches are written here without checking them (`Scribe`),
+and only the real hospitals work.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.round_keys import Participant, RoundKeys, parse_advert
+from fl.events import Event
+from fl.protocol.audit import Report
+from fl.protocol.batches import Batch, Step
+from fl.protocol.federation import genesis_context
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection
+from fl.protocol.records import (
+    FederationOpened,
+    Record,
+    StepsAnchored,
+    WideFinalised,
+    WideProposed,
+)
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.replayers import drawn
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.rules import MIN_MASKED
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay import participants as parsed_points
+from fl.replay.expected_files import masked_recipients, model_core
+from fl.replay.ledger_view import Keyring, Ports
+from fl.roles.auditor import Auditor, Evaluation
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Initial, Plan, WidePlan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import TrainingJob
+from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.runner import Agent
+from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise
+from fl.training.model.network import build_model
+from fl.training.model.tensors import manifest_of, to_vector
+from fl.training.model.weights import model_digest, vector_to_bytes
+from fl.training.presets import SYNTHETIC_PRESET
+from scripts.bench._cheap_hospitals import CheapHospitals
+from scripts.bench._counted import Cost
+from scripts.bench._stage import Member, Stage, copy_of, spent
+
+CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
+METRICS = LocalMetrics(100, 80, 0.5)
+JOINING = "joining"
+"""The reading of all members' keys, before any round."""
+READING = "reads "
+MIB = 1 << 20
+
+
+@dataclass
+class Role:
+    """One real member, and what it paid in each phase."""
+
+    name: str
+    agent: Agent
+    cost: Cost
+    phases: dict[str, Cost] = field(default_factory=dict)
+    memory: float = 0.0
+    """By how many bytes the process grew at most while this role worked, together."""
+    grown: float = 0.0
+    caches: tuple[object, object] = field(
+        default_factory=lambda: (lru_cache(maxsize=1024)(Participant.parse), lru_cache(maxsize=2048)(parse_advert))
+    )
+
+    def work(self, phase: str, what: Callable[[], object]) -> bool:
+        """Do something that counts for this role and phase."""
+        before, resident = copy_of(self.cost), _reset_peak()
+        with _own_points(self.caches):
+            began = time.thread_time()
+            done = bool(what())
+            self.cost.cpu_s += time.thread_time() - began
+        self.memory = max(self.memory, self.grown + _peak() - resident)
+        self.grown += _resident() - resident
+        paid, sofar = spent(before, self.cost), self.phases.get(phase, Cost())
+        self.phases[phase] = Cost(
+            sofar.cpu_s + paid.cpu_s,
+            sofar.read + paid.read,
+            sofar.written + paid.written,
+            sofar.transactions + paid.transactions,
+            sofar.gas + paid.gas,
+        )
+        return done
+
+    @property
+    def total(self) -> Cost:
+        """Return what the round cost, without joining."""
+        rounds = [cost for phase, cost in self.phases.items() if phase != JOINING]
+        return Cost(
+            sum(each.cpu_s for each in rounds), sum(each.read for each in rounds), sum(each.written for each in rounds)
+        )
+
+
+@dataclass
+class Played:
+    """One wide round on a stage."""
+
+    hospitals: int
+    degree: int
+    threshold: int
+    replayers: int
+    roles: dict[str, Role]
+    """Real hospitals, and, where the round was played whole, coordinator and auditor."""
+    audit: Cost | None
+    audit_memory: float
+    report: Report | None
+    batches: dict[str, int]
+    """Bytes of the opening and of each batch."""
+    seconds: float
+    """Wall time, with the work of the cheap hospitals."""
+
+
+def plan_of(hospitals: int) -> Plan:
+    return Plan(
+        rounds=1,
+        min_commitments=hospitals,
+        attestations=1,
+        config=CONFIG,
+        commit_timeout_s=7200,
+        close_timeout_s=7200,
+        min_hospitals=hospitals,
+        protection=Protection.MASKED,
+        step_timeout_s=7200,
+        wide=WidePlan(above=MIN_MASKED),
+    )
+
+
+class Play:
+    """One round; `whole`: coordinator and auditor work too; `real`: how many hospitals are real."""
+
+    def __init__(self, folder: Path, hospitals: int, *, whole: bool, real: int = 2) -> None:
+        self.stage = Stage.found(folder, hospitals)
+        self.whole = whole
+        model = build_model(replace(SYNTHETIC_PRESET.spec, width=8), 1)
+        self.initial = Initial(manifest_of(model), to_vector(model))
+        self.samples = self.stage.hospitals[:: max(1, hospitals // real)][:real]
+        self.cost = {each.name: Cost() for each in (self.stage.coordinator, self.stage.auditor, *self.samples)}
+        self.ports: dict[str, Ports] = {}
+        self.coordinator = Coordinator(self._ports(self.stage.coordinator, self._luck), plan_of(hospitals), self.initial)
+        self.roles = {"coordinator": self._role(self.stage.coordinator, self.coordinator)}
+        auditor = Auditor(self._ports(self.stage.auditor), lambda _model, _config: Evaluation())
+        self.roles["auditor"] = self._role(self.stage.auditor, auditor)
+        for number, each in enumerate(self.samples):
+            agent = Hospital(self._ports(each), _train(self.initial.vector.size, number), task=LEUKEMIA)
+            self.roles[each.name] = self._role(each, agent)
+        self.cheap = self._cheap()
+        self._acted: set[tuple[bytes, Phase]] = set()
+        self._steps: list[Step] = []
+
+    def run(self) -> Played:
+        """Play the round to its end, and audit it if it is played whole."""
+        began = time.perf_counter()
+        if not self.whole:
+            self._open_federation()
+        for name, role in self.roles.items():
+            if self.whole or name != "auditor":
+                role.work(JOINING, role.agent.view.refresh)
+        coordinator = self.roles["coordinator"]
+        while self._round is None:
+            coordinator.work("opening", self.coordinator.step)
+        while not self._round.ended:
+            self._act(self._round)
+        for role in self._working():
+            self._until_idle(role, "final")
+        return self._played(time.perf_counter() - began)
+
+    # --- The order of work -------------------------------------------------------------------------------------
+
+    @property
+    def _round(self) -> Round | None:
+        """Return the round as the first member that works has read it."""
+        rounds = self._first.agent.view.federation.rounds
+        return rounds[-1] if rounds else None
+
+    @property
+    def _first(self) -> Role:
+        opened = self.whole or not self.roles["coordinator"].agent.view.federation.rounds
+        return self.roles["coordinator"] if opened else self.roles[self.samples[0].name]
+
+    def _working(self) -> list[Role]:
+        return [role for name, role in self.roles.items() if self.whole or name not in ("coordinator", "auditor")]
+
+    def _act(self, current: Round) -> None:
+        """Let everybody do what the phase asks, and end it."""
+        phase = current.phase.name.lower()
+        key = (current.context, current.phase)
+        if key not in self._acted:
+            self._acted.add(key)
+            with _own_points(self._cheap_caches):
+                self._steps = self.cheap.steps(current)
+                for step in self._steps if self.whole else ():
+                    self.stage.board.post(current.context, current.phase, step.account, step.to_bytes())
+        for role in self._working():
+            if role.agent is not self.coordinator:
+                self._until_idle(role, phase)
+        if self.whole:
+            self._until_idle(self.roles["coordinator"], phase)
+        else:
+            self._scribe(current)
+            first = self.roles[self.samples[0].name]
+            first.work(f"{READING}{phase}", first.agent.view.look)
+
+    def _until_idle(self, role: Role, phase: str) -> None:
+        before = len(self.stage.chain.entries)
+        role.work(f"{READING}{phase}", role.agent.view.look)
+        while role.work(phase, role.agent.step) or self._trained(role):
+            if role.agent is self.coordinator and len(self.stage.chain.entries) > before:
+                role.work(f"{READING}{phase}", role.agent.view.look)
+                return
+
+    def _trained(self, role: Role) -> bool:
+        """Wait for training that a step began; True if one did."""
+        if not isinstance(role.agent, Hospital) or self._round is None or self._round.phase != Phase.MASK:
+            return False
+        role.agent.finish_training()
+        key = f"trained {role.name}"
+        again = key not in self._waited
+        self._waited.add(key)
+        return again
+
+    # --- Parts -------------------------------------------------------------------------------------------------
+
+    def _ports(self, member: Member, luck: Callable[[Record], bytes] | None = None) -> Ports:
+        self.ports[member.name] = self.stage.ports(member, self.cost[member.name], _notify, luck)
+        return self.ports[member.name]
+
+    def _role(self, member: Member, agent: Agent) -> Role:
+        return Role(member.name, agent, self.cost[member.name])
+
+    def _cheap(self) -> CheapHospitals:
+        self._waited: set[str] = set()
+        self._cheap_caches = (lru_cache(maxsize=1 << 15)(Participant.parse), lru_cache(maxsize=1 << 15)(parse_advert))
+        mine = {each.account for each in self.samples}
+        others = {each.account: each for each in self.stage.hospitals if each.account not in mine}
+        keys = {each.account: self._keys_of(each) for each in self.samples}
+        trained = self.initial.vector + np.float32(1e-4)
+        words = quantise(self.initial.vector, trained, METRICS, CONFIG)
+        return CheapHospitals(others, keys, words, self.stage.vault, self.whole)
+
+    def _keys_of(self, member: Member) -> Callable[[Round], RoundKeys]:
+        return RoundOutbox(self.ports[member.name]).keys
+
+    def _luck(self, record: Record) -> bytes:
+        """Return a hash with which the first real hospital is drawn and the last one is not; any, if all are."""
+        if not isinstance(record, WideProposed) or self._round is None:
+            return b""
+        return lucky(self._round, self.samples[0].account if self.whole else None, self.samples[-1].account)
+
+    def _open_federation(self) -> None:
+        """Record the first model, sealed to those who work here: one file has at most 1,024 readers."""
+        stage, model = self.stage, self.initial
+        anchor, manifest = stage.chain.anchor, stage.vault.put(model.manifest.to_bytes())
+        core = Core(Kind.MODEL, anchor, stage.coordinator.account, 0, 1, genesis_context(anchor, 0, manifest))
+        readers = [each.key.member_key for each in (stage.coordinator, stage.auditor, *self.samples)]
+        file = stage.vault.put(seal(core, readers, vector_to_bytes(model.vector)))
+        digest = model_digest(manifest, model.vector)
+        stage.chain.include(FederationOpened(stage.coordinator.account, NO_ADDRESS, 0, digest, file, manifest))
+
+    def _scribe(self, current: Round) -> None:
+        """End a phase as the coordinator does when everybody acted, without checking anything."""
+        phase, sender = current.phase, self.stage.coordinator.account
+        mine = [self._own_step(current, each) for each in self.samples]
+        steps = tuple(sorted([*self._steps, *(step for step in mine if step)], key=lambda step: step.account))
+        batch = Batch(current.context, phase, steps, frozenset(step.account for step in steps))
+        digest, root, count = self.stage.vault.put(batch.to_bytes()), batch.root, len(steps)
+        number = current.number
+        match phase:
+            case Phase.UNMASK:
+                model = self._model(current)
+                raw: Record = WideProposed(sender, number, count, root, digest, *model)
+                chosen = lucky(current, None, self.samples[0].account, self.samples[-1].account)
+                self.stage.chain.include(raw, chosen)
+                return
+            case Phase.PROPOSED:
+                raw = WideFinalised(sender, number, count, root, digest, NO_DIGEST)
+            case _:
+                raw = StepsAnchored(sender, number, phase, count, count, root, digest)
+        self.stage.chain.include(raw)
+
+    def _own_step(self, current: Round, member: Member) -> Step | None:
+        data = self.ports[member.name].journal.get(f"step {current.phase.name.lower()}/{current.context.hex()}")
+        return None if data is None else Step.from_bytes(data)
+
+    def _model(self, current: Round) -> tuple[bytes, bytes]:
+        """Return digest and file of some model in the round's name: nobody on this stage sums it again."""
+        vector = self.initial.vector + np.float32(1e-4)
+        core = model_core(current)
+        file = self.stage.vault.put(seal(core, masked_recipients(current, None), vector_to_bytes(vector)))  # type: ignore[arg-type]
+        return model_digest(self.initial.manifest.digest, vector), file
+
+    def _played(self, seconds: float) -> Played:
+        current = self._round
+        if current is None or current.wide is None or current.phase != Phase.FINAL:
+            raise RuntimeError(f"the round ended in {current.phase.name if current else 'nothing'}")
+        audit, memory, report = self._audit() if self.whole else (None, 0.0, None)
+        roles = {name: role for name, role in self.roles.items() if self.whole or name != "auditor"}
+        sizes = {}
+        for entry in self.stage.chain.entries:
+            digest = getattr(entry.record, "file_digest", None)
+            if digest is not None:
+                kind = type(entry.record).__name__
+                name = {"WideRoundOpened": "opening", "WideProposed": "unmask", "WideFinalised": "proposed"}.get(kind)
+                sizes[name or Phase(entry.record.phase).name.lower()] = self.stage.vault.path(digest).stat().st_size
+        wide, terms = current.wide, current.terms
+        return Played(
+            len(current.roster), wide.degree, terms.threshold, wide.replayers, roles, audit, memory, report, sizes, seconds
+        )
+
+    def _audit(self) -> tuple[Cost, float, Report]:
+        auditor, ledger, cost = self.stage.auditor, self.stage.reader(), Cost()
+        key = AuditKey(auditor.account, Keyring({1: auditor.key}))
+        role = Role("audit", self.roles["auditor"].agent, cost)
+        found: list[Report] = []
+
+        def work() -> None:
+            audit = Audit(ledger.anchor, self.stage.vault, key, auditor.endorser)
+            found.append(audit.run(ledger.replay(), lambda _done, _of: None)[0])
+
+        role.work("audit", work)
+        return role.phases["audit"], role.memory, found[0]
+
+
+def lucky(current: Round, wanted: Address | None, *unwanted: Address) -> bytes:
+    """Return a block hash with which `wanted` sums again and the others do not; any, if everybody does."""
+    if current.wide is None or not current.wide.replayers:
+        return b"\x01" * 32
+    for number in range(1, 1 << 20):
+        block = number.to_bytes(32, "big")
+        chosen = drawn(replace(current, proposal_block=block))
+        if (wanted is None or wanted in chosen) and not chosen & set(unwanted) - {wanted}:
+            return block
+    raise RuntimeError("no block draws them")
+
+
+def _train(parameters: int, number: int) -> Callable[[TrainingJob], tuple[Vector, LocalMetrics]]:
+    step = np.random.default_rng(number).normal(0, 1e-3, parameters).astype(np.float32)
+    return lambda task: (task.previous + step, METRICS)
+
+
+def _notify(what: Event, facts: object) -> None:
+    if what in (Event.ROUND_REFUSED, Event.ROUND_ABORTED, Event.MODEL_NOT_ATTESTED, Event.HOSPITAL_LEFT_OUT):
+        raise RuntimeError(f"{what}: {facts}")
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _own_points(caches: tuple[object, object]) -> Iterator[None]:
+    """Let a role parse points for itself: processes of their own share none."""
+    kept = parsed_points._parsed, parsed_points._parsed_advert  # noqa: SLF001
+    parsed_points._parsed, parsed_points._parsed_advert = caches  # type: ignore[assignment]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        parsed_points._parsed, parsed_points._parsed_advert = kept  # noqa: SLF001
+
+
+def _status() -> Mapping[str, float]:
+    lines = (line.split() for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
+    return {words[0].rstrip(":"): float(words[1]) * 1024 for words in lines if words[0] in ("VmHWM:", "VmRSS:")}
+
+
+def _reset_peak() -> float:
+    """Forget the process's peak of memory; return what it holds, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _resident()
+
+
+def _resident() -> float:
+    return _status()["VmRSS"]
+
+
+def _peak() -> float:
+    return _status().get("VmHWM", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0)
