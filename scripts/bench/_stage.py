@@ -19,7 +19,17 @@ from fl.events import Event
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Anchor, Board
-from fl.protocol.records import KEY_RECORDS, ConsortiumFounded, Entry, MemberRegistered, Position, Receipt, Record
+from fl.protocol.records import (
+    KEY_RECORDS,
+    ConsortiumFounded,
+    Entry,
+    MemberRegistered,
+    Position,
+    Receipt,
+    Record,
+    WideFinalised,
+    WideProposed,
+)
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, Ports
 from fl.replay.posted_steps import Desk
@@ -73,6 +83,10 @@ class StagedChain:
         return Anchor(self.consortium, CHAIN_ID, AUTHORITY, LEDGER)
 
     def include(self, record: Record, block_hash: bytes = b"") -> Entry:
+        """Append a record in a block of its own; as the contract, fill in which model is final."""
+        if isinstance(record, WideFinalised):
+            proposed = [each.record for each in self.entries if isinstance(each.record, WideProposed)]
+            record = replace(record, model_digest=proposed[-1].model_digest)
         number = len(self.entries) + 1
         contract = AUTHORITY if isinstance(record, KEY_RECORDS) else LEDGER
         block_hash = block_hash or secrets.token_bytes(32)

@@ -178,7 +178,10 @@ class Play:
         while self._round is None:
             coordinator.work("opening", self.coordinator.step)
         while not self._round.ended:
+            before = len(self.stage.chain.entries)
             self._act(self._round)
+            if len(self.stage.chain.entries) == before:
+                raise RuntimeError(f"nothing happened in {self._round.phase.name}")
         for role in self._working():
             self._until_idle(role, "final")
         return self._played(time.perf_counter() - began)
