@@ -34,6 +34,7 @@ from fl.protocol.records import (
     StepsAnchored,
     WideFinalised,
     WideProposed,
+    WideRoundOpened,
 )
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.replayers import drawn
@@ -175,13 +176,15 @@ class Play:
             if self.whole or name != "auditor":
                 role.work(JOINING, role.agent.view.refresh)
         coordinator = self.roles["coordinator"]
-        while self._round is None:
+        while not isinstance(self.stage.chain.entries[-1].record, WideRoundOpened):
             coordinator.work("opening", self.coordinator.step)
-        while not self._round.ended:
+        first = self._working()[0]
+        first.work(f"{READING}advertise", first.agent.view.look)
+        while (current := first.agent.view.federation.rounds[-1]).phase != Phase.FINAL:
             before = len(self.stage.chain.entries)
-            self._act(self._round)
+            self._act(current)
             if len(self.stage.chain.entries) == before:
-                raise RuntimeError(f"nothing happened in {self._round.phase.name}")
+                raise RuntimeError(f"nothing happened in {current.phase.name}")
         for role in self._working():
             self._until_idle(role, "final")
         return self._played(time.perf_counter() - began)
@@ -191,13 +194,8 @@ class Play:
     @property
     def _round(self) -> Round | None:
         """Return the round as the first member that works has read it."""
-        rounds = self._first.agent.view.federation.rounds
+        rounds = self._working()[0].agent.view.federation.rounds
         return rounds[-1] if rounds else None
-
-    @property
-    def _first(self) -> Role:
-        opened = self.whole or not self.roles["coordinator"].agent.view.federation.rounds
-        return self.roles["coordinator"] if opened else self.roles[self.samples[0].name]
 
     def _working(self) -> list[Role]:
         return [role for name, role in self.roles.items() if self.whole or name not in ("coordinator", "auditor")]
@@ -219,7 +217,7 @@ class Play:
             self._until_idle(self.roles["coordinator"], phase)
         else:
             self._scribe(current)
-            first = self.roles[self.samples[0].name]
+            first = self._working()[0]
             first.work(f"{READING}{phase}", first.agent.view.look)
 
     def _until_idle(self, role: Role, phase: str) -> None:
