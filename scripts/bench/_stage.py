@@ -18,7 +18,7 @@ from fl.crypto.hpke_keys import PrivateKey, key_record
 from fl.events import Event
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address, Role
-from fl.protocol.ports import Anchor, Board
+from fl.protocol.ports import Anchor, Board, SetStatement, StepStatement
 from fl.protocol.records import (
     KEY_RECORDS,
     ConsortiumFounded,
@@ -133,6 +133,27 @@ class CountedBoard:
         return data
 
 
+class CountedEndorser:
+    """An endorser that counts the signatures it checked."""
+
+    def __init__(self, inner: AccountEndorser) -> None:
+        self._inner, self.checked = inner, 0
+
+    def endorse(self, statement: SetStatement) -> bytes:
+        return self._inner.endorse(statement)
+
+    def recover(self, statement: SetStatement, signature: bytes) -> Address:
+        self.checked += 1
+        return self._inner.recover(statement, signature)
+
+    def sign_step(self, step: StepStatement) -> bytes:
+        return self._inner.sign_step(step)
+
+    def step_signer(self, step: StepStatement, signature: bytes) -> Address:
+        self.checked += 1
+        return self._inner.step_signer(step, signature)
+
+
 @dataclass
 class Stage:
     """A founded consortium, before its coordinator did anything."""
@@ -172,10 +193,11 @@ class Stage:
         home.mkdir(parents=True)
         vault, journal = CountedVault(Awaited(self.vault), cost), SqliteJournal(home / "journal.sqlite")
         chain = CountedLedger(StagedLedger(self.chain, member.account, luck), cost)
-        desk = Desk(CountedBoard(self.board, cost), journal, member.endorser)
+        endorser = CountedEndorser(member.endorser)
+        desk = Desk(CountedBoard(self.board, cost), journal, endorser)
         return Ports(
-            ledger=BatchedLedger(chain, vault, member.endorser, desk),
-            endorser=member.endorser,
+            ledger=BatchedLedger(chain, vault, endorser, desk),
+            endorser=endorser,
             vault=vault,
             outbox=FolderVault(home / "outbox"),
             journal=journal,

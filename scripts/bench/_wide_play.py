@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import _lru_cache_wrapper as Cache
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
+from fl.crypto.curve import Point
 from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.round_keys import Participant, RoundKeys, parse_advert
 from fl.events import Event
@@ -58,7 +60,8 @@ from fl.training.model.weights import model_digest, vector_to_bytes
 from fl.training.presets import SYNTHETIC_PRESET
 from scripts.bench._cheap_hospitals import CheapHospitals
 from scripts.bench._counted import Cost
-from scripts.bench._stage import Member, Stage, copy_of, spent
+from scripts.bench._scale_model import DEALINGS, SIGNATURES
+from scripts.bench._stage import CountedEndorser, Member, Stage, copy_of, spent
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
@@ -79,7 +82,7 @@ class Role:
     memory: float = 0.0
     """By how many bytes the process grew at most while this role worked, together."""
     grown: float = 0.0
-    caches: tuple[object, object] = field(
+    caches: tuple[Cache[Participant], Cache[tuple[Point, Point]]] = field(
         default_factory=lambda: (lru_cache(maxsize=1024)(Participant.parse), lru_cache(maxsize=2048)(parse_advert))
     )
 
@@ -126,6 +129,11 @@ class Played:
     report: Report | None
     batches: dict[str, int]
     """Bytes of the opening and of each batch."""
+    counted: dict[str, dict[str, int]]
+    """Coordinator and auditor of a round that was played whole: signatures checked, and dealings parsed."""
+    masked_file: int
+    """Bytes of one masked update; 0 if the round was not played whole."""
+    answer_file: int
     seconds: float
     """Wall time, with the work of the cheap hospitals."""
 
@@ -321,10 +329,17 @@ class Play:
                 kind = type(entry.record).__name__
                 name = {"WideRoundOpened": "opening", "WideProposed": "unmask", "WideFinalised": "proposed"}.get(kind)
                 sizes[name or Phase(entry.record.phase).name.lower()] = self.stage.vault.path(digest).stat().st_size
-        wide, terms = current.wide, current.terms
-        return Played(
-            len(current.roster), wide.degree, terms.threshold, wide.replayers, roles, audit, memory, report, sizes, seconds
-        )
+        wide, first = current.wide, current.hospitals[0]
+        shape = (len(current.roster), wide.degree, current.terms.threshold, wide.replayers)
+        files = (current.commitments[first], current.revealed[first].digest) if self.whole else ()
+        lengths = [self.stage.vault.path(each).stat().st_size for each in files] or [0, 0]
+        counted = {name: self._counted(name) for name in ("coordinator", "auditor") if self.whole}
+        return Played(*shape, roles, audit, memory, report, sizes, counted, lengths[0], lengths[1], seconds)
+
+    def _counted(self, name: str) -> dict[str, int]:
+        endorser, parsed = self.ports[name].endorser, self.roles[name].caches[0]
+        checked = endorser.checked if isinstance(endorser, CountedEndorser) else 0
+        return {SIGNATURES: checked, DEALINGS: parsed.cache_info().misses}
 
     def _audit(self) -> tuple[Cost, float, Report]:
         auditor, ledger, cost = self.stage.auditor, self.stage.reader(), Cost()
