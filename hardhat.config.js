@@ -24,7 +24,7 @@ export default defineConfig({
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),
     settings: {
-      evmVersion: "cancun",
+      evmVersion: "london",
       optimizer: { enabled: true, runs: 200 },
       // No metadata in the bytecode: it would hold the hash of the sources' paths, which differ between compilers.
       metadata: { appendCBOR: false, bytecodeHash: "none" },

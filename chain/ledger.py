@@ -168,7 +168,7 @@ class EthereumLedger:
             else:
                 time.sleep(due_s)
                 self._looked = time.monotonic()
-                news = self._reader.head() != self._reader.read_to and bool(self._reader.behind(after))
+                news = bool(self._reader.behind(after))
             if news or time.monotonic() >= deadline:
                 break
         self._fresh = news

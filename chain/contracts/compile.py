@@ -20,7 +20,7 @@ from chain.tools import node_binary
 from fl.protocol.errors import ToolMissing
 
 SETTINGS: dict[str, Any] = {
-    "evmVersion": "cancun",
+    "evmVersion": "london",  # the newest that geth's clique has, too
     "optimizer": {"enabled": True, "runs": 200},
     "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
     "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object"]}},

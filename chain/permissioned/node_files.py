@@ -45,6 +45,8 @@ services:
       - --p2p-port={p2p}
       - --discovery-enabled=false
       - --min-gas-price=0
+      - --tx-pool=sequenced
+      - --tx-pool-limit-by-account-percentage=0.15
       - --rpc-http-enabled
       - --rpc-http-host=0.0.0.0
       - --rpc-http-port={rpc}
@@ -133,6 +135,7 @@ def _readme(network: Network) -> str:
         f"| {each.name} | `0x{each.account.hex()}` | {each.host} | {each.port} |" for each in network.validators
     )
     count, down = len(network.validators), network.may_fail
+    besu = network.consensus == Consensus.QBFT
     lines = [
         f"# A chain of {count} validators ({network.consensus})",
         "",
@@ -146,7 +149,9 @@ def _readme(network: Network) -> str:
         "",
         "On each validator's machine, in a folder with these files:",
         "",
-        "1. Put the folder with your own key here as `key/`. Nobody else gets it.",
+        "1. Put the folder with your own key here as `key/`. Nobody else gets it."
+        + (" Besu's container runs as user 1000:" if besu else ""),
+        *(["   `sudo chown -R 1000 key`."] if besu else []),
         "2. Open the port of the table, TCP and UDP, for the addresses of the table and nobody else.",
         "3. Write a file `.env` with your line of the table: `HOST=` your address"
         + (", `ACCOUNT=` your account." if network.consensus == Consensus.CLIQUE else "."),

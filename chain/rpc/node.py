@@ -46,6 +46,8 @@ class Node:
         self.settings = settings
         self._lines = Lines(settings)
         self._tells: bool | None = None
+        self.pending = "pending"
+        """The block tag that includes waiting transactions; `latest` on a node that has no such block."""
 
     @property
     def using(self) -> str:
@@ -72,6 +74,13 @@ class Node:
             ChainUnavailable: it did not answer in time.
         """
         return self._lines.ask(lambda wire, left_s: result_of(wire.one((method, params), left_s)))
+
+    def lacks_pending(self, refusal: NodeRefusal) -> bool:
+        """Return whether a node refused the tag `pending`; from then on `latest` stands for it."""
+        lacks = self.pending == "pending" and not refusal.data and "pending" in refusal.message.lower()
+        if lacks:
+            self.pending = "latest"
+        return lacks
 
     def news(self, block: int, contracts: Sequence[str], wait_ms: int) -> Any:  # noqa: ANN401 - JSON
         """Return the embedded chain's answer to NEWS; raise NodeRefusal for another node, which is asked only once."""

@@ -150,8 +150,9 @@ class Sender:
 
     def _dry_run(self, request: dict[str, str]) -> tuple[int, int]:
         """Return the gas limit and the nonce to use, or raise the contract's refusal."""
-        trial: Call = ("eth_call", [request, "pending"]) if self._free else ("eth_estimateGas", [request])
-        gas, nonce = self._node.attempt_batch(trial, ask_nonce(self.account))
+        tag = self._node.pending
+        trial: Call = ("eth_call", [request, tag]) if self._free else ("eth_estimateGas", [request])
+        gas, nonce = self._node.attempt_batch(trial, ask_nonce(self.account, tag))
         try:
             if self._free:
                 gas()
@@ -160,6 +161,8 @@ class Sender:
                 estimate = self._node.parsed(shapes.quantity, gas())
                 limit = min(estimate + estimate // 4, FREE_GAS_LIMIT)
         except NodeRefusal as refusal:
+            if self._node.lacks_pending(refusal):
+                return self._dry_run(request)
             raise self._translate(refusal, FREE_GAS_LIMIT) from refusal
         return limit, self._number(nonce)
 
@@ -218,7 +221,7 @@ class Sender:
 
     def _next_nonce(self, refused: int, why: NodeRefusal) -> int:
         """Return the nonce to try next; the node may not count yet what it refuses to replace."""
-        counted = self._number(*self._node.attempt_batch(ask_nonce(self.account)))
+        counted = self._number(*self._node.attempt_batch(ask_nonce(self.account, self._node.pending)))
         return max(counted, refused + 1) if _has(why, (TAKEN_SIGN,)) else counted
 
     def _signed(self, sending: Sending, bid: Bid) -> Signed:

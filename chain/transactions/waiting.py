@@ -195,8 +195,8 @@ class Rescue:
                 continue
 
 
-def ask_nonce(account: bytes) -> Call:
-    return "eth_getTransactionCount", [_hex(account), "pending"]
+def ask_nonce(account: bytes, tag: str) -> Call:
+    return "eth_getTransactionCount", [_hex(account), tag]
 
 
 def _hex(raw: bytes) -> str:

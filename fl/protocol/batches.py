@@ -71,7 +71,6 @@ STEP_CAP = ADDRESS_BYTES + 4 + BODY_CAP + SIGNATURE_BYTES
 MAX_STEPS = MAX_WIDE_ROSTER + 1024
 """Hospitals, and in PROPOSED also auditors."""
 OPENING_CAP = 64 + ADDRESS_BYTES * MAX_WIDE_ROSTER + GROUP_KEY_BYTES + DIGEST_BYTES * MAX_KEY_FILES
-STEPS_CAP = 1 << 30
 _OPENING, _STEPS = "opening", "steps"
 
 
@@ -160,6 +159,11 @@ class Batch:
         """Return place and path of a member's step, or raise StopIteration if it is not in the batch."""
         place = next(place for place, each in enumerate(self.steps) if each.account == account)
         return place, merkle.inclusion_path(self.leaves, place)
+
+
+def cap_of(count: int) -> int:
+    """Return the largest size of a file with so many steps, in bytes; it depends on what the ledger says alone."""
+    return 64 + min(count, MAX_STEPS) * (1 + STEP_CAP)
 
 
 def leaf(step: Step, *, goes_on: bool) -> Digest:

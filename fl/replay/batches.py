@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from fl.protocol.batches import OPENING_CAP, STEPS_CAP, Batch, Step, parse_opening, record_of, statement
+from fl.protocol.batches import OPENING_CAP, Batch, Step, cap_of, parse_opening, record_of, statement
 from fl.protocol.errors import (
     BatchInvalid,
     EncodingError,
@@ -81,7 +81,7 @@ def _records(
     current = federation.active_round
     if current is None or current.wide is None or current.number != record.round or current.phase != phase:
         raise EncodingError("batch of steps", "the round is not in this phase")
-    batch = Batch.from_bytes(read_document(vault, record.file_digest, STEPS_CAP), current.context, phase)
+    batch = Batch.from_bytes(read_document(vault, record.file_digest, cap_of(record.count)), current.context, phase)
     check_batch(batch, record, current, endorser)
     steps = [record_of(each, phase, current.number) for each in batch.steps]
     return [*steps, *_closing(record, batch, current, steps)]

@@ -8,6 +8,7 @@ Source: PROTOCOL.md 5W.2.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ from fl.protocol.records import Entry
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance
 from fl.replay.batches import check_step
+
+MOST_LOOKS = 20
+"""A file that cannot be read may be on a disk that fails for a moment, or junk."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,8 @@ class OwnSteps:
 class _Phase:
     key: tuple[bytes, Phase]
     """Context and phase."""
-    seen: set[str] = field(default_factory=set)
-    """Names of the board that were read."""
+    looks: Counter[str] = field(default_factory=Counter)
+    """How often each name of the board was read; what was read once is not read again."""
     steps: dict[Address, Step] = field(default_factory=dict)
     """Steps with a right signature."""
 
@@ -110,12 +114,13 @@ class Gathering:
 
     def _read(self, current: Round) -> None:
         for name in self._board.names(current.context, current.phase):
-            if name in self._phase.seen:
+            if self._phase.looks[name] >= MOST_LOOKS:
                 continue
             data = self._board.read(current.context, current.phase, name)
+            self._phase.looks[name] += 1
             if data is None or len(data) > STEP_CAP:
                 continue
-            self._phase.seen.add(name)
+            self._phase.looks[name] = MOST_LOOKS
             try:
                 step = Step.from_bytes(data)
                 check_step(step, current.phase, current, self._endorser)

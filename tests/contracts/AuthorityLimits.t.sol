@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {ICeremonies} from "../../contracts/authority/ICeremonies.sol";
 import {IMembers} from "../../contracts/authority/IMembers.sol";
@@ -198,7 +197,7 @@ contract AuthorityLimitsTest {
         (uint256 x, uint256 y) = vm.publicKeyP256(SCALAR);
         bytes memory key = abi.encodePacked(bytes1(0x04), x, y);
         actAs(OPERATOR);
-        _authority.registerMember(member, uint8(role), Strings.toHexString(member));
+        _authority.registerMember(member, uint8(role), vm.toString(member));
         bytes memory head = abi.encodePacked("BAFL/1/pop", bytes32(uint256(1)), uint64(block.chainid));
         bytes memory tail = abi.encodePacked(address(_authority), member, uint32(1), key);
         (bytes32 r, bytes32 s) = vm.signP256(SCALAR, sha256(bytes.concat(head, tail)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {IMembers} from "../../contracts/authority/IMembers.sol";
 import {KeyAuthority} from "../../contracts/authority/KeyAuthority.sol";
 import {actAs, vm} from "./Vm.sol";
@@ -68,7 +67,7 @@ contract DirectTest {
 
     function _admit(address member) private {
         actAs(OPERATOR);
-        _authority.registerMember(member, uint8(IMembers.Role.HOSPITAL), Strings.toHexString(member));
+        _authority.registerMember(member, uint8(IMembers.Role.HOSPITAL), vm.toString(member));
     }
 
     /// @dev The nonce of this contract after setUp created one contract, as RLP has it.

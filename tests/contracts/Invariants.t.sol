@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {FederationLedger} from "../../contracts/ledger/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/ledger/IFederationLedger.sol";
@@ -216,7 +215,7 @@ contract Anybody {
     function _admit(address account, IMembers.Role role, bool withKey) private {
         _actors.push(account);
         actAs(OPERATOR);
-        authority.registerMember(account, uint8(role), Strings.toHexString(account));
+        authority.registerMember(account, uint8(role), vm.toString(account));
         if (!withKey) return;
         (uint256 x, uint256 y) = vm.publicKeyP256(5);
         bytes memory key = abi.encodePacked(bytes1(0x04), x, y);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {AddressList} from "../../contracts/lib/AddressList.sol";
 import {FederationLedger} from "../../contracts/ledger/FederationLedger.sol";
@@ -245,7 +244,7 @@ contract LimitsTest {
             address hospital = address(uint160(0x10000 + i * 3));
             roster[i] = hospital;
             actAs(OPERATOR);
-            _authority.registerMember(hospital, uint8(IMembers.Role.HOSPITAL), Strings.toHexString(hospital));
+            _authority.registerMember(hospital, uint8(IMembers.Role.HOSPITAL), vm.toString(hospital));
             bytes memory head = abi.encodePacked("BAFL/1/pop", bytes32(uint256(1)), uint64(block.chainid));
             bytes memory tail = abi.encodePacked(address(_authority), hospital, uint32(1), key);
             (bytes32 r, bytes32 s) = vm.signP256(SCALAR, sha256(bytes.concat(head, tail)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {FederationLedger} from "../../contracts/ledger/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/ledger/IFederationLedger.sol";
 import {IMembers} from "../../contracts/authority/IMembers.sol";
@@ -128,6 +127,6 @@ contract OperatorsTest {
 
     function _admit(address member, IMembers.Role role) private {
         actAs(OPERATOR);
-        _authority.registerMember(member, uint8(role), Strings.toHexString(member));
+        _authority.registerMember(member, uint8(role), vm.toString(member));
     }
 }

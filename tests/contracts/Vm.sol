@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 /// @title The cheatcodes of Hardhat's Solidity tests that these tests use.
 interface Vm {
+    function toString(address value) external pure returns (string memory);
+
     function addr(uint256 privateKey) external pure returns (address);
 
     function assume(bool condition) external pure;

@@ -227,7 +227,7 @@ def memory_connect(now: Callable[[], int] = lambda: int(time.time())) -> Callabl
     return connect
 
 
-def run_all(coordinator: Coordinator, others: list[Agent], timeout_s: float = 120) -> None:
+def run_all(coordinator: Coordinator, others: list[Agent], timeout_s: float = 400) -> None:
     """Run every agent in a thread of its own until the coordinator's plan is done; the first error is raised here."""
     stop = threading.Event()
     errors: list[BaseException] = []

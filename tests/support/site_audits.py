@@ -14,7 +14,7 @@ from scripts.output.report import Audited, to_html, to_json
 from tests.support.federation import Consortium, endorser
 
 STEPS = 3
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @dataclass

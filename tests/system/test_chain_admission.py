@@ -109,7 +109,7 @@ def test_a_revoked_member_adds_one_failed_transaction_at_most(town: Town) -> Non
 
 def test_a_member_cannot_fill_the_journal_at_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "BURST_BYTES", 50)
-    hasty = EthereumLedger(LedgerSettings(NodeSettings(town.chain.url, timeout_s=0.5), town.anchor), OPERATOR)
+    hasty = EthereumLedger(LedgerSettings(NodeSettings(town.chain.url, timeout_s=3.0), town.anchor), OPERATOR)
     with pytest.raises(ChainUnavailable, match=r"sent too much; it may go on in [0-9]+ s"):
         hasty.append(MemberRegistered(OPERATOR.address, generate().address, Role.HOSPITAL, "plenty"))
 

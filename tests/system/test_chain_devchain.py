@@ -154,8 +154,8 @@ def test_what_was_answered_survives_sigkill_in_the_middle_of_transactions(tmp_pa
         (child,) = server.children()
         server.kill()
         for each in storms:
-            each.result(30)
-    deadline = time.monotonic() + 5
+            each.result(120)
+    deadline = time.monotonic() + 60
     while not gone(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert gone(child), "Hardhat's node outlived its parent"
@@ -186,7 +186,7 @@ def test_a_dead_node_is_reported_and_the_next_start_has_everything(folder: Path)
         time.sleep(0.01)
     children = Path(f"/proc/self/task/{thread.native_id}/children").read_text().split()
     os.kill(int(children[-1]), signal.SIGKILL)
-    thread.join(10)
+    thread.join(120)
     assert "Hardhat's node ended" in str(failure[0])
     with start(folder) as chain:
         assert chain.head == (7, newest(folder))
@@ -402,14 +402,14 @@ def test_nonces_out_of_order_and_foreign_chains_are_refused_and_not_recorded(run
 
 def test_the_server_stands_hostile_requests(running: DevChain) -> None:
     def post(body: bytes, kind: str = "application/json") -> requests.Response:
-        return requests.post(running.url, data=body, headers={"Content-Type": kind}, timeout=10)
+        return requests.post(running.url, data=body, headers={"Content-Type": kind}, timeout=60)
 
     assert post(b"{").json()["error"]["code"] == -32700
     assert post(b"7").json()["error"]["code"] == -32600
     assert post(b'{"id":1,"method":"eth_chainId","params":{"a":1}}').json()["error"]["code"] == -32600
     assert post(b'{"id":1,"method":"eth_chainId"}', "text/plain").status_code == 415
     assert [part.get("result") for part in post(b'[{"id":1,"method":"eth_chainId"},5]').json()] == ["0x7a69", None]
-    assert requests.get(running.url, timeout=10).status_code == 501
+    assert requests.get(running.url, timeout=60).status_code == 501
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "heads.jsonl"])
@@ -442,7 +442,7 @@ def test_values_that_node_cannot_read_end_no_chain(running: DevChain) -> None:
     child.stdin.flush()
     assert running._node.request("eth_chainId") == "0x7a69"
     body = b'{"id":1,"method":"eth_getBlockByNumber","params":[Infinity,false]}'
-    answer = requests.post(running.url, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+    answer = requests.post(running.url, data=body, headers={"Content-Type": "application/json"}, timeout=60)
     assert answer.json()["error"]["code"] == -32700
     assert running.head[0] >= 0
 

@@ -86,7 +86,7 @@ class Clinic:
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     folder = tmp_path_factory.mktemp("clinic") / "run"
     port = str(free_port())
-    demo = Process("demo", "--rounds", "1", "--no-calibrate", "--home", str(folder), "--port", port)
+    demo = Process("demo", "--hospitals", "2", "--rounds", "1", "--no-calibrate", "--home", str(folder), "--port", port)
     try:
         demo.wait_for("Account +Password")
         found = demo.wait_for(rf"{re.escape(MAYA)} +(\S+)")

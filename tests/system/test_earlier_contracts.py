@@ -25,7 +25,10 @@ from fl.protocol.records import FederationOpened, MemberRegistered, ModelGranted
 PROJECT = Path(__file__).resolve().parents[2]
 VECTORS = PROJECT / "tests" / "vectors"
 CODE = bytes.fromhex((VECTORS / "federation-ledger-1.0.0.hex").read_text())
-CODES = [bytes.fromhex((VECTORS / f"federation-ledger-{each[1]}.hex").read_text()) for each in artifacts.EARLIER]
+FILES = {"KeyAuthority": "key-authority", "FederationLedger": "federation-ledger"}
+CODES = [
+    bytes.fromhex((VECTORS / f"{FILES[name]}-{version}.hex").read_text()) for name, version, *_ in artifacts.EARLIER
+]
 OPERATOR, COORDINATOR, ALPHA = (AccountKey(bytes([number]) * 32) for number in (7, 8, 9))
 MODEL = Digest(b"\1" * 32)
 
@@ -42,7 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerSettings]:
         yield LedgerSettings(node, replace(anchor, contract=Address(made)))
 
 
-def test_the_code_of_each_earlier_ledger_is_the_one_that_was_published() -> None:
+def test_the_code_of_each_earlier_contract_is_the_one_that_was_published() -> None:
     assert [(len(code), hashlib.sha256(code).hexdigest()) for code in CODES] == [each[2:] for each in artifacts.EARLIER]
     assert all(artifacts.is_own(code + bytes(64)) for code in CODES)
     assert not artifacts.is_own(CODE[:-1] + bytes([CODE[-1] ^ 1]))

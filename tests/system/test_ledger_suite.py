@@ -208,9 +208,13 @@ def test_the_vectors(case: dict[str, Any], world: World) -> None:
         assert ask(node, newest.anchor.contract, "currentModel", "bytes32") in (federation.model_digest, bytes(32))
 
 
+OF_BATCHES = {"BatchTooLarge"}
+"""What only a transaction that records a batch meets (tests/contracts/Wide.t.sol)."""
+
+
 def test_every_error_of_the_contracts_is_provoked() -> None:
     provoked = {step["refused"] for case in CASES for step in case["steps"] if "refused" in step}
-    assert provoked == set(ERRORS)
+    assert provoked | OF_BATCHES == set(ERRORS)
     assert all(hasattr(errors, name) for name in provoked)
 
 

@@ -22,7 +22,8 @@ from scripts.wiring.roles import create_member, ledger_settings, open_ledger, op
 PROJECT = Path(__file__).resolve().parents[2]
 HOSPITALS = ("alpha", "beta", "gamma")
 WITHOUT_CHAIN = {
-    *("chain run", "chain key", "chain network", "data draw", "data check", "data divide", "data deidentify", "demo"),
+    *("chain run", "chain key", "chain network", "graph", "demo"),
+    *("data draw", "data check", "data divide", "data deidentify"),
     *("tables check", "tables risk", "tables suggestions", "tables train"),
     *("hospital privacy", "network digest", "network fetch", "coordinator hold", "coordinator go-on"),
     *("hospital init", "coordinator init", "auditor init", "trustee init", "consortium prepare"),

@@ -196,6 +196,25 @@ def test_a_network_without_fees_of_eip_1559_gets_old_transactions(proxy: tuple[F
     assert [kind == 2 for kind in kinds] == [False, True, False]
 
 
+def test_a_node_without_a_pending_block_is_asked_for_its_newest_one(proxy: tuple[Front, LedgerSettings]) -> None:
+    made, settings = proxy
+    refused: list[str] = []
+
+    def newest_only(requests: list[dict[str, Any]]) -> Reply | None:
+        if not any("pending" in each["params"] for each in requests):
+            return None
+        refused.extend(each["method"] for each in requests)
+        error = {"code": -32602, "message": '"pending" is not yet supported'}
+        return Reply(200, [{"id": each["id"], "error": error} for each in requests])
+
+    made.fault = newest_only
+    ledger = EthereumLedger(replace(settings, transactions=TransactionSettings()), KEY)
+    for record in (member(), member()):
+        ledger.append(record)
+        assert times(settings, record) == 1
+    assert refused == ["eth_call", "eth_getTransactionCount"], "it is asked once"
+
+
 def test_two_programs_of_one_account_that_send_at_once_lose_nothing(
     chain: IntervalChain, paying: LedgerSettings
 ) -> None:

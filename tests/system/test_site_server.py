@@ -41,7 +41,7 @@ def served(town: Town, bounds: Bounds = USUAL, proxy: TrustedProxy | None = None
         yield int(server.effective_port)
     finally:
         server.shut()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 class Browser:
@@ -52,7 +52,7 @@ class Browser:
         self._cookie = ""
 
     def send(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=90)
         headers = {"Cookie": self._cookie, "Content-Type": "application/x-www-form-urlencoded"}
         connection.request(method, path, urlencode(fields) if fields else None, headers)
         answer = connection.getresponse()
@@ -81,7 +81,7 @@ def wait_closed(held: socket.socket) -> None:
 
 def raw(port: int, data: bytes) -> bytes:
     """Send bytes and return everything that comes back until the site closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as each:
+    with socket.create_connection(("127.0.0.1", port), timeout=90) as each:
         each.sendall(data)
         parts = []
         while part := each.recv(65536):
@@ -148,7 +148,7 @@ def test_a_reader_that_takes_nothing_is_closed_and_holds_no_worker(tmp_path: Pat
 
 def test_at_the_limit_the_oldest_idle_connection_goes_and_the_newest_visitor_is_answered(tmp_path: Path) -> None:
     with served(Town(tmp_path), Bounds(connections=20)) as port, ExitStack() as stack:
-        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(25)]
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=90)) for _ in range(25)]
         assert Browser(port).send("GET", "/healthz")[0] == 200
         assert held[0].recv(1) == b""
         held[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -164,7 +164,7 @@ def test_one_visitor_of_a_trusted_proxy_takes_no_place_from_the_others(tmp_path:
     with served(Town(tmp_path), Bounds(per_address=3), proxy) as port, ExitStack() as stack:
 
         def send(whose: bytes, rest: bytes) -> socket.socket:
-            each = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            each = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=90))
             each.sendall(half % whose + rest)
             return each
 
@@ -195,7 +195,7 @@ def test_the_probe_is_answered_while_every_worker_is_busy(tmp_path: Path) -> Non
     with served(town, Bounds(threads=2)) as port, ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(Browser(port).send, "GET", "/stuck") for _ in range(4)]
         for _ in range(2):
-            assert inside.acquire(timeout=30)
+            assert inside.acquire(timeout=90)
         assert Browser(port).send("GET", "/healthz")[0] == 200
         release.set()
         assert [each.result()[0] for each in waiting] == [200] * 4

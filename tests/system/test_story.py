@@ -1,5 +1,7 @@
 """The whole story as its people live it: a federation, its audit, a patient in a browser; and its dark twin.
 
+The federation is a demo that was killed three times: it goes on where it was, and nothing is written over.
+
 Every step is a real process: the demo, the chain, the audit, the site, Chromium.
 """
 
@@ -41,14 +43,31 @@ def serving(ready: str, *words: str | Path) -> Iterator[str]:
         yield line
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
+
+
+def killed(after: str, *options: str | Path) -> None:
+    """Start a demo, and kill it at once after it printed a line that begins with `after`."""
+    command = [sys.executable, "-u", "-m", "scripts.cli", "demo", *map(str, options)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert any(line.startswith(after) for line in running.stdout), "the demo ended before that"
+        running.kill()
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished demo run."""
+    """Return the folder of a finished demo run, which was killed three times and went on."""
     folder = tmp_path_factory.mktemp("story") / "run"
-    done = hemaledger("demo", "--no-serve", "--rounds", "2", "--home", folder)
+    new = ("--no-serve", "--rounds", "2", "--device", "cpu", "--home", folder)
+    resumed = ("--resume", "--no-serve", "--device", "cpu", "--home", folder)
+    killed("Preparing images", *new)
+    refused = hemaledger("demo", *new)
+    assert refused.returncode == 78
+    assert f"hemaledger demo --resume --home {folder}" in refused.stderr
+    killed("Sharing the key", *resumed)
+    killed("Training together", *resumed)
+    done = hemaledger("demo", *resumed)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(folder)
     return folder
@@ -82,6 +101,25 @@ def test_the_summary_holds_metrics_seconds_findings_and_digests(home: Path) -> N
         assert 0 <= row["metrics"]["auroc"] <= 1
         assert {"accuracy", "precision", "recall", "f1", "specificity"} < set(row["metrics"])
     assert {"training", "quantise", "seal", "chain", "vault"} < set(summary["seconds"]["parts"]["alpha"])
+
+
+def test_a_finished_demo_that_is_resumed_keeps_its_history(home: Path) -> None:
+    kept = (home / "summary.json").read_bytes()
+    first = json.loads(kept)
+    assert (first["final_rounds"], first["audit"]["clean"]) == (4, True)
+    assert first["rounds"][-1]["data"]["name"] == "drawn cells"
+    done = hemaledger("demo", "--resume", "--home", home, "--no-serve", "--device", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = json.loads((home / "summary.json").read_bytes())
+    (home / "summary.json").write_bytes(kept)  # the seconds of the whole run
+    facts = ("model", "consortium", "final_rounds")
+    assert [again[fact] for fact in facts] == [first[fact] for fact in facts]
+
+
+def test_resuming_nothing_says_so(tmp_path: Path) -> None:
+    done = hemaledger("demo", "--resume", "--home", tmp_path, "--no-serve")
+    assert done.returncode == 78
+    assert "holds no demo" in done.stderr
 
 
 def test_the_chain_restarts_to_the_same_history_and_the_audit_is_clean(chain: Path) -> None:

@@ -33,13 +33,13 @@ def served(folder: Path, proxy: TrustedProxy | None) -> Iterator[int]:
         yield server.effective_port
     finally:
         server.trigger.pull_trigger(server.close)  # in its own thread, between two requests
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
 
 
 def ask(port: int, path: str, headers: dict[str, str], body: str | None = None) -> tuple[int, str, list[str]]:
     """Return (status, text, cookies) of one request."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     form = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
     connection.request("POST" if body is not None else "GET", path, body, {"Host": HOST, **headers, **form})
     answer = connection.getresponse()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,15 +15,18 @@ from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import Batch, Step, statement
 from fl.protocol.codec import sha256
-from fl.protocol.errors import BatchInvalid, RoundBlocked, VaultMissing
+from fl.protocol.errors import BatchInvalid, ChainReorg, RoundBlocked, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import Protection, StatementKind
-from fl.protocol.records import StepsAnchored
+from fl.protocol.ports import Ledger
+from fl.protocol.records import Entry, Position, Receipt, Record, StepsAnchored
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.coordinator.plan import Plan, WidePlan
+from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.hospital.agent import ABORT_AFTER_S, Hospital
+from fl.roles.reorgs import Following, batches_of, known_to
 from fl.roles.runner import Agent
 from tests.support.federation import ENDORSERS, Clock, Consortium, Party, endorser, found, nudge, settle
 from tests.support.wide import WideTown
@@ -242,3 +245,35 @@ def spoilt(four: Round4, current: Round, change: str) -> tuple[StepsAnchored, by
         batch = replace(batch, going=going - {steps[0].account})
     file = batch.to_bytes()
     return StepsAnchored(current.opener, current.number, phase, count, said, root, sha256(file)), file
+
+
+class Forgetful(ForwardingLedger):
+    """A chain that lost the newest batch in a reorg, and shows it again once somebody sends it again."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self.lost: Entry = ledger.replay()[-1]
+        self.sent: list[Record] = []
+
+    def append(self, record: Record) -> Receipt:
+        self.sent.append(record)
+        return Receipt(self.lost, 0)
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        entries = super().replay(after)
+        return entries if self.lost.record in self.sent else [each for each in entries if each != self.lost]
+
+
+def test_a_coordinator_sends_a_batch_again_that_a_reorg_took_back(four: Round4) -> None:
+    coordinator, _auditor, *hospitals = four.agents()
+    four.until(Phase.SHARE, coordinator, *hospitals)
+    ledger = coordinator.view.ledger
+    coordinator.view.refresh()
+    chain = Forgetful(four.town.chain_ledger("coordinator"))
+    fresh = BatchedLedger(chain, four.town.vault, endorser())
+    known, batches = known_to(coordinator.view), batches_of(ledger)
+    following = Following(ChainReorg(1), known, ledger.account, lambda _seconds: False, 0.0, batches)
+    assert LedgerView(fresh).refresh().rounds[-1].phase == Phase.ADVERTISE
+    assert following.restore(fresh, patience_s=60)
+    assert chain.sent[0] == chain.lost.record
+    assert LedgerView(fresh).refresh().rounds[-1].phase == Phase.SHARE

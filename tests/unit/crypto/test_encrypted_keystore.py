@@ -116,6 +116,6 @@ def test_several_keys_are_derived_side_by_side() -> None:
         thread.daemon = True
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert len(found) == len(threads), "OpenSSL's threads wait for each other"
     assert len(set(found)) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fl.protocol.batches import STEP_CAP
 from fl.protocol.codec import sha256
 from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
 from fl.protocol.names import Address, Digest
@@ -15,6 +16,7 @@ from fl.replay.vault_files import Awaited
 from fl.storage.cached_vault import CachedVault
 from fl.storage.object_vault import PARTS_FROM_BYTES, ObjectVault, StoreAddress
 from fl.storage.sign_board import open_board
+from fl.storage.step_board import name_of, open_steps
 from fl.storage.vault import FolderVault
 from fl.storage.vaults import create_vault, folder_of, open_vault
 from tests.support.s3_server import BUCKET, BadLine, address, client, s3_server
@@ -225,3 +227,43 @@ def test_a_store_that_is_silent_costs_a_sign_and_nothing_else(line: BadLine, pre
     line.close()
     with pytest.raises(VaultUnavailable):
         board.write(Address(b"\7" * 20), "m1", b"first")
+
+
+def test_a_store_and_a_folder_keep_the_same_steps_of_a_round(endpoint: str, prefix: str, tmp_path: Path) -> None:
+    create_vault("", tmp_path, CONSORTIUM)
+    for url in (address(endpoint, prefix), ""):
+        board = open_steps(url, tmp_path, CONSORTIUM)
+        account, other = Address(b"\7" * 20), Address(b"\1" * 20)
+        assert board.names(bytes(32), 2) == []
+        for _ in range(2):
+            board.post(bytes(32), 2, account, b"a step")
+        board.post(bytes(32), 2, other, b"another")
+        board.post(bytes(32), 3, account, b"of another phase")
+        board.post(bytes([1]) * 32, 2, account, b"of another round")
+        names = board.names(bytes(32), 2)
+        assert names == [name_of(other, b"another"), name_of(account, b"a step")]
+        assert [board.read(bytes(32), 2, name) for name in names] == [b"another", b"a step"]
+        assert board.read(bytes(32), 2, name_of(account, b"missing")) is None
+
+
+def test_a_step_that_somebody_changed_or_made_too_large_is_not_read(endpoint: str, prefix: str, tmp_path: Path) -> None:
+    create_vault("", tmp_path, CONSORTIUM)
+    account = Address(b"\7" * 20)
+    name, large = name_of(account, b"a step"), name_of(account, bytes(STEP_CAP + 1))
+    place = f"steps/{bytes(32).hex()}/2"
+    for key, data in ((name, b"b step"), (large, bytes(STEP_CAP + 1)), ("no name", b"")):
+        client(endpoint).put_object(Bucket=BUCKET, Key=f"{prefix}/{place}/{key}", Body=data)
+        (tmp_path / "vault" / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "vault" / place / key).write_bytes(data)
+    (tmp_path / "vault" / place / name_of(account, b"link")).symlink_to(tmp_path / "vault" / place / name)
+    for url in (address(endpoint, prefix), ""):
+        board = open_steps(url, tmp_path, CONSORTIUM)
+        assert "no name" not in board.names(bytes(32), 2)
+        assert {board.read(bytes(32), 2, each) for each in board.names(bytes(32), 2)} == {None}
+
+
+def test_a_store_that_is_silent_is_waited_for_with_a_step(line: BadLine, prefix: str) -> None:
+    board = open_steps(address(line.url, prefix), Path("unused"), CONSORTIUM)
+    line.close()
+    with pytest.raises(VaultUnavailable):
+        board.names(bytes(32), 2)

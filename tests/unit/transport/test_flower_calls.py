@@ -116,16 +116,16 @@ def test_answers_that_are_ready_are_given_when_the_agent_stops(path: Path) -> No
 
     def slow(_what: str, _number: int, _seconds: float) -> dict[str, JsonValue]:
         asked.set()
-        ready.wait(10)
+        ready.wait(60)
         return FINAL
 
     answers: list[object] = []
-    caller = threading.Thread(target=lambda: answers.append(Agent(str(path)).ask("join", 3, 10)))
+    caller = threading.Thread(target=lambda: answers.append(Agent(str(path)).ask("join", 3, 60)))
     with CallSocket(path, slow):
         caller.start()
-        asked.wait(10)
+        asked.wait(60)
         ready.set()
-    caller.join(10)
+    caller.join(60)
     assert answers == [FINAL]
 
 
@@ -165,13 +165,13 @@ def test_a_call_waits_for_an_agent_that_is_started_again(path: Path) -> None:
 
     def run() -> None:
         with CallSocket(path, lambda _what, _number, _seconds: next(answers)):
-            started.wait(10)
+            started.wait(60)
 
     agent = threading.Thread(target=run)
     agent.start()
-    assert Agent(str(path)).until_ended("join", 3, time.monotonic() + 30, 20) == FINAL
+    assert Agent(str(path)).until_ended("join", 3, time.monotonic() + 90, 60) == FINAL
     started.set()
-    agent.join(10)
+    agent.join(60)
 
 
 def test_an_agent_that_never_comes_is_away(path: Path) -> None:

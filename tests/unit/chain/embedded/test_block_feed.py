@@ -12,7 +12,7 @@ from chain.embedded.block_feed import KEPT, FeedBlock, News
 from chain.rpc.node import NodeRefusal
 
 MINE, OTHER = "0x" + "aB" * 20, "0x" + "cd" * 20
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def block(number: int, *addresses: str) -> FeedBlock:

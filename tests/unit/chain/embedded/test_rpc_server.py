@@ -12,7 +12,7 @@ import pytest
 from chain.embedded import rpc_server as rpcserver
 from chain.embedded.rpc_server import RpcServer
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def handler(method: str, params: list[Any]) -> Any:

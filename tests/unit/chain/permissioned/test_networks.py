@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 from eth_account import Account
 
+from chain.contracts.artifacts import CONTRACTS, load
 from chain.permissioned.genesis import Consensus, Network, qbft_extra
 from chain.permissioned.node_files import files_of
 from chain.permissioned.validators import Validator, public_key_of
@@ -27,6 +28,10 @@ BESU_EXAMPLE = (
     "e01c6c6b78c080c0"
 )
 """Besu's documentation, "QBFT: Extra data", of four validators."""
+
+
+PUSH0, PUSH32, MCOPY = 0x5F, 0x7F, 0x5E
+"""EIP-3855 (Shanghai), EIP-5656 (Cancun)."""
 
 
 def validators(count: int) -> list[Validator]:
@@ -50,6 +55,22 @@ def test_a_qbft_genesis_names_the_accounts_that_other_code_finds_for_the_keys() 
     assert extra == [bytes(32), expected, [], b"", []]
     assert document["config"]["zeroBaseFee"] is True
     assert document["config"]["qbft"]["blockperiodseconds"] == 2
+
+
+def instructions(code: bytes) -> set[int]:
+    """Return the instructions of EVM code, without the data that PUSH1 to PUSH32 carry."""
+    found, at = set(), 0
+    while at < len(code):
+        found.add(code[at])
+        at += 1 + (code[at] - PUSH0 if PUSH0 < code[at] <= PUSH32 else 0)
+    return found
+
+
+def test_the_contracts_use_no_instruction_that_is_newer_than_the_forks_of_both_kinds() -> None:
+    used = set().union(*(instructions(load(name).bytecode) for name in CONTRACTS))
+    assert not {PUSH0, MCOPY} & used
+    for consensus in Consensus:
+        assert json.loads(files_of(net(consensus))["genesis.json"])["config"]["londonBlock"] == 0
 
 
 def test_a_clique_genesis_has_the_accounts_between_vanity_and_an_empty_seal() -> None:

@@ -37,7 +37,7 @@ class Clinic:
         self.asked += 1
         if not self.up:
             raise ServerSilent("a clinic", "it is down")
-        self.gate.wait(10)
+        self.gate.wait(60)
         return "answer"
 
 

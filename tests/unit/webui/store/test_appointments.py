@@ -49,7 +49,7 @@ def test_of_twenty_who_book_the_same_slot_at_once_one_wins(any_town: Town) -> No
     doctor, starts_at, gate = town.members[INES].id, town.free()[0], Barrier(CROWD)
 
     def attempt(patient_id: int) -> str:
-        gate.wait(timeout=20)
+        gate.wait(timeout=120)
         try:
             town.site.appointments.book(patient_id, doctor, starts_at)
         except SlotTaken:
@@ -225,7 +225,7 @@ def test_of_many_clicks_of_one_patient_on_one_day_one_wins(any_town: Town) -> No
     slots, gate = town.free()[:6], Barrier(6)
 
     def attempt(starts_at: int) -> str:
-        gate.wait(timeout=20)
+        gate.wait(timeout=120)
         try:
             town.site.appointments.book(maya, ines, starts_at)
         except (OneADay, SlotTaken) as error:
