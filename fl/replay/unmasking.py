@@ -78,9 +78,7 @@ def statement(current: Round) -> SetStatement:
     )
 
 
-def check_agreement(
-    current: Round, endorser: Endorser, vault: Vault, among: Collection[Address] | None = None
-) -> None:
+def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Collection[Address] | None = None) -> None:
     """Check that enough hospitals of a legal set signed it (phase 5): t of them, or a wide round's `endorsers`.
 
     `among`: as in `check_sharers`; all signatures are checked in any case.

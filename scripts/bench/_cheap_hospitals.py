@@ -12,22 +12,19 @@ there, only a digest.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from fl.crypto import masking
-from fl.crypto.curve import ORDER
 from fl.crypto.envelope import Kind, seal
-from fl.crypto.group import base_mult, encode_point
 from fl.crypto.masking import Masks
 from fl.crypto.round_keys import RoundKeys, pair_seed, self_seed
-from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, own_shares, seal_shares
+from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, seal_shares
 from fl.crypto.share_encryption import bundle_to_bytes
 from fl.crypto.sharing import Polynomial
 from fl.crypto.unmasking_shares import answer
 from fl.protocol.batches import Step, StepRecord, body_of, statement
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.records import (
@@ -42,7 +39,8 @@ from fl.protocol.records import (
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import digest_of, masked_core, masked_recipients
+from fl.replay.expected_files import digest_of, masked_core
+from fl.replay.group_key import group_key
 from fl.replay.participants import advertised, participant, participants, sharing_with
 from fl.replay.unmasking import statement as set_statement
 from fl.training.aggregation.quantise import Words
@@ -118,13 +116,13 @@ class CheapHospitals:
         if not self.whole:
             return UpdateCommitted(who, current.number, Digest(secrets.token_bytes(32)))
         context, keys, holder = Digest(current.mask_context), self.keys[who], participant(current, who)
-        added, taken = [self_seed(keys.self_secret, holder, context)], []
+        added, taken = [self_seed(keys.self_secret, holder, context)], list[bytes]()
         for other in participants(current, sorted(self.real.keys() & graph_of(current).holders(who))):
             seed = pair_seed(keys.mask_secret, holder, other, context)
             (added if other.index > holder.index else taken).append(seed)
-        words = masking.apply(np.copy(self.words), Masks(tuple(added), tuple(taken)))
+        words = masking.apply(self.words.copy(), Masks(tuple(added), tuple(taken)))
         core = masked_core(current, who, Kind.MASKED)
-        file = seal(core, masked_recipients(current, None), masking.to_bytes(words))  # type: ignore[arg-type]
+        file = seal(core, readers_of(current), masking.to_bytes(words))
         return UpdateCommitted(who, current.number, self.vault.put(file))
 
     def _endorse(self, current: Round, who: Address) -> SetEndorsed:
@@ -138,7 +136,7 @@ class CheapHospitals:
         pairs = {each: self._pair(current, each, index) for each in near}
         body = answer(pairs, participants(current, near), frozenset(current.hospitals) & set(near))
         core = masked_core(current, who, Kind.UNMASK)
-        file = seal(core, masked_recipients(current, None), body)  # type: ignore[arg-type]
+        file = seal(core, readers_of(current), body)
         return SharesRevealed(who, current.number, current.set_digest, self.vault.put(file))
 
     def _pair(self, current: Round, dealer: Address, index: int) -> SharePair:
@@ -146,6 +144,12 @@ class CheapHospitals:
         keys = self.real[dealer](current) if dealer in self.real else self.keys[dealer]
         share = keys.own.share(index)
         return SharePair(share, share)  # nobody dropped out, so only the share of the self mask is revealed
+
+
+def readers_of(current: Round) -> list[MemberKey]:
+    """Return the group key of a wide round, to which its files are sealed."""
+    key = group_key(current)
+    return [] if key is None else [key]
 
 
 def _longer(keys: RoundKeys, threshold: int) -> RoundKeys:

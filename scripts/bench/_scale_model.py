@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fl.crypto.share_delivery import SEALED_BYTES
 
@@ -97,4 +98,4 @@ def read_bytes(role: str, shape: Shape, masked_file: int, answer_head: int) -> i
 def growth(values: Mapping[int, float]) -> dict[str, float]:
     """Return by how much a cost grows from each size to the next larger one, as "from to": ratio."""
     sizes = sorted(values)
-    return {f"{a:,} to {b:,}": values[b] / values[a] for a, b in zip(sizes, sizes[1:], strict=False) if values[a]}
+    return {f"{a:,} to {b:,}": values[b] / values[a] for a, b in pairwise(sizes) if values[a]}

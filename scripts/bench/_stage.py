@@ -109,7 +109,7 @@ class StagedLedger:
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
         return self._chain.entries[0 if after is None else after.block :]
 
-    def wait(self, after: Position | None, timeout_s: float) -> bool:
+    def wait(self, after: Position | None, timeout_s: float) -> bool:  # noqa: ARG002 - nobody waits on a stage
         return bool(self.replay(after))
 
 
@@ -175,7 +175,7 @@ class Stage:
         for each in (*first, *many):
             chain.include(MemberRegistered(operator, each.account, each.role, each.name))
             chain.include(key_record(chain.anchor, each.account, each.key))
-        return cls(folder, chain, *first, sorted(many, key=lambda one: one.account))
+        return cls(folder, chain, first[0], first[1], sorted(many, key=lambda one: one.account))
 
     @property
     def vault(self) -> FolderVault:
@@ -185,9 +185,7 @@ class Stage:
     def board(self) -> FolderSteps:
         return FolderSteps(self.folder / "vault")
 
-    def ports(
-        self, member: Member, cost: Cost, notify: Notify, luck: Callable[[Record], bytes] | None = None
-    ) -> Ports:
+    def ports(self, member: Member, cost: Cost, notify: Notify, luck: Callable[[Record], bytes] | None = None) -> Ports:
         """Return what a member's agent needs; all it reads and writes counts for `cost`."""
         home = self.folder / member.name
         home.mkdir(parents=True)

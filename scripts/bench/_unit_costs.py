@@ -11,7 +11,7 @@ from fl.crypto.envelope import Core, Kind, open_file, seal
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.round_keys import Participant, RoundKeys
 from fl.crypto.sharing import Commitments, recover
-from fl.protocol.names import Address
+from fl.protocol.names import NO_DIGEST, Address
 from fl.protocol.ports import Anchor, StepStatement
 from scripts.bench._scale_model import ANSWER_ENTRY, DEALINGS, FILES, SECRETS, SIGNATURES, WRAPS, Shape
 
@@ -39,7 +39,7 @@ def unit_costs(shape: Shape, masked_bytes: int) -> dict[str, float]:
 
 def _signature() -> float:
     endorser = AccountEndorser(keystore.generate())
-    step = StepStatement(bytes(32), 1, ACCOUNT, 1, bytes(32), 1, bytes(32))
+    step = StepStatement(bytes(32), 1, ACCOUNT, 1, bytes(32), 1, NO_DIGEST)
     signature = endorser.sign_step(step)
     return _each(lambda: endorser.step_signer(step, signature), 200)
 

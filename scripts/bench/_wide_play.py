@@ -9,28 +9,24 @@ and only the real hospitals work.
 
 from __future__ import annotations
 
-import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import _lru_cache_wrapper as Cache
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.curve import Point
 from fl.crypto.envelope import Core, Kind, seal
-from fl.crypto.round_keys import Participant, RoundKeys, parse_advert
+from fl.crypto.round_keys import RoundKeys
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import Batch, Step
 from fl.protocol.federation import genesis_context
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Digest, Protection
 from fl.protocol.records import (
+    BatchRecord,
     FederationOpened,
     Record,
     StepsAnchored,
@@ -39,12 +35,10 @@ from fl.protocol.records import (
     WideRoundOpened,
 )
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay import participants as parsed_points
-from fl.replay.expected_files import masked_recipients, model_core
+from fl.replay.expected_files import model_core
 from fl.replay.ledger_view import Keyring, Ports
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
@@ -58,84 +52,14 @@ from fl.training.model.network import build_model
 from fl.training.model.tensors import manifest_of, to_vector
 from fl.training.model.weights import model_digest, vector_to_bytes
 from fl.training.presets import SYNTHETIC_PRESET
-from scripts.bench._cheap_hospitals import CheapHospitals
+from scripts.bench._cheap_hospitals import CheapHospitals, readers_of
 from scripts.bench._counted import Cost
 from scripts.bench._scale_model import DEALINGS, SIGNATURES
-from scripts.bench._stage import CountedEndorser, Member, Stage, copy_of, spent
+from scripts.bench._stage import CountedEndorser, Member, Stage
+from scripts.bench._wide_roles import JOINING, READING, Played, Role, lucky, new_points, own_points
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
-JOINING = "joining"
-"""The reading of all members' keys, before any round."""
-READING = "reads "
-MIB = 1 << 20
-
-
-@dataclass
-class Role:
-    """One real member, and what it paid in each phase."""
-
-    name: str
-    agent: Agent
-    cost: Cost
-    phases: dict[str, Cost] = field(default_factory=dict)
-    memory: float = 0.0
-    """By how many bytes the process grew at most while this role worked, together."""
-    grown: float = 0.0
-    caches: tuple[Cache[Participant], Cache[tuple[Point, Point]]] = field(
-        default_factory=lambda: (lru_cache(maxsize=1024)(Participant.parse), lru_cache(maxsize=2048)(parse_advert))
-    )
-
-    def work(self, phase: str, what: Callable[[], object]) -> bool:
-        """Do something that counts for this role and phase."""
-        before, resident = copy_of(self.cost), _reset_peak()
-        with _own_points(self.caches):
-            began = time.thread_time()
-            done = bool(what())
-            self.cost.cpu_s += time.thread_time() - began
-        self.memory = max(self.memory, self.grown + _peak() - resident)
-        self.grown += _resident() - resident
-        paid, sofar = spent(before, self.cost), self.phases.get(phase, Cost())
-        self.phases[phase] = Cost(
-            sofar.cpu_s + paid.cpu_s,
-            sofar.read + paid.read,
-            sofar.written + paid.written,
-            sofar.transactions + paid.transactions,
-            sofar.gas + paid.gas,
-        )
-        return done
-
-    @property
-    def total(self) -> Cost:
-        """Return what the round cost, without joining."""
-        rounds = [cost for phase, cost in self.phases.items() if phase != JOINING]
-        return Cost(
-            sum(each.cpu_s for each in rounds), sum(each.read for each in rounds), sum(each.written for each in rounds)
-        )
-
-
-@dataclass
-class Played:
-    """One wide round on a stage."""
-
-    hospitals: int
-    degree: int
-    threshold: int
-    replayers: int
-    roles: dict[str, Role]
-    """Real hospitals, and, where the round was played whole, coordinator and auditor."""
-    audit: Cost | None
-    audit_memory: float
-    report: Report | None
-    batches: dict[str, int]
-    """Bytes of the opening and of each batch."""
-    counted: dict[str, dict[str, int]]
-    """Coordinator and auditor of a round that was played whole: signatures checked, and dealings parsed."""
-    masked_file: int
-    """Bytes of one masked update; 0 if the round was not played whole."""
-    answer_file: int
-    seconds: float
-    """Wall time, with the work of the cheap hospitals."""
 
 
 def plan_of(hospitals: int) -> Plan:
@@ -164,7 +88,9 @@ class Play:
         self.samples = self.stage.hospitals[:: max(1, hospitals // real)][:real]
         self.cost = {each.name: Cost() for each in (self.stage.coordinator, self.stage.auditor, *self.samples)}
         self.ports: dict[str, Ports] = {}
-        self.coordinator = Coordinator(self._ports(self.stage.coordinator, self._luck), plan_of(hospitals), self.initial)
+        self.coordinator = Coordinator(
+            self._ports(self.stage.coordinator, self._luck), plan_of(hospitals), self.initial
+        )
         self.roles = {"coordinator": self._role(self.stage.coordinator, self.coordinator)}
         auditor = Auditor(self._ports(self.stage.auditor), lambda _model, _config: Evaluation())
         self.roles["auditor"] = self._role(self.stage.auditor, auditor)
@@ -214,7 +140,7 @@ class Play:
         key = (current.context, current.phase)
         if key not in self._acted:
             self._acted.add(key)
-            with _own_points(self._cheap_caches):
+            with own_points(self._cheap_points):
                 self._steps = self.cheap.steps(current)
                 for step in self._steps if self.whole else ():
                     self.stage.board.post(current.context, current.phase, step.account, step.to_bytes())
@@ -257,7 +183,7 @@ class Play:
 
     def _cheap(self) -> CheapHospitals:
         self._waited: set[str] = set()
-        self._cheap_caches = (lru_cache(maxsize=1 << 15)(Participant.parse), lru_cache(maxsize=1 << 15)(parse_advert))
+        self._cheap_points = new_points(1 << 15)
         mine = {each.account for each in self.samples}
         others = {each.account: each for each in self.stage.hospitals if each.account not in mine}
         keys = {each.account: self._keys_of(each) for each in self.samples}
@@ -309,11 +235,11 @@ class Play:
         data = self.ports[member.name].journal.get(f"step {current.phase.name.lower()}/{current.context.hex()}")
         return None if data is None else Step.from_bytes(data)
 
-    def _model(self, current: Round) -> tuple[bytes, bytes]:
+    def _model(self, current: Round) -> tuple[Digest, Digest]:
         """Return digest and file of some model in the round's name: nobody on this stage sums it again."""
         vector = self.initial.vector + np.float32(1e-4)
         core = model_core(current)
-        file = self.stage.vault.put(seal(core, masked_recipients(current, None), vector_to_bytes(vector)))  # type: ignore[arg-type]
+        file = self.stage.vault.put(seal(core, readers_of(current), vector_to_bytes(vector)))
         return model_digest(self.initial.manifest.digest, vector), file
 
     def _played(self, seconds: float) -> Played:
@@ -324,11 +250,8 @@ class Play:
         roles = {name: role for name, role in self.roles.items() if self.whole or name != "auditor"}
         sizes = {}
         for entry in self.stage.chain.entries:
-            digest = getattr(entry.record, "file_digest", None)
-            if digest is not None:
-                kind = type(entry.record).__name__
-                name = {"WideRoundOpened": "opening", "WideProposed": "unmask", "WideFinalised": "proposed"}.get(kind)
-                sizes[name or Phase(entry.record.phase).name.lower()] = self.stage.vault.path(digest).stat().st_size
+            if isinstance(entry.record, BatchRecord):
+                sizes[_phase_of(entry.record)] = self.stage.vault.path(entry.record.file_digest).stat().st_size
         wide, first = current.wide, current.hospitals[0]
         shape = (len(current.roster), wide.degree, current.terms.threshold, wide.replayers)
         files = (current.commitments[first], current.revealed[first].digest) if self.whole else ()
@@ -355,16 +278,15 @@ class Play:
         return role.phases["audit"], role.memory, found[0]
 
 
-def lucky(current: Round, wanted: Address | None, *unwanted: Address) -> bytes:
-    """Return a block hash with which `wanted` sums again and the others do not; any, if everybody does."""
-    if current.wide is None or not current.wide.replayers:
-        return b"\x01" * 32
-    for number in range(1, 1 << 20):
-        block = number.to_bytes(32, "big")
-        chosen = drawn(replace(current, proposal_block=block))
-        if (wanted is None or wanted in chosen) and not chosen & set(unwanted) - {wanted}:
-            return block
-    raise RuntimeError("no block draws them")
+def _phase_of(record: BatchRecord) -> str:
+    """Return the phase whose batch a record names, or "opening"."""
+    match record:
+        case StepsAnchored():
+            return Phase(record.phase).name.lower()
+        case WideRoundOpened():
+            return "opening"
+        case _:
+            return "unmask" if isinstance(record, WideProposed) else "proposed"
 
 
 def _train(parameters: int, number: int) -> Callable[[TrainingJob], tuple[Vector, LocalMetrics]]:
@@ -375,36 +297,3 @@ def _train(parameters: int, number: int) -> Callable[[TrainingJob], tuple[Vector
 def _notify(what: Event, facts: object) -> None:
     if what in (Event.ROUND_REFUSED, Event.ROUND_ABORTED, Event.MODEL_NOT_ATTESTED, Event.HOSPITAL_LEFT_OUT):
         raise RuntimeError(f"{what}: {facts}")
-
-
-# --- Memory ----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _own_points(caches: tuple[object, object]) -> Iterator[None]:
-    """Let a role parse points for itself: processes of their own share none."""
-    kept = parsed_points._parsed, parsed_points._parsed_advert  # noqa: SLF001
-    parsed_points._parsed, parsed_points._parsed_advert = caches  # type: ignore[assignment]  # noqa: SLF001
-    try:
-        yield
-    finally:
-        parsed_points._parsed, parsed_points._parsed_advert = kept  # noqa: SLF001
-
-
-def _status() -> Mapping[str, float]:
-    lines = (line.split() for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
-    return {words[0].rstrip(":"): float(words[1]) * 1024 for words in lines if words[0] in ("VmHWM:", "VmRSS:")}
-
-
-def _reset_peak() -> float:
-    """Forget the process's peak of memory; return what it holds, in bytes."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _resident()
-
-
-def _resident() -> float:
-    return _status()["VmRSS"]
-
-
-def _peak() -> float:
-    return _status().get("VmHWM", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0)

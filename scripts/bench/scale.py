@@ -2,7 +2,7 @@
 
 One or two hospitals do everything with the real code, among hospitals whose steps are signed by real keys and whose
 contents are made cheaply (_cheap_hospitals.py). Coordinator, auditor and audit are real up to a size; beyond it their
-operations are counted and multiplied with costs measured here (_scale_model.py). The smallest model; nothing is trained.
+operations are counted and multiplied with costs measured here (_scale_model.py). The smallest model, no training.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from scripts.bench._scale_model import (
 )
 from scripts.bench._table import BUILD, keep, show
 from scripts.bench._unit_costs import unit_costs
-from scripts.bench._wide_play import JOINING, MIB, READING, Play, Played
+from scripts.bench._wide_play import Play
+from scripts.bench._wide_roles import JOINING, MIB, READING, Played
 from scripts.bench.crowd import Crowd, run_crowd
 
 PHASES = ("advertise", "share", "complain", "mask", "agree", "unmask", "proposed", "final")
@@ -178,7 +179,9 @@ def _validated(roles: Figures, hospitals: int) -> dict[str, dict[str, float]]:
         (role, *(f"{each[what]:.3f}" if what in each else "-" for what in ("cpu_s", "read", "written")))
         for role, each in ratios.items()
     ]
-    title = f"{hospitals} hospitals: figures here / real round on a real chain ({gas:,} gas, 9 transactions with the first)"
+    title = (
+        f"{hospitals} hospitals: figures here / real round on a real chain ({gas:,} gas, 9 transactions with the first)"
+    )
     show(title, ("Role", "CPU s", "read", "written"), rows)
     return ratios | {"chain": {"gas": float(gas)}}
 
@@ -213,7 +216,11 @@ def _print_growth(played: Mapping[int, Played], roles: Mapping[int, Figures]) ->
     }
     ratios = {what: growth(values) for what, values in parts.items()}
     header = ("One hospital", *(f"{n:,}" for n in sorted(played)), *next(iter(ratios.values())))
-    show("How a hospital's cost grows", header, [(what, *_in_order(values), *ratios[what].values()) for what, values in parts.items()])
+    show(
+        "How a hospital's cost grows",
+        header,
+        [(what, *_in_order(values), *ratios[what].values()) for what, values in parts.items()],
+    )
 
 
 def _in_order(values: Mapping[int, float]) -> list[float]:
@@ -222,10 +229,10 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 
 def _draw(roles: Mapping[int, Figures], chart: Path) -> None:
     """Write CPU seconds and bytes read over the number of hospitals, and gas per member."""
-    import matplotlib  # noqa: PLC0415 - a large library
+    import matplotlib
 
     matplotlib.use("svg")
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4))
     for axis, what in zip(axes, ("cpu_s", "read"), strict=True):
@@ -238,7 +245,6 @@ def _draw(roles: Mapping[int, Figures], chart: Path) -> None:
     chart.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     figure.savefig(chart)
-    pyplot.close(figure)
     click.echo(f"{chart}")
 
 

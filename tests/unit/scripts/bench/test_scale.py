@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,8 @@ from scripts.bench._scale_model import (
     read_bytes,
     seconds,
 )
-from scripts.bench._wide_play import Play, Played
+from scripts.bench._wide_play import Play
+from scripts.bench._wide_roles import Played
 from scripts.bench.scale import shape_of
 from tests.support.federation import memory_folder
 
