@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.expected_files import model_core
 from fl.replay.ledger_view import Keyring, Ports
 from fl.roles.auditor import Auditor, Evaluation
@@ -56,7 +58,7 @@ from scripts.bench._cheap_hospitals import CheapHospitals, readers_of
 from scripts.bench._counted import Cost
 from scripts.bench._scale_model import DEALINGS, SIGNATURES
 from scripts.bench._stage import CountedEndorser, Member, Stage
-from scripts.bench._wide_roles import JOINING, READING, Played, Role, lucky, new_points, own_points
+from scripts.bench._wide_roles import JOINING, READING, Played, Role, lucky, new_points, own_points, phase_of
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
@@ -108,7 +110,7 @@ class Play:
             self._open_federation()
         for name, role in self.roles.items():
             if self.whole or name != "auditor":
-                role.work(JOINING, role.agent.view.refresh)
+                role.work(JOINING, partial(self._join, role))
         coordinator = self.roles["coordinator"]
         while not isinstance(self.stage.chain.entries[-1].record, WideRoundOpened):
             coordinator.work("opening", self.coordinator.step)
@@ -122,6 +124,13 @@ class Play:
         for role in self._working():
             self._until_idle(role, "final")
         return self._played(time.perf_counter() - began)
+
+    def _join(self, role: Role) -> None:
+        """Read all members, twice as an agent does: for its view, and for the rules of batches."""
+        role.agent.view.refresh()
+        ledger = self.ports[role.name].ledger
+        if isinstance(ledger, BatchedLedger):
+            ledger._now()  # noqa: SLF001 - else the first wide round would pay for it
 
     # --- The order of work -------------------------------------------------------------------------------------
 
@@ -251,7 +260,7 @@ class Play:
         sizes = {}
         for entry in self.stage.chain.entries:
             if isinstance(entry.record, BatchRecord):
-                sizes[_phase_of(entry.record)] = self.stage.vault.path(entry.record.file_digest).stat().st_size
+                sizes[phase_of(entry.record)] = self.stage.vault.path(entry.record.file_digest).stat().st_size
         wide, first = current.wide, current.hospitals[0]
         shape = (len(current.roster), wide.degree, current.terms.threshold, wide.replayers)
         files = (current.commitments[first], current.revealed[first].digest) if self.whole else ()
@@ -276,17 +285,6 @@ class Play:
 
         role.work("audit", work)
         return role.phases["audit"], role.memory, found[0]
-
-
-def _phase_of(record: BatchRecord) -> str:
-    """Return the phase whose batch a record names, or "opening"."""
-    match record:
-        case StepsAnchored():
-            return Phase(record.phase).name.lower()
-        case WideRoundOpened():
-            return "opening"
-        case _:
-            return "unmask" if isinstance(record, WideProposed) else "proposed"
 
 
 def _train(parameters: int, number: int) -> Callable[[TrainingJob], tuple[Vector, LocalMetrics]]:

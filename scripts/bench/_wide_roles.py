@@ -18,8 +18,9 @@ from fl.crypto.curve import Point
 from fl.crypto.round_keys import Participant, parse_advert
 from fl.protocol.audit import Report
 from fl.protocol.names import Address
+from fl.protocol.records import BatchRecord, StepsAnchored, WideProposed, WideRoundOpened
 from fl.protocol.rounds.replayers import drawn
-from fl.protocol.rounds.round import Round
+from fl.protocol.rounds.round import Phase, Round
 from fl.replay import participants as parsed_points
 from fl.roles.runner import Agent
 from scripts.bench._counted import Cost
@@ -147,3 +148,14 @@ def lucky(current: Round, wanted: Address | None, *unwanted: Address) -> bytes:
         if (wanted is None or wanted in chosen) and not chosen & set(unwanted) - {wanted}:
             return block
     raise RuntimeError("no block draws them")
+
+
+def phase_of(record: BatchRecord) -> str:
+    """Return the phase whose batch a record names, or "opening"."""
+    match record:
+        case StepsAnchored():
+            return Phase(record.phase).name.lower()
+        case WideRoundOpened():
+            return "opening"
+        case _:
+            return "unmask" if isinstance(record, WideProposed) else "proposed"

@@ -228,13 +228,11 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 
 
 def _draw(roles: Mapping[int, Figures], chart: Path) -> None:
-    """Write CPU seconds and bytes read over the number of hospitals, and gas per member."""
-    import matplotlib
+    """Write CPU seconds and bytes read over the number of hospitals, as SVG."""
+    from matplotlib.figure import Figure  # a large library
 
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4))
+    figure = Figure(figsize=(10, 4))
+    axes = figure.subplots(1, 2)
     for axis, what in zip(axes, ("cpu_s", "read"), strict=True):
         for role in ("hospital", *COUNTED):
             sizes = sorted(roles)
