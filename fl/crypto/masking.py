@@ -114,8 +114,10 @@ def remaining_masks(
 def _check_secrets(
     participants: Sequence[Participant], self_secrets: Mapping[Address, int], mask_secrets: Mapping[Address, int]
 ) -> None:
+    known = {each.account for each in participants}
     for account in (*self_secrets, *mask_secrets):
-        _find(account, participants)
+        if account not in known:
+            raise SetMismatch(account)
     for each in participants:
         if (each.account in self_secrets) == (each.account in mask_secrets):
             raise SetMismatch(each.account)  # both secrets of one hospital would reveal its words

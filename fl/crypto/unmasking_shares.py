@@ -120,10 +120,13 @@ def uncover(
     revealers = {share.index: account for account, shares in answers.items() for share in shares.values()}
     secrets: dict[Secret, dict[Address, int]] = {Secret.OWN: {}, Secret.PAIRWISE: {}}
     wrong: list[tuple[Address, Address]] = []
+    revealed: dict[Address, list[Share]] = {each.account: [] for each in participants}
+    for given in answers.values():
+        for dealer in given.keys() & revealed.keys():
+            revealed[dealer].append(given[dealer])
     for each in participants:
         kind = revealed_secret(each.account, survivors)
-        shares = [given[each.account] for given in answers.values() if each.account in given]
-        recovery = recover(shares, each.own if kind is Secret.OWN else each.pairwise)
+        recovery = recover(revealed[each.account], each.own if kind is Secret.OWN else each.pairwise)
         secrets[kind][each.account] = recovery.secret
         wrong += [(revealers[index], each.account) for index in recovery.invalid]
     return Uncovered(secrets[Secret.OWN], secrets[Secret.PAIRWISE], tuple(wrong))

@@ -21,7 +21,7 @@ from fl.protocol.batches import Batch, Step, StepRecord, opening_file
 from fl.protocol.errors import BatchInvalid, HemaledgerError, RoundBlocked, SettingInvalid, UnavailableError
 from fl.protocol.federation import Federation, fold
 from fl.protocol.keys.members import KeyBook
-from fl.protocol.names import NO_DIGEST, Address
+from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Anchor, Endorser, Ledger, Vault
 from fl.protocol.records import (
     BatchRecord,
@@ -221,7 +221,7 @@ class BatchedLedger:
     def agree(self, current: Round) -> Receipt:
         """Record the endorsements that the last `gather` found; no other record ends AGREE."""
         batch = self._batch(current, ())
-        return self._ledger.append(self._steps(current, batch))
+        return self._ledger.append(self._steps(current, batch, self._vault.put(batch.to_bytes())))
 
     def _wide_round(self) -> Round | None:
         """Return the running round if it is wide. Without any wide round, no ledger is folded here."""
@@ -264,7 +264,7 @@ class BatchedLedger:
             case RoundFinalised():
                 raw = WideFinalised(self.account, current.number, count, root, digest, NO_DIGEST)
             case _:
-                raw = self._steps(current, batch)
+                raw = self._steps(current, batch, digest)
         return _as(record, self._ledger.append(raw))
 
     def _batch(self, current: Round, going: Sequence[Address]) -> Batch:
@@ -273,8 +273,8 @@ class BatchedLedger:
         steps = tuple(found[account] for account in sorted(found))
         return Batch(current.context, phase, steps, frozenset(going or found))
 
-    def _steps(self, current: Round, batch: Batch) -> StepsAnchored:
-        digest, count, going = self._vault.put(batch.to_bytes()), len(batch.steps), len(batch.going)
+    def _steps(self, current: Round, batch: Batch, digest: Digest) -> StepsAnchored:
+        count, going = len(batch.steps), len(batch.going)
         return StepsAnchored(self.account, current.number, batch.phase, count, going, batch.root, digest)
 
 

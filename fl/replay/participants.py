@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5, phases 1 to 2b.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from fl.crypto.curve import POINT_BYTES
@@ -121,17 +121,19 @@ def participants(current: Round, accounts: Sequence[Address]) -> list[Participan
     return [participant(current, account) for account in accounts]
 
 
-def honest(current: Round, vault: Vault) -> frozenset[Address]:
+def honest(current: Round, vault: Vault, among: Collection[Address] | None = None) -> frozenset[Address]:
     """Return the hospitals that dealt, checked their shares and lost no complaint; U2 must be a subset.
 
     A valid complaint excludes the dealer, a false one the complainant. A complaint about or by a hospital that is
-    excluded for another reason is not judged.
+    excluded for another reason is not judged. With `among`, only these are looked at, and complaints between them: who
+    is left out of the result then would be left out without `among`, too.
 
     Raises:
         VaultMissing, TooLarge, HashMismatch: as `parcel`.
     """
     reused, losers = _reused_self_keys(current), set[Address]()
-    usable_dealers = [who for who in current.checked if who not in reused and usable(current, who)]
+    looked_at = current.checked if among is None else [who for who in current.checked if who in among]
+    usable_dealers = [who for who in looked_at if who not in reused and usable(current, who)]
     for complainant in usable_dealers:
         for dealer, complaint in complaints_of(current.checked[complainant].complaints):
             if dealer in usable_dealers:

@@ -78,15 +78,17 @@ def statement(current: Round) -> SetStatement:
     )
 
 
-def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
+def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Collection[Address] | None = None) -> None:
     """Check that enough hospitals of a legal set signed it (phase 5): t of them, or a wide round's `endorsers`.
+
+    `among`: as in `check_sharers`; all signatures are checked in any case.
 
     Raises:
         SetMismatch: a hospital continued after it lost a complaint, or the set has one that did not continue.
         SharesMissing: the set of a wide round has too few holders of somebody's shares.
         BelowThreshold: too few signatures verify.
     """
-    check_sharers(current, vault)
+    check_sharers(current, vault, among)
     for account in current.hospitals:
         if account not in current.sharers:
             raise SetMismatch(account)
@@ -99,10 +101,13 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
     raise BelowThreshold(signed, needed)
 
 
-def check_sharers(current: Round, vault: Vault) -> None:
-    """Raise SetMismatch when U2 contains a hospital that a complaint excludes."""
-    allowed = honest(current, vault)
-    for account in current.sharers:
+def check_sharers(current: Round, vault: Vault, among: Collection[Address] | None = None) -> None:
+    """Raise SetMismatch when U2 contains a hospital that a complaint excludes.
+
+    `among`: look only at these, as a hospital of a wide round does with its neighbours (PROTOCOL.md 5W.1); None: all.
+    """
+    allowed = honest(current, vault, among)
+    for account in current.sharers if among is None else [each for each in current.sharers if each in among]:
         if account not in allowed:
             raise SetMismatch(account)
 

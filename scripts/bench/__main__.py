@@ -30,6 +30,7 @@ LONG = (
     "poisoning",
     "privacy",
     "sample_check",
+    "scale",
     "threshold",
     "device",
     "tables",

@@ -33,6 +33,7 @@ from scripts.bench.foreign import main as foreign
 from scripts.bench.kills import main as kills
 from scripts.bench.models import main as models
 from scripts.bench.protections import main as protections
+from scripts.bench.scale import main as scale
 from scripts.cli import COMMANDS, main
 from scripts.fuzz.__main__ import main as fuzz
 from scripts.wiring.home import Home
@@ -206,6 +207,7 @@ def test_every_option_that_a_page_names_exists() -> None:
         ("models",): models,
         ("foreign",): foreign,
         ("kills",): kills,
+        ("scale",): scale,
     }
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}

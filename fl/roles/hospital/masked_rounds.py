@@ -192,7 +192,7 @@ class MaskedHospital:
         if self._ports.journal.get(key_of("update", current)) is None and not self._training.done(current.context):
             return False
         self._trust.check(current.sharers)
-        check_sharers(current, self._ports.vault)
+        check_sharers(current, self._ports.vault, self._looked_at(current))
         try:
             digest = self._promises.promised("update", current)
             digest = digest or self._promises.promise("update", current, self._masked_file(federation, current))
@@ -229,6 +229,10 @@ class MaskedHospital:
         context = Digest(current.mask_context)
         masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
         return masking.to_bytes(masking.apply(words, masks))
+
+    def _looked_at(self, current: Round) -> frozenset[Address] | None:
+        """Return whose dealings this hospital checks: its neighbours' in a wide round, None (everybody's) otherwise."""
+        return None if current.wide is None else graph_of(current).holders(self._account)
 
     # --- Agree and unmask --------------------------------------------------------------------------------------
 
@@ -272,7 +276,7 @@ class MaskedHospital:
         self._trust.check(current.hospitals)
         self._check_set(current)
         try:
-            check_agreement(current, self._ports.endorser, self._ports.vault)
+            check_agreement(current, self._ports.endorser, self._ports.vault, self._looked_at(current))
         except BelowThreshold:
             return self._add_early(current)
         self._promises.spend(current)

@@ -14,12 +14,13 @@ from fl.audit.consortium import Audit
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import STEPS, cap_of
-from fl.protocol.errors import LengthInvalid
+from fl.protocol.errors import LengthInvalid, SetMismatch
 from fl.protocol.names import NO_DIGEST, Protection
-from fl.protocol.records import RoundFrozen, SharesChecked
+from fl.protocol.records import PhaseClosed, RoundFrozen, SharesChecked
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.ledger_view import Keyring
+from fl.replay.unmasking import check_sharers
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan, WidePlan
 from fl.roles.hospital.agent import Hospital
@@ -187,6 +188,32 @@ def test_a_complaint_about_a_hospital_that_is_no_neighbour_is_false(twelve: Cons
     assert liar.account not in current.sharers
     assert stranger in current.hospitals
     assert audit(twelve).findings == []
+
+
+def test_a_hospital_looks_at_its_neighbours_dealings_alone_and_an_audit_at_all(twelve: Consortium) -> None:
+    coordinator, _, hospitals = twelve.agents(wide(twelve))
+    current = until(coordinator, hospitals, Phase.COMPLAIN)
+    liar, graph, boss = twelve.hospitals[0], graph_of(current), twelve.coordinator
+    accused = graph.neighbours(liar.account)[0]
+    liar.ledger.append(SharesChecked(liar.account, 1, accused + os.urandom(97)))
+    settle(*hospitals[1:])
+    boss.ledger.append(PhaseClosed(boss.account, 1, Phase.COMPLAIN, current.sharers))  # it may not name the liar
+    for hospital in hospitals[1:]:
+        hospital.step()
+        hospital.finish_training()
+        hospital.step()
+    near_both = {each for each in current.sharers if {liar.account, accused} <= graph.holders(each)} - {liar.account}
+    refused = {
+        party.account
+        for party in twelve.hospitals
+        if any("SetMismatch" in str(facts.get("reason")) for what, facts in party.events if what == Event.ROUND_REFUSED)
+    }
+    assert 0 < len(refused) < TWELVE - 1
+    assert refused == near_both
+    after = now(coordinator)
+    assert after is not None
+    with pytest.raises(SetMismatch):
+        check_sharers(after, twelve.vault)
 
 
 def test_a_coordinator_that_leaves_out_the_neighbours_of_one_hospital_gets_no_share(twelve: Consortium) -> None:
