@@ -38,7 +38,7 @@ class Consensus(StrEnum):
     QBFT = "qbft"
     """More than two thirds of the validators sign each block, and a block is final at once (Besu)."""
     CLIQUE = "clique"
-    """Validators take turns, and the newest blocks can be replaced (geth; the contracts do not run there)."""
+    """Validators take turns, and the newest blocks can be replaced (geth, for development)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ _CLIQUE_FORKS = (
     *("homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock", "constantinopleBlock"),
     *("petersburgBlock", "istanbulBlock", "berlinBlock", "londonBlock"),
 )
-"""Clique ends with London: geth refuses the forks that came with proof of stake, so it cannot run our contracts."""
+"""Clique ends with London: geth refuses the forks that came with proof of stake."""
 
 
 def qbft_extra(accounts: Sequence[bytes]) -> bytes:

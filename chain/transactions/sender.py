@@ -176,19 +176,16 @@ class Sender:
         """Return this very call if it was sent before and can still count; offer again what else is unfinished."""
         same: tuple[Sending, Found] | None = None
         for sending in self._unfinished.abandoned():
+            passed = self._waiting.count(self.account, "latest") > sending.nonce  # before the receipt: a block may come
             receipt = self._waiting.included(sending)
             mine = sending.is_call(to, data) and same is None
-            if self._is_settled(sending, receipt) and not (mine and receipt is not None and receipt["status"]):
+            if (receipt is not None or passed) and not (mine and receipt is not None and receipt["status"]):
                 self._unfinished.forget(sending)
                 continue
             if receipt is None:
                 receipt = self._waiting.offer_again(sending.newest.raw, sending.newest.hash)
             same = (sending, receipt) if mine else same
         return same
-
-    def _is_settled(self, sending: Sending, receipt: Found) -> bool:
-        """Return whether a call was included, or never can be."""
-        return receipt is not None or self._waiting.count(self.account, "latest") > sending.nonce
 
     def _begun(self, to: Address | None, data: bytes, request: dict[str, str]) -> tuple[Sending, Found]:
         """Sign and send a new call; try again with the next nonce if another process used this one."""

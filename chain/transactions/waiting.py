@@ -188,11 +188,13 @@ class Rescue:
         """Offer a transaction for each missing nonce: the one that was signed for it, else one that does nothing."""
         ours = {each.nonce: each.newest.raw for each in self._unfinished.all()}
         for nonce in missing[:MOST_GAP]:
-            raw = ours.get(nonce) or self._fill(nonce)
             try:
+                raw = ours.get(nonce) or self._fill(nonce)
                 self._waiting.offer(raw, keccak(raw))
             except NodeRefusal:  # another process filled it
                 continue
+            except FeeAboveLimit:  # it waits until gas is cheaper
+                return
 
 
 def ask_nonce(account: bytes, tag: str) -> Call:

@@ -309,7 +309,8 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
     check_terms(record, entry.timestamp)
     for account in record.roster:
         member = book.members.get(account)
-        if member is None or member.revoked or member.role != Role.HOSPITAL or member.key is None:
+        gone = member is None or (member.revoked and not isinstance(record, WideOpening))
+        if member is None or gone or member.role != Role.HOSPITAL or member.key is None:
             raise NotInRoster(account)
     opened = Round(
         number=record.round,
@@ -319,7 +320,7 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         opener=record.sender,
         anchor=federation.anchor,
         opened=entry,
-        keys=_active_keys(book),
+        keys=_keys_of(record, book),
         phase=Phase.OPEN if record.terms.protection == Protection.SEALED else Phase.ADVERTISE,
         phase_since=entry.timestamp,
         sharers=record.roster,
@@ -328,6 +329,12 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         before=federation.rounds[-1] if federation.rounds else None,
     )
     return replace(federation, rounds=(*federation.rounds, opened))
+
+
+def _keys_of(record: RoundOpened, book: KeyBook) -> Mapping[Address, MemberKey]:
+    """Return the keys of a round: of all active members, and of its roster, which may have been revoked just before."""
+    roster = {account: book.members[account].key for account in record.roster}
+    return MappingProxyType({account: key for account, key in roster.items() if key} | dict(_active_keys(book)))
 
 
 def _active_keys(book: KeyBook) -> Mapping[Address, MemberKey]:

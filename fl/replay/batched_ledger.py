@@ -18,7 +18,14 @@ from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.batches import Batch, Step, StepRecord, opening_file
-from fl.protocol.errors import BatchInvalid, HemaledgerError, RoundBlocked, SettingInvalid, UnavailableError
+from fl.protocol.errors import (
+    BatchInvalid,
+    HemaledgerError,
+    RoundBlocked,
+    SettingInvalid,
+    UnavailableError,
+    VaultMissing,
+)
 from fl.protocol.federation import Federation, fold
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import NO_DIGEST, Address, Digest
@@ -41,6 +48,7 @@ from fl.protocol.records import (
     WideRoundOpened,
 )
 from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.rules import check_set_active
 from fl.replay.batches import expand
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
 
@@ -151,7 +159,7 @@ class BatchedLedger:
         try:
             made = expand(raw, federation, self._vault, self._endorser)
         except (UnavailableError, BatchInvalid) as error:
-            if not self._skip(raw.record):
+            if not isinstance(error, VaultMissing | BatchInvalid) or not self._skip(raw.record):
                 self._problem = error
             return
         self._add(made.entries)
@@ -262,6 +270,7 @@ class BatchedLedger:
                 digests = (record.model_digest, record.envelope_digest)
                 raw: Record = WideProposed(self.account, current.number, count, root, digest, *digests)
             case RoundFinalised():
+                check_set_active(current, self._now().book)
                 raw = WideFinalised(self.account, current.number, count, root, digest, NO_DIGEST)
             case _:
                 raw = self._steps(current, batch, digest)

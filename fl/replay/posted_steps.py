@@ -9,19 +9,22 @@ Source: PROTOCOL.md 5W.2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fl.protocol.batches import PHASES, STEP_CAP, Step, StepRecord, body_of, record_of, statement
-from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError
+from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, SignatureInvalid, TamperedError
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address
 from fl.protocol.ports import Board, Endorser, Journal
-from fl.protocol.records import Entry
+from fl.protocol.records import Entry, SetEndorsed
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance
+from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.batches import check_step
 
+MOST_NAMES = 64
+"""Of one account and phase. A member posts one; others come from somebody who may write to the board."""
 MOST_LOOKS = 20
 """A file that cannot be read may be on a disk that fails for a moment, or junk."""
 
@@ -64,7 +67,7 @@ class OwnSteps:
         self._put(current, current.phase, data)
         try:
             return taken(current, Step.from_bytes(data), current.phase, book)
-        except RefusedError:  # the ledger has it
+        except (RefusedError, TamperedError):  # the ledger has it, or a reorg left it behind
             return current
 
     def _put(self, current: Round, phase: Phase, data: bytes) -> None:
@@ -98,11 +101,14 @@ class Gathering:
         """Return the round as if every right step on the board were in a batch already."""
         if self._phase.key != (current.context, current.phase):
             self._phase, self.wrong = _Phase((current.context, current.phase)), {}
-        self._read(current)
+        self._read(current, book)
         trial, phase = current, current.phase
         for account in sorted(self._phase.steps):
+            step = self._phase.steps[account]
             try:
-                trial = taken(trial, self._phase.steps[account], phase, book)
+                if phase == Phase.AGREE:
+                    check_endorsement(step, current, self._endorser)
+                trial = taken(trial, step, phase, book)
             except (MalformedError, RefusedError, TamperedError) as error:
                 self.wrong[account] = error
                 del self._phase.steps[account]
@@ -112,8 +118,19 @@ class Gathering:
         """Return the right steps that the last `gather` found."""
         return self._phase.steps if self._phase.key == (context, phase) else {}
 
-    def _read(self, current: Round) -> None:
-        for name in self._board.names(current.context, current.phase):
+    def _wanted(self, names: Iterable[str], book: KeyBook) -> Iterator[str]:
+        """Yield the names of members who have no right step yet, MOST_NAMES of each: others may be junk."""
+        known = {account.hex(): account for account in book.members}
+        counted = Counter[str]()
+        for name in names:
+            prefix = name.partition("-")[0]
+            counted[prefix] += 1
+            wanted = prefix in known and known[prefix] not in self._phase.steps
+            if wanted and counted[prefix] <= MOST_NAMES:
+                yield name
+
+    def _read(self, current: Round, book: KeyBook) -> None:
+        for name in self._wanted(self._board.names(current.context, current.phase), book):
             if self._phase.looks[name] >= MOST_LOOKS:
                 continue
             data = self._board.read(current.context, current.phase, name)
@@ -132,8 +149,16 @@ class Gathering:
 def taken(current: Round, step: Step, phase: Phase, book: KeyBook) -> Round:
     """Return the round with a step, by its own rules, or raise their error."""
     entry, last = current.opened, current.last or current.opened
+    book.active(step.account)
     record = record_of(step, phase, current.number)
     return advance(current, Entry(record, last.position, bytes(32), current.phase_since, b"", entry.contract), book)
+
+
+def check_endorsement(step: Step, current: Round, endorser: Endorser) -> None:
+    """Raise SignatureInvalid unless the step has its account's signature of the frozen set."""
+    made = record_of(step, Phase.AGREE, current.number)
+    if not isinstance(made, SetEndorsed) or endorser.recover(set_statement(current), made.signature) != step.account:
+        raise SignatureInvalid("another account signed the set")
 
 
 def _key(current: Round, phase: Phase) -> str:

@@ -33,6 +33,7 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.rounds.mask_graph import check_answered, check_holders, graph_of
 from fl.protocol.rounds.round import Round
+from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.expected_files import FileReader
 from fl.replay.participants import honest, index_of, participants, sharing_with
 from fl.replay.round_sum import RoundSum
@@ -62,22 +63,6 @@ class UnmaskedSum:
     """Survivor -> the error in its response or in a share of it."""
 
 
-def statement(current: Round) -> SetStatement:
-    """Return the statement that the hospitals of a frozen round sign."""
-    if current.frozen is None:
-        raise SetMismatch(current.opener)
-    anchor = current.anchor
-    return SetStatement(
-        consortium=anchor.consortium,
-        chain_id=anchor.chain_id,
-        contract=anchor.contract,
-        round=current.number,
-        mask_context=current.mask_context,
-        set_digest=current.set_digest,
-        freeze_block=current.frozen.block_hash,
-    )
-
-
 def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Collection[Address] | None = None) -> None:
     """Check that enough hospitals of a legal set signed it (phase 5): t of them, or a wide round's `endorsers`.
 
@@ -93,7 +78,7 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Col
         if account not in current.sharers:
             raise SetMismatch(account)
     check_holders(current)
-    wanted, needed, signed = statement(current), current.endorsers, 0
+    wanted, needed, signed = set_statement(current), current.endorsers, 0
     for account in current.hospitals:
         signed += _signed(endorser, wanted, account, current)
         if signed >= needed:

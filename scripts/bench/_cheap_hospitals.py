@@ -39,10 +39,10 @@ from fl.protocol.records import (
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.expected_files import digest_of, masked_core
 from fl.replay.group_key import group_key
 from fl.replay.participants import advertised, participant, participants, sharing_with
-from fl.replay.unmasking import statement as set_statement
 from fl.training.aggregation.quantise import Words
 from scripts.bench._stage import Member
 

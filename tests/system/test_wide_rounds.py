@@ -17,9 +17,9 @@ from fl.protocol.batches import Batch, Step, statement
 from fl.protocol.codec import sha256
 from fl.protocol.errors import BatchInvalid, ChainReorg, RoundBlocked, VaultMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import Protection, StatementKind
+from fl.protocol.names import NO_DIGEST, Protection, StatementKind
 from fl.protocol.ports import Ledger
-from fl.protocol.records import Entry, Position, Receipt, Record, StepsAnchored
+from fl.protocol.records import Entry, MemberRevoked, Position, Receipt, Record, StepsAnchored, WideFinalised
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView
@@ -223,6 +223,41 @@ def test_a_wrong_batch_stops_the_round_and_its_abort_lets_the_next_begin(four: R
     assert four.current.phase == Phase.ABORTED
     settle(coordinator, auditor, *hospitals)
     assert [each.phase for each in four.federation.rounds] == [Phase.ABORTED, Phase.FINAL]
+
+
+@pytest.mark.parametrize("phase", [Phase.ADVERTISE, Phase.PROPOSED])
+def test_a_revocation_just_before_a_batch_is_no_fault_of_the_batch(four: Round4, phase: Phase) -> None:
+    coordinator, auditor, *hospitals = four.agents()
+    others = [] if phase == Phase.ADVERTISE else [auditor, *hospitals]
+    four.until(phase, coordinator, *others)
+    settle(*hospitals, auditor)
+    current, alpha = four.current, four.party("alpha").account
+    ledger = four.party("coordinator").ledger
+    assert isinstance(ledger, BatchedLedger)
+    ledger.gather(current, four.federation.book)
+    batch = ledger._batch(current, ())
+    digest, count = four.town.vault.put(batch.to_bytes()), len(batch.steps)
+    four.consortium.operator.append(MemberRevoked(four.consortium.operator.account, alpha, "left"))
+    chain = four.town.chain_ledger("coordinator")
+    if phase == Phase.ADVERTISE:
+        chain.append(StepsAnchored(current.opener, current.number, phase, count, count, batch.root, digest))
+        assert alpha in four.current.advertised
+        assert four.current.phase == Phase.SHARE
+    else:
+        chain.append(WideFinalised(current.opener, current.number, count, batch.root, digest, NO_DIGEST))
+        assert four.current.phase == Phase.FINAL
+        assert audited(four.town, four.consortium).findings == []
+
+
+def test_a_coordinator_that_sees_a_revocation_makes_no_round_final(four: Round4) -> None:
+    coordinator, auditor, *hospitals = four.agents()
+    four.until(Phase.PROPOSED, coordinator, auditor, *hospitals)
+    settle(*hospitals, auditor)
+    operator = four.consortium.operator
+    operator.append(MemberRevoked(operator.account, four.party("alpha").account, "left"))
+    settle(coordinator)
+    assert four.current.phase == Phase.ABORTED
+    assert four.current.reason.startswith("RevokedMidRound")
 
 
 def spoilt(four: Round4, current: Round, change: str) -> tuple[StepsAnchored, bytes]:

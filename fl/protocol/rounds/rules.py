@@ -68,7 +68,7 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
     record, now = entry.record, entry.timestamp
     if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
         raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
-    check_sender(record, book)
+    check_sender(record, book, signed_before=current.wide is not None)
     if MAY[type(record)] == (Role.COORDINATOR,) and record.sender != current.opener:
         raise WrongRole(record.sender)
     phase = _step(current, record)
@@ -106,9 +106,13 @@ def _advance_common(current: Round, record: CommonRecord, now: int, book: KeyBoo
             return _abort(current, record, now, book)
 
 
-def check_sender(record: RoundRecord, book: KeyBook) -> None:
-    """Raise UnknownSender, RevokedSender or WrongRole unless `MAY` allows the sender this record."""
-    member, roles = book.active(record.sender), MAY[type(record)]
+def check_sender(record: RoundRecord, book: KeyBook, *, signed_before: bool = False) -> None:
+    """Raise UnknownSender, RevokedSender or WrongRole unless `MAY` allows the sender this record.
+
+    A hospital or auditor that `signed_before` its step was recorded may have been revoked since (PROTOCOL.md 5W.2).
+    """
+    roles, late = MAY[type(record)], signed_before and book.members.get(record.sender)
+    member = late if late and late.role in (Role.HOSPITAL, Role.AUDITOR) else book.active(record.sender)
     if roles and member.role not in roles:
         raise WrongRole(record.sender)
 
@@ -194,7 +198,7 @@ def _propose(current: Round, record: ModelProposed) -> Round:
 
 
 def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
-    if book.active(record.sender).role == Role.HOSPITAL:
+    if book.members[record.sender].role == Role.HOSPITAL:
         if not current.masked:
             raise WrongRole(record.sender)
         if record.sender not in current.hospitals:
@@ -210,14 +214,20 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
 
 
 def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
-    for account in current.hospitals:
-        if book.members[account].revoked:
-            raise RevokedMidRound(account)
+    if current.wide is None:
+        check_set_active(current, book)
     if len(current.attestations) < current.terms.attestations:
         raise TooFewAttestations(len(current.attestations), current.terms.attestations)
     if record.model_digest != _proposed(current).model_digest:
         raise ModelDigestMismatch(_proposed(current).model_digest, record.model_digest)
     return current
+
+
+def check_set_active(current: Round, book: KeyBook) -> None:
+    """Raise RevokedMidRound if a hospital of the set was revoked; in a wide round only its coordinator looks."""
+    for account in current.hospitals:
+        if book.members[account].revoked:
+            raise RevokedMidRound(account)
 
 
 def _abort(current: Round, record: RoundAborted, now: int, book: KeyBook) -> Round:

@@ -43,6 +43,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import advertised, parcel, participant, participants, sharing_with, usable, why_not
@@ -50,7 +51,7 @@ from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
-from fl.replay.unmasking import check_agreement, check_sharers, statement
+from fl.replay.unmasking import check_agreement, check_sharers
 from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.opened_shares import OpenedShares
@@ -258,7 +259,7 @@ class MaskedHospital:
         """Sign the frozen set; once per round, never a second set."""
         self._trust.check(current.hospitals)
         self._check_set(current)
-        signature = self._ports.endorser.endorse(statement(current))
+        signature = self._ports.endorser.endorse(set_statement(current))
         self._ports.append(SetEndorsed(self._account, current.number, current.set_digest, signature))
         self._ports.notify(Event.SET_ENDORSED, {"round": current.number})
         return True

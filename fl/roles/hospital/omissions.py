@@ -46,7 +46,7 @@ class Omissions:
         return False
 
     def _state(self, current: Round, made: StatementMade) -> bool:
-        reason = f"the batch of the phase {made.text} has no step of this hospital, which posted it in time"
+        reason = f"the batch of the phase {made.text} has no step of this hospital, which posted it"
         self._ports.notify(Event.MISSING_IN_SET, {"round": current.number, "reason": reason})
         try:
             self._ports.append(made)
