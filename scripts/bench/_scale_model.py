@@ -38,13 +38,14 @@ class Shape:
 def operations(role: str, shape: Shape) -> dict[str, int]:
     """Return how many operations of each kind a round costs a coordinator or an auditor.
 
-    The coordinator checks each signature twice, on the board and in its own batch; an auditor once, and the signatures
-    of the set up to the fewest commitments: with the product's plan a tenth of the hospitals may be missing.
+    The coordinator checks each signature twice, on the board and in its own batch, and on the board also those of the
+    set. An auditor checks each once, and those of the set up to the fewest commitments: with the product's plan a tenth
+    of the hospitals may be missing.
     """
     n, kept = shape.hospitals, shape.hospitals <= PARSED_KEPT
     steps = 6 * n + shape.attesting
     passes = 1 if kept else PASSES[role]
-    signatures = 2 * steps if role == "coordinator" else steps + n - n // 10
+    signatures = 2 * steps + n if role == "coordinator" else steps + n - n // 10
     wraps = n + 2 if role == "coordinator" else 0
     return {SIGNATURES: signatures, DEALINGS: passes * n, FILES: 2 * n, SECRETS: n, WRAPS: wraps}
 

@@ -17,7 +17,7 @@ def test_the_protocol_shows_the_diagrams_that_the_tables_give() -> None:
 def test_every_entry_of_a_table_is_an_arrow() -> None:
     drawn = diagrams()
     for (protection, phase, kind), then in NEXT.items():
-        name = "masked round" if protection == Protection.MASKED else "sealed round"
+        name = "sealed round" if protection == Protection.SEALED else "masked round"
         assert kind.__name__ in records(drawn[name], phase.name, then.name)
     for (step, record), after in CEREMONY_NEXT.items():
         assert record.__name__ in records(drawn["ceremony"], step.name.replace("NONE", "[*]"), after.name)

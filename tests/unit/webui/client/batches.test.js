@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { isIncluded, leafOf, parseBatch, rootOf, signerOf } from "../../../../webui/client/batches.js";
+import { isIncluded, leafOf, parseBatch, rootOf, signerOf } from "./batches.js";
 import { encoding } from "../../../../webui/client/main.js";
 
 const file = new URL("../../../vectors/batches.json", import.meta.url);

@@ -9,8 +9,8 @@
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { keccak_256 as keccak } from "@noble/hashes/sha3.js";
 
-import { concat, domain, equal, sha256, toHex } from "./encoding.js";
-import { Refused } from "./errors.js";
+import { concat, domain, equal, sha256, toHex } from "../../../../webui/client/encoding.js";
+import { Refused } from "../../../../webui/client/errors.js";
 
 const WHAT = "batch of steps";
 const MAX_STEPS = 17_408;
