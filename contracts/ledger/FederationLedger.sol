@@ -16,7 +16,6 @@ contract FederationLedger is WideRounds {
     using AddressList for address;
     using AddressList for bytes;
 
-    uint256 private constant MIN_MASKED = 3;
     uint256 private constant MAX_DURATION = 366 days;
     uint256 private constant ENTRY_BYTES = 52;
 

@@ -8,7 +8,7 @@ import {MaskedRounds} from "./MaskedRounds.sol";
 /// @notice The cost of a round does not grow with its hospitals: a batch is a file in the vault, and its root, digest
 /// and count are here. Readers check every signature in it (fl/replay/batches). Source: PROTOCOL.md 5W.2.
 abstract contract WideRounds is MaskedRounds {
-    uint256 private constant MIN_MASKED = 3;
+    uint256 internal constant MIN_MASKED = 3;
     uint256 private constant MAX_WIDE_ROSTER = 16_384;
 
     /// @inheritdoc IFederationLedger

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fl.protocol.errors import SettingInvalid
+from fl.protocol.errors import EncodingError, SettingInvalid
 from scripts.wiring.exit import guarded
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def key(folder: Path, name: str, host: str, port: int) -> None:
     from fl.files import write_atomic, write_once
 
     secret = secrets.token_bytes(KEY_BYTES)
-    card = checked(Validator(name, public_key_of(secret), host, port))
+    try:
+        card = checked(Validator(name, public_key_of(secret), host, port))
+    except EncodingError as error:
+        raise SettingInvalid("validator", error.why) from error
     where = folder / KEY_FOLDER
     if where.exists():
         raise SettingInvalid("folder", f"{where} exists already; a validator has one key for good")

@@ -146,6 +146,13 @@ def test_members_make_their_keys_themselves_and_one_of_them_makes_the_files(tmp_
     assert sha256(files["genesis.json"]).hex() in files["README.md"].decode()
 
 
+@pytest.mark.parametrize(("name", "host"), [("../up", "10.0.0.1"), ("a", "node.example")])
+def test_a_key_with_a_wrong_name_or_host_is_not_drawn(tmp_path: Path, name: str, host: str) -> None:
+    said = run("chain", "key", tmp_path / "a", "--name", name, "--host", host, code=78)
+    assert "The setting validator cannot be used" in said
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_key_and_a_network_are_never_replaced(tmp_path: Path) -> None:
     run("chain", "key", tmp_path / "a", "--name", "a", "--host", "10.0.0.1")
     before = (tmp_path / "a" / "key" / "node.key").read_bytes()
