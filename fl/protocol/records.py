@@ -334,17 +334,34 @@ class RoundOpened:
 
 
 @dataclass(frozen=True)
+class ClusterTerms:
+    """How a wide round is split into clusters (PROTOCOL.md 5W.5)."""
+
+    count: int
+    """u16, G: how many clusters; at least 2."""
+    fewest: int
+    """u16, f: how many hospitals of each cluster must go on in each phase, and sign the set."""
+    across: int
+    """u16, e: with how many hospitals of the next cluster each hospital has a mask in common, at most."""
+
+
+@dataclass(frozen=True)
 class WideTerms:
     """What a wide round has beside its terms (PROTOCOL.md 5W)."""
 
     degree: int
-    """u16, k: with how many others each hospital shares masks and shares; even, or all others if k + 1 >= n."""
+    """u16, k: with how many others each hospital shares masks and shares; even, or all others if k + 1 >= n.
+
+    With clusters of at most s hospitals 2·⌊s/2⌋: all others of the cluster, and even as the contract wants it.
+    """
     replayers: int
     """u16: how many hospitals of the frozen set are drawn to sum again and attest; 0: all."""
     group_key: bytes
     """P-256 point, uncompressed, 65 bytes: the HPKE key of this round that all its readers have."""
     key_files: tuple[Digest, ...]
     """Files with the private key of `group_key`, each sealed to at most 1,024 readers."""
+    clusters: ClusterTerms | None = None
+    """None: the round has no clusters."""
 
 
 @dataclass(frozen=True)

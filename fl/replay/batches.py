@@ -108,9 +108,9 @@ def check_step(step: Step, phase: Phase, current: Round, endorser: Endorser) -> 
 
 
 def _opening(record: WideRoundOpened, data: bytes) -> WideOpening:
-    roster, group_key, key_files = parse_opening(data, record.roster_size)
-    wide = WideTerms(record.degree, record.replayers, group_key, key_files)
-    return WideOpening(record.sender, record.round, record.terms, roster, record.previous_model, wide)
+    found = parse_opening(data, record.roster_size)
+    wide = WideTerms(record.degree, record.replayers, found.group_key, found.key_files, found.clusters)
+    return WideOpening(record.sender, record.round, record.terms, found.roster, record.previous_model, wide)
 
 
 def _closing(record: BatchRecord, batch: Batch, current: Round, steps: Sequence[Record]) -> Iterator[Record]:

@@ -270,6 +270,8 @@ def terms_digest(terms: Terms, wide: WideTerms | None = None) -> Digest:
         writer.u16(wide.degree).u16(wide.replayers).raw(wide.group_key, 65).u16(len(wide.key_files))
         for digest in wide.key_files:
             writer.raw(digest, 32)
+        if wide.clusters is not None:
+            writer.u16(wide.clusters.count).u16(wide.clusters.fewest).u16(wide.clusters.across)
     return writer.digest()
 
 

@@ -51,6 +51,7 @@ from fl.protocol.records import (
     WideTerms,
 )
 from fl.protocol.rounds import masked
+from fl.protocol.rounds.clusters import sizes
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
@@ -59,6 +60,7 @@ MAX_ROSTER = 1024
 MAX_WIDE_ROSTER = 16_384
 MIN_MASKED = 3
 """A sum of fewer hospitals does not hide an update; two hospitals use a sealed round."""
+MIN_CLUSTERS = 2
 MAX_DURATION_S = 366 * DAY_S
 """From the opening to the close deadline."""
 
@@ -157,6 +159,22 @@ def _fits_wide(opened: RoundOpened, wide: WideTerms) -> bool:
         and holders < 2 * terms.threshold <= 2 * holders
         and count < 2 * terms.min_commitments
         and wide.replayers <= count
+        and (wide.clusters is None or _fits_clusters(count, terms.threshold, wide))
+    )
+
+
+def _fits_clusters(count: int, threshold: int, wide: WideTerms) -> bool:
+    """Return whether the clusters fit the roster: in none can two sets get enough signatures or shares."""
+    clusters = wide.clusters
+    if clusters is None or not MIN_CLUSTERS <= clusters.count <= count // MIN_MASKED:
+        return False
+    large, small = sizes(count, clusters.count)
+    return (
+        wide.degree == 2 * (large // 2)
+        and large < 2 * threshold
+        and threshold <= clusters.fewest <= small
+        and large < 2 * clusters.fewest
+        and 1 <= clusters.across <= small
     )
 
 
