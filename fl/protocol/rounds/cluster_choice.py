@@ -110,6 +110,13 @@ def smallest_cluster_sum(crowd: Crowd, choice: ClusterChoice, bound: float) -> i
     return max(choice.fewest - _most_of_each(crowd.colluders, crowd, choice.count, bound), 0)
 
 
+def cluster_seen_below(crowd: Crowd, choice: ClusterChoice, size: int) -> float:
+    """Return how likely a choice of whom to leave out shows a sum of fewer than `size` honest hospitals, at most."""
+    n, largest = crowd.hospitals, sizes(crowd.hospitals, choice.count)[0]
+    few = min(0.0, math.log2(choice.count) + tail(n, crowd.colluders, largest, choice.fewest - size + 1))
+    return min(few, cluster_failures(crowd, choice).parted)
+
+
 def check_clusters(current: Round, collusion: float, smallest: int = MIN_MASKED) -> None:
     """Check, before a hospital takes part in a round of clusters, that they bear that many colluders.
 
