@@ -86,16 +86,24 @@ def too_few_there(hospitals: int, away: int, replayers: int, needed: int) -> Fra
     return 1 - wrong_sum_passes(hospitals, hospitals - away, replayers, needed)
 
 
-def replayers_for(hospitals: int, colluding: int, away: int = 0) -> int:
+def replayers_for(hospitals: int, colluding: int, away: int = 0, *, whole_roster: bool = False) -> int:
     """Return the fewest replayers that keep both bounds; all hospitals if no smaller number does.
 
     A wrong sum passes with a probability of at most 2^-SAFE_BITS, and with `away` hospitals missing too few of the
     drawn ones are there with one of at most 2^-THERE_BITS. In the worst case all who are missing are honest.
+
+    Args:
+        hospitals: n, in the roster.
+        colluding: How many of them attest whatever the coordinator proposes.
+        away: How many of them do not attest, whatever the reason.
+        whole_roster: Whether they are drawn from the roster (5W.5), not from the frozen set: who is missing is drawn
+            too, and whom the coordinator leaves out makes no colluder more likely.
     """
     safe, there = Fraction(1, 1 << SAFE_BITS), Fraction(1, 1 << THERE_BITS)
+    among = hospitals if whole_roster else hospitals - away
     for count in range(1, hospitals - away):
         needed = needed_of(count)
-        if wrong_sum_passes(hospitals - away, colluding, count, needed) > safe:
+        if wrong_sum_passes(among, colluding, count, needed) > safe:
             continue
         if too_few_there(hospitals, away, count, needed) <= there:
             return count
