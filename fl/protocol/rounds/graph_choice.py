@@ -164,12 +164,12 @@ def choose(crowd: Crowd, smallest: int = 0, bound: float = BOUND, tries: float =
 
 
 def check_graph(current: Round, collusion: float, smallest: int = MIN_MASKED) -> None:
-    """Check, before a hospital takes part in a wide round, that its graph bears that many colluders.
+    """Check, before a hospital takes part in a wide round without clusters, that its graph bears that many colluders.
 
     Raises:
         GraphTooThin: fewer than `smallest` honest hospitals may be in a sum that can be seen, with more than 2^-30.
     """
-    if current.wide is None:
+    if current.wide is None or current.wide.clusters is not None:
         return
     n, terms = len(current.roster), current.terms
     crowd = Crowd(n, collusion, (n - terms.min_commitments) / n)
@@ -233,10 +233,12 @@ def tail(population: int, marked: int, drawn: int, least: int) -> float:
     lowest, highest = max(0, drawn + marked - population), min(marked, drawn)
     if least <= lowest:
         return 0.0
-    whole = _choose(population, drawn)
-    return _sum(
-        _choose(marked, hit) + _choose(population - marked, drawn - hit) - whole for hit in range(least, highest + 1)
-    )
+    return _sum(hypergeometric(population, marked, drawn, hit) for hit in range(least, highest + 1))
+
+
+def hypergeometric(population: int, marked: int, drawn: int, hit: int) -> float:
+    """Return log2 P[Hyp(population, marked, drawn) = hit], to about 10 digits of the probability."""
+    return _choose(marked, hit) + _choose(population - marked, drawn - hit) - _choose(population, drawn)
 
 
 def _split_by_chance(hospitals: int, bad: int, degree: int) -> float:

@@ -52,3 +52,11 @@ def test_the_fewest_replayers_for_a_bound_keep_it_and_one_fewer_does_not() -> No
     assert wrong_sum_passes(90, 20, more, needed_of(more)) <= Fraction(1, 2**40)
     assert too_few_there(100, 10, more, needed_of(more)) <= Fraction(1, 2**10)
     assert replayers_for(4, 4) == 4
+
+
+def test_drawn_from_the_whole_roster_the_missing_make_no_wrong_sum_more_likely() -> None:
+    count = replayers_for(300, 100, 30, whole_roster=True)
+    assert count < replayers_for(300, 100, 30)
+    assert wrong_sum_passes(300, 100, count, needed_of(count)) <= Fraction(1, 2**40)
+    assert too_few_there(300, 30, count, needed_of(count)) <= Fraction(1, 2**10)
+    assert replayers_for(4, 4, whole_roster=True) == 4
