@@ -1,7 +1,7 @@
 """The dealers' parcels of a round with clusters: on the board, and as the coordinator sorts them by receiver.
 
-Invariant: only parcels with the root in their dealer's signed step count, whatever else is on the board. What is written
-for the receivers follows from them alone, so a restart writes the same files.
+Invariant: only parcels with the root in their dealer's signed step count, whatever else is on the board. What the
+receivers get follows from them alone, so a restart writes the same files.
 
 Source: PROTOCOL.md 5W.5, Parcels.
 """
