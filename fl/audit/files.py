@@ -17,11 +17,13 @@ from fl.protocol.federation import Federation
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
 from fl.replay.group_key import expected_key_file, key_readers
 from fl.replay.participants import BUNDLE_CAP
+from fl.replay.received_parcels import received_by
 from fl.replay.retention import Update
 from fl.replay.vault_files import read_document
 
@@ -115,17 +117,22 @@ class FileAudit:
         return outcome.ok
 
     def _check_bundle(self, current: Round, dealer: Address) -> bool:
-        """Check the file of shares of a hospital that continued after the set-up."""
-        subject = f"shares of {self._name(dealer)}"
+        """Check the file of shares of a hospital that continued after the set-up: with clusters, of those for it."""
+        clustered = terms_of(current) is not None
+        subject = f"shares {'for' if clustered else 'of'} {self._name(dealer)}"
         record = current.dealt.get(dealer)
-        missing = record is not None and not self._vault.has(record.bundle_digest)
-        if missing and current.phase == Phase.ABORTED:
+        digest = current.received.get(dealer) if clustered else record.bundle_digest if record is not None else None
+        if digest is not None and not self._vault.has(digest) and current.phase == Phase.ABORTED:
             self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
             return True
         with self._finding(current.number, subject, AuditStep.SETUP) as outcome:
-            if record is not None:
-                read_document(self._vault, record.bundle_digest, BUNDLE_CAP)
-                self._report.checks["files"] += 1
+            if digest is None:
+                return True
+            if clustered:
+                received_by(current, dealer, self._vault)
+            else:
+                read_document(self._vault, digest, BUNDLE_CAP)
+            self._report.checks["files"] += 1
         return outcome.ok
 
     def _check_answer(self, current: Round, hospital: Address) -> bool:
