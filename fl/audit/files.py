@@ -8,7 +8,7 @@ Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_file
@@ -58,8 +58,8 @@ class FileAudit:
         self._note_deleted(current, gone)
         there = [hospital for hospital, digest in current.commitments.items() if digest not in gone]
         updates = [self._check_update(current, hospital, reader) for hospital in there]
-        for dealer in current.sharers if current.dealt else ():
-            self._check_bundle(current, dealer)
+        for subject, digest, receiver in self._shares(current):
+            self._check_shares(current, subject, digest, receiver)
         for hospital in current.revealed:
             self._check_answer(current, hospital)
         if updates and not gone:
@@ -116,22 +116,25 @@ class FileAudit:
             self.check_one(expected)
         return outcome.ok
 
-    def _check_bundle(self, current: Round, dealer: Address) -> bool:
-        """Check the file of shares of a hospital that continued after the set-up: with clusters, of those for it."""
-        clustered = terms_of(current) is not None
-        subject = f"shares {'for' if clustered else 'of'} {self._name(dealer)}"
-        record = current.dealt.get(dealer)
-        digest = current.received.get(dealer) if clustered else record.bundle_digest if record is not None else None
-        if digest is not None and not self._vault.has(digest) and current.phase == Phase.ABORTED:
+    def _shares(self, current: Round) -> Iterator[tuple[str, Digest, Address | None]]:
+        """Yield the files of shares of those who continued after the set-up; with clusters one for each receiver."""
+        if terms_of(current) is not None:
+            yield from ((f"shares for {self._name(who)}", digest, who) for who, digest in current.received.items())
+            return
+        for dealer in current.sharers:
+            if dealer in current.dealt:
+                yield f"shares of {self._name(dealer)}", current.dealt[dealer].bundle_digest, None
+
+    def _check_shares(self, current: Round, subject: str, digest: Digest, receiver: Address | None) -> bool:
+        """Check a file of shares of the set-up: one dealer's, or with clusters those for one `receiver`."""
+        if not self._vault.has(digest) and current.phase == Phase.ABORTED:
             self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
             return True
         with self._finding(current.number, subject, AuditStep.SETUP) as outcome:
-            if digest is None:
-                return True
-            if clustered:
-                received_by(current, dealer, self._vault)
-            else:
+            if receiver is None:
                 read_document(self._vault, digest, BUNDLE_CAP)
+            else:
+                received_by(current, receiver, self._vault)
             self._report.checks["files"] += 1
         return outcome.ok
 
