@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from hypothesis import strategies as st
 from fl.protocol.batches import OpeningFile, opening_file, parse_opening
 from fl.protocol.cluster_index import ClusterFile, ClusterIndex, index_cap
 from fl.protocol.codec import sha256
-from fl.protocol.errors import EncodingError
-from fl.protocol.names import Address, Digest
+from fl.protocol.errors import EncodingError, TermsInvalid
+from fl.protocol.names import NO_DIGEST, Address, Digest, Protection
 from fl.protocol.ports import Anchor
-from fl.protocol.records import ClusterTerms, WideTerms
+from fl.protocol.records import ClusterTerms, Terms, WideOpening, WideTerms
 from fl.protocol.rounds.clusters import Clusters, seed_of, sizes
 from fl.protocol.rounds.replayers import sample
 from fl.protocol.rounds.round import Phase, clusters_context, clusters_digest
+from fl.protocol.rounds.rules import check_terms
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "vectors" / "clusters.json").read_text(encoding="ascii")
@@ -106,3 +108,37 @@ def test_the_contexts_of_masks_and_set_are_those_of_the_vectors() -> None:
     anchor = Anchor(bytes.fromhex(VECTORS["consortium"]), VECTORS["chain_id"], Address(bytes(20)), contract)
     assert clusters_context(CONTEXT, roots).hex() == VECTORS["mask_context"]
     assert clusters_digest(anchor, VECTORS["round"], roots[Phase.MASK]).hex() == VECTORS["set_digest"]
+
+
+TERMS = Terms(Protection.WIDE, 9, 1, 3, 1, NO_DIGEST, 60, 100, 200)
+FITTING = ClusterTerms(3, 3, 2)
+"""For fourteen hospitals: clusters of four and five."""
+
+
+def opened(terms: Terms, degree: int, clusters: ClusterTerms) -> WideOpening:
+    roster = tuple(Address(bytes([number]) * 20) for number in range(1, 15))
+    return WideOpening(roster[0], 1, terms, roster, NO_DIGEST, WideTerms(degree, 0, bytes(65), (), clusters))
+
+
+@pytest.mark.parametrize("clusters", [FITTING, replace(FITTING, fewest=4), replace(FITTING, across=4)])
+def test_clusters_that_fit_the_roster_are_accepted(clusters: ClusterTerms) -> None:
+    check_terms(opened(TERMS, 4, clusters), 1)
+
+
+@pytest.mark.parametrize(
+    ("degree", "threshold", "clusters"),
+    [
+        (4, 3, replace(FITTING, count=1)),
+        (2, 3, replace(FITTING, count=5)),
+        (6, 3, FITTING),
+        (4, 2, FITTING),
+        (4, 4, FITTING),
+        (4, 3, replace(FITTING, fewest=2)),
+        (4, 3, replace(FITTING, fewest=5)),
+        (4, 3, replace(FITTING, across=0)),
+        (4, 3, replace(FITTING, across=5)),
+    ],
+)
+def test_clusters_that_do_not_fit_are_refused(degree: int, threshold: int, clusters: ClusterTerms) -> None:
+    with pytest.raises(TermsInvalid):
+        check_terms(opened(replace(TERMS, threshold=threshold), degree, clusters), 1)
