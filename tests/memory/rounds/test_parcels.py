@@ -55,7 +55,7 @@ def shelf(town: ClusterTown) -> Path:
     return town.folder / "vault" / "steps" / town.current().context.hex() / PARCELS
 
 
-def told(town: ClusterTown, who: Address, what: Event) -> list[str]:
+def said(town: ClusterTown, who: Address, what: Event) -> list[str]:
     return [str(facts.get("reason")) for event, facts in town.party(who).events if event == what]
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_parcel_costs_its_dealer_its_place_and_the_mates_judge_by_the_co
     current = town.current()
     assert [accused for accused, _ in complaints_of(current.checked[victim].complaints)] == [dealer]
     assert {*current.hospitals} == {*current.roster} - {dealer}
-    assert told(town, victim, Event.COMPLAINED)
+    assert said(town, victim, Event.COMPLAINED)
     assert readers_of(town, current.received[victim]) >= {*members} - {dealer}
     assert all(readers_of(town, current.received[who]) == {who} for who in members if who != victim)
     assert (town.audit().findings, town.audit().checks["aggregates"]) == ([], 1)
@@ -157,7 +157,7 @@ def test_a_wrong_file_of_the_coordinator_is_named_by_its_receiver_and_by_an_audi
     assert town.play(lambda _who: None) == Phase.FINAL
     current = town.current()
     assert {*current.hospitals} == {*current.roster} - {victim}
-    (reason,) = told(town, victim, Event.ROUND_REFUSED)
+    (reason,) = said(town, victim, Event.ROUND_REFUSED)
     assert reason.startswith("ParcelsInvalid")
     assert current.received[victim].hex() in reason
     with pytest.raises(ParcelsInvalid):
