@@ -8,6 +8,7 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numpy as np
 
@@ -328,8 +329,9 @@ def digest_of(source: Round | LedgerOpening) -> Digest:
 
 
 def read_config(current: Round, vault: Vault) -> RoundConfig:
-    """Return the round's configuration, checked against the digest in its terms."""
-    return RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
+    """Return the round's configuration, checked against the digest in its terms; it knows the size of the roster."""
+    config = RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
+    return replace(config, roster=len(current.roster))
 
 
 def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
