@@ -65,7 +65,7 @@ class RoundConfig:
     @property
     def most_weight(self) -> int:
         """Return W: w_max, and at most 2^q."""
-        return min(self.w_max, 2**self.steps_bits)
+        return min(self.w_max, 1 << self.steps_bits)
 
     def to_bytes(self) -> bytes:
         return write_document(

@@ -46,7 +46,7 @@ class Grid:
     @classmethod
     def of(cls, bits: int, roster: int) -> Grid:
         """Return the grid of a round with so many hospitals in its roster."""
-        return cls(bits, 2 ** steps_bits(bits, roster))
+        return cls(bits, 1 << steps_bits(bits, roster))
 
     @property
     def limit(self) -> int:
