@@ -89,12 +89,16 @@ class ChangingMap(Mapping[K, V], Generic[K, V]):
         """Return this mapping with an entry that is new, or replaces the one of the same key."""
         changed: ChangingMap[K, V] = ChangingMap.__new__(ChangingMap)
         with _LOCK:
-            before = self if len(self._values) == self._size else ChangingMap(self)
-            changed._values, changed._keys, changed._plain = before._values, before._keys, None
-            changed._size, changed._count = before._size + 1, before._count + (key not in before._keys)
-            before._values.append((key, value))
-            before._keys.setdefault(key, []).append(before._size)
+            shared = len(self._values) == self._size
+            changed._take(self if shared else ChangingMap(self), key, value)
         return changed
+
+    def _take(self, before: ChangingMap[K, V], key: K, value: V) -> None:
+        """Become `before` with one more entry, in its storage."""
+        self._values, self._keys, self._plain = before._values, before._keys, None
+        self._size, self._count = before._size + 1, before._count + (key not in self._keys)
+        self._values.append((key, value))
+        self._keys.setdefault(key, []).append(before._size)
 
     def __getitem__(self, key: K) -> V:
         if self._plain is not None:

@@ -52,6 +52,7 @@ from fl.replay.expected_files import (
     read_config,
     read_manifest,
 )
+from fl.replay.first_file import seal_first
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_fits, check_planned
@@ -201,9 +202,9 @@ class Coordinator:
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
         core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
         self._ports.vault.put(model.manifest.to_bytes())
-        file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
-        envelope = self._ports.vault.put(file)
-        weights = model_digest(digest, model.vector)
+        weights, vault = model_digest(digest, model.vector), self._ports.vault
+        file = seal_first(core, weights, self._recipients(federation), vector_to_bytes(model.vector), vault)
+        envelope = vault.put(file)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
         )
