@@ -1,13 +1,14 @@
 """The part of graph_check.py about clusters: draws them with its own code and looks for the worst choice.
 
-Each try orders the hospitals at random, cuts the order into clusters, and looks at what happens; colluders and drop-outs
-were fixed before. Nothing of fl/protocol/rounds/clusters.py and of the formulas is used for that. Each try, of each
-cluster or of each two clusters beside each other:
+Each try orders the hospitals at random, cuts the order into clusters, and looks at what happens; who colludes and who
+drops out was fixed before. Nothing of fl/protocol/rounds/clusters.py and of the formulas is used for that. Each try, of
+each cluster or of each two clusters beside each other:
 
     exposed    has it t colluders?
     two sets   has it so many that f sign each of two sets, if each other one signs one?
     parted     can the coordinator leave out hospitals, so that f of both clusters stay and no two honest ones of
                them have a mask across? It tries each smallest choice in the first cluster.
+    arcs       of how many sets of places does the proof say that enough colluders there may part them?
     stuck      do fewer than f of it stay?
 
 In clusters of real size it cannot try each choice. There it computes how many hospitals must be left out at the least,
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +32,8 @@ from fl.protocol.rounds.clusters import Clusters
 from fl.protocol.rounds.graph_choice import Crowd
 
 TERMS = ("exposed", "two sets", "parted", "stuck")
+TWICE = 2
+"""Two clusters are beside each other on both sides."""
 EDGES = frozenset[tuple[int, int]]
 """Pairs of places of two clusters."""
 
@@ -59,21 +63,32 @@ class ClusterSetting:
             {(p, (p + step) % s) for p in range(size) for step in range(across) if (p + step) % s < after}
             for size, after in zip(sizes, (*sizes[1:], sizes[0]), strict=True)
         ]
-        if len(sizes) == 2:
+        if len(sizes) == TWICE:
             made[0] |= {(p, q) for q, p in made[1]}
             made[1] = {(q, p) for p, q in made[0]}
         return tuple(frozenset(each) for each in made)
 
 
 SETTINGS = (
-    ClusterSetting(Crowd(36, 0.3, 0.1), ClusterChoice(3, 9, 2, 12, 7)),
-    ClusterSetting(Crowd(38, 0.25, 0.1), ClusterChoice(3, 10, 3, 12, 7)),
-    ClusterSetting(Crowd(25, 0.4, 0.1), ClusterChoice(2, 10, 3, 12, 7)),
-    ClusterSetting(Crowd(50, 0.2, 0.1), ClusterChoice(5, 8, 3, 10, 6)),
+    ClusterSetting(Crowd(30, 0.27, 0.1), ClusterChoice(3, 8, 2, 10, 6)),
+    ClusterSetting(Crowd(38, 0.25, 0.2), ClusterChoice(3, 10, 3, 12, 7)),
+    ClusterSetting(Crowd(25, 0.4, 0.2), ClusterChoice(2, 11, 2, 12, 7)),
+    ClusterSetting(Crowd(50, 0.24, 0.1), ClusterChoice(5, 8, 3, 10, 6)),
 )
 """Small enough to try each choice of whom to leave out."""
 REAL = ((300, 0.2), (1000, 0.2), (3000, 0.2), (10_000, 0.2), (1000, 0.3))
 """Hospitals, and the part that colludes; the clusters are chosen for 0.2."""
+
+
+@dataclass(frozen=True)
+class Arcs:
+    """One choice of arcs on the circle of places: the places outside in one cluster, those inside in the next one."""
+
+    outside: int
+    """Bits of places that cannot be kept honest: each partner of any other place is on an arc."""
+    inside: int
+    needed: int
+    """How many colluders must be on all of these places."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +103,27 @@ class Drawn:
 def check_clusters_by_drawing(setting: ClusterSetting, tries: int, source: random.Random) -> list[tuple[object, ...]]:
     """Return a row for each term: how often it happened, the product's bound, mean count, exact mean, ratio."""
     _compare_joins(setting)
-    counted: dict[str, list[int]] = {term: [] for term in (*TERMS, "enough")}
-    joins = setting.joins
+    counted: dict[str, list[int]] = {term: [] for term in (*TERMS, "arcs")}
+    joins, arcs = setting.joins, arcs_of(setting)
     for _ in range(tries):
-        for term, count in _try(setting, joins, draw(setting, source)).items():
+        for term, count in _try(setting, joins, arcs, draw(setting, source)).items():
             counted[term].append(count)
-    said, exact = cluster_failures(setting.crowd, setting.choice), _exact(setting)
+    said, exact = cluster_failures(setting.crowd, setting.choice), _exact(setting, arcs)
     bounds = (said.exposed, said.two_sets, said.parted, said.stuck)
     rows = [_row(term, counted[term], 2.0**bound, exact.get(term)) for term, bound in zip(TERMS, bounds, strict=True)]
-    return [*rows, _row("… colluders enough", counted["enough"], 2.0**said.parted, exact["enough"])]
+    return [*rows, _row("arcs", counted["arcs"], 2.0**said.parted, exact["arcs"])]
+
+
+def arcs_of(setting: ClusterSetting) -> list[Arcs]:
+    """Return all sets of one arc or more, of e places or more each, that leave a place free."""
+    s, choice, found = max(setting.sizes), setting.choice, []
+    for inside in range(1, 2**s - 1):
+        starts = [place for place in range(s) if inside >> place & 1 and not inside >> (place - 1) % s & 1]
+        inner = [place for place in range(s) if all(inside >> (place + step) % s & 1 for step in range(choice.across))]
+        if all(start in inner for start in starts):
+            outside = 2**s - 1 - sum(1 << place for place in inner)
+            found.append(Arcs(outside, inside, 2 * choice.fewest - s + len(starts) * (choice.across - 1)))
+    return found
 
 
 def check_real_clusters(tries: int, source: random.Random) -> Iterator[tuple[object, ...]]:
@@ -108,7 +135,7 @@ def check_real_clusters(tries: int, source: random.Random) -> Iterator[tuple[obj
                 Crowd(hospitals, collusion, 0.1),
                 ClusterChoice(choice.count, choice.fewest, across, choice.degree, choice.threshold),
             )
-            spare = [_spare(setting, draw(setting, source)) for _ in range(tries)]
+            spare = [spare_of(setting, draw(setting, source)) for _ in range(tries)]
             cut = sum(each < 0 for found in spare for each in found)
             nearest = min(each for found in spare for each in found)
             yield (hospitals, f"{collusion:g}", choice.count, across, f"{cut} of {tries * choice.count}", nearest)
@@ -128,12 +155,12 @@ def draw(setting: ClusterSetting, source: random.Random) -> Drawn:
     return Drawn(tuple(collude), tuple(away))
 
 
-def _try(setting: ClusterSetting, joins: Sequence[EDGES], drawn: Drawn) -> dict[str, int]:
+def _try(setting: ClusterSetting, joins: Sequence[EDGES], arcs: Sequence[Arcs], drawn: Drawn) -> dict[str, int]:
     """Return to how many clusters, or neighbours, each term happened."""
     choice, sizes = setting.choice, setting.sizes
     bad = [len(each) for each in drawn.collude]
     pairs = [(g, (g + 1) % choice.count) for g in range(choice.count)]
-    enough = 2 * choice.fewest - max(sizes) + choice.across - 1
+    bits = [sum(1 << place for place in each) for each in drawn.collude]
     return {
         "exposed": sum(each >= choice.threshold for each in bad),
         "two sets": sum(size + each >= 2 * choice.fewest for size, each in zip(sizes, bad, strict=True)),
@@ -142,7 +169,11 @@ def _try(setting: ClusterSetting, joins: Sequence[EDGES], drawn: Drawn) -> dict[
             for g, h in pairs
         ),
         "stuck": sum(size - away < choice.fewest for size, away in zip(sizes, drawn.absent, strict=True)),
-        "enough": sum(bad[g] + bad[h] >= enough for g, h in pairs),
+        "arcs": sum(
+            (bits[g] & each.outside).bit_count() + (bits[h] & each.inside).bit_count() >= each.needed
+            for g, h in pairs
+            for each in arcs
+        ),
     }
 
 
@@ -166,7 +197,7 @@ def can_be_parted(
     return False
 
 
-def _spare(setting: ClusterSetting, drawn: Drawn) -> list[int]:
+def spare_of(setting: ClusterSetting, drawn: Drawn) -> list[int]:
     """Return for each two neighbours how many hospitals more than allowed must be left out to cut all masks across."""
     sizes, count, found = setting.sizes, setting.choice.count, []
     for g, edges in enumerate(setting.joins):
@@ -220,16 +251,20 @@ def _row(term: str, counts: Sequence[int], bound: float, exact: Fraction | None)
     return term, measured, f"{bound:.2g}", mean, float(exact) if exact is not None else "-", ratio
 
 
-def _exact(setting: ClusterSetting) -> dict[str, Fraction]:
-    """Return the exact mean of each count but `parted`, whose bound is `enough`."""
+def _exact(setting: ClusterSetting, arcs: Sequence[Arcs]) -> dict[str, Fraction]:
+    """Return the exact mean of each count but `parted`, which is never above that of `arcs`."""
     choice, sizes, n = setting.choice, setting.sizes, setting.crowd.hospitals
-    m, d, s = setting.crowd.colluders, setting.crowd.absent, max(setting.sizes)
-    enough, pairs = 2 * choice.fewest - s + choice.across - 1, zip(sizes, (*sizes[1:], sizes[0]), strict=True)
+    m, d = setting.crowd.colluders, setting.crowd.absent
+    kinds = Counter(
+        ((each.outside & (2**one - 1)).bit_count() + (each.inside & (2**other - 1)).bit_count(), each.needed)
+        for one, other in zip(sizes, (*sizes[1:], sizes[0]), strict=True)
+        for each in arcs
+    )
     return {
         "exposed": sum((_at_least(n, m, size, choice.threshold) for size in sizes), Fraction(0)),
         "two sets": sum((_at_least(n, m, size, 2 * choice.fewest - size) for size in sizes), Fraction(0)),
         "stuck": sum((_at_least(n, d, size, size - choice.fewest + 1) for size in sizes), Fraction(0)),
-        "enough": sum((_at_least(n, m, one + other, enough) for one, other in pairs), Fraction(0)),
+        "arcs": sum((count * _at_least(n, m, *kind) for kind, count in kinds.items()), Fraction(0)),
     }
 
 

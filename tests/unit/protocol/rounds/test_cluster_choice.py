@@ -146,7 +146,7 @@ def test_neighbours_are_parted_only_if_so_many_colluders_are_where_the_proof_say
 
 @cache
 def arcs_of(size: int, across: int) -> list[tuple[frozenset[int], list[int]]]:
-    """Return each set of places on a circle that is not all of it and falls into runs of `across` or more, with these."""
+    """Return each set of places of a circle, but all, that falls into runs of `across` or more; and these runs."""
     found = []
     for bits in range(1, 2**size - 1):
         places = frozenset(place for place in range(size) if bits >> place & 1)
