@@ -369,6 +369,8 @@ class WideOpening(RoundOpened):
     """The coordinator opened a wide round."""
 
     wide: WideTerms
+    viewer: Address | None = None
+    """In a round with clusters: whose cluster the reader looks at; None: at all. It is not on the ledger (5W.5)."""
 
 
 @dataclass(frozen=True)
@@ -484,6 +486,16 @@ class PhaseClosed:
 
 
 @dataclass(frozen=True)
+class ClustersClosed(PhaseClosed):
+    """A set-up phase of a round with clusters ended; its hospitals are those of the clusters that the reader sees."""
+
+    root: Digest
+    """Over all clusters, as it is on the ledger."""
+    across: tuple[KeysAdvertised, ...] = ()
+    """Who looks at its own cluster: the keys of its partners in other clusters that go on."""
+
+
+@dataclass(frozen=True)
 class SetEndorsed:
     """A hospital signed the frozen set, once (phase 5)."""
 
@@ -524,6 +536,14 @@ class RoundFrozen:
     """Ascending subset of the hospitals that committed."""
     set_digest: Digest
     """Computed by the contract (round.set_digest)."""
+
+
+@dataclass(frozen=True)
+class ClustersFrozen(RoundFrozen):
+    """The set of a round with clusters is fixed; its hospitals are those of the clusters that the reader sees."""
+
+    root: Digest
+    """Over all clusters, as it is on the ledger; the set digest follows from it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
-from fl.protocol.batches import Batch, Step, StepRecord, opening_file
+from fl.protocol.batches import Step, StepRecord, opening_file
 from fl.protocol.errors import (
     BatchInvalid,
     HemaledgerError,
@@ -28,7 +28,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, fold
 from fl.protocol.keys.members import KeyBook
-from fl.protocol.names import NO_DIGEST, Address, Digest
+from fl.protocol.names import NO_DIGEST, Address
 from fl.protocol.ports import Anchor, Endorser, Ledger, Vault
 from fl.protocol.records import (
     BatchRecord,
@@ -50,7 +50,9 @@ from fl.protocol.records import (
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import check_set_active
 from fl.replay.batches import expand
+from fl.replay.cluster_batches import Written, write
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
+from fl.replay.whole_round import WholeRound
 
 EndOfPhase = PhaseClosed | RoundFrozen | ModelProposed | RoundFinalised
 
@@ -59,17 +61,27 @@ class BatchedLedger:
     """Implements Ledger over the chain's ledger; safe to use from several threads."""
 
     def __init__(
-        self, ledger: Ledger, vault: Vault, endorser: Endorser, desk: Desk | None = None, *, strict: bool = False
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        endorser: Endorser,
+        desk: Desk | None = None,
+        *,
+        strict: bool = False,
+        own_cluster: bool = False,
     ) -> None:
         """Read batches from `vault`; with a `desk`, also post steps and record batches.
 
         A `strict` reader raises the error of a missing or wrong batch; any other one stops before it, and `wait` says
-        why.
+        why. With `own_cluster` only the account's own cluster of a round with clusters is seen.
         """
         self._ledger = ledger
         self._vault = vault
         self._endorser = endorser
         self._strict = strict
+        self._viewer = ledger.account if own_cluster else None
+        self._whole: WholeRound | None = None
+        """The newest round with clusters, for who sees its own cluster alone."""
         self._own = None if desk is None else OwnSteps(ledger.account, desk)
         self._gathering = None if desk is None else Gathering(desk.board, endorser)
         self._lock = threading.RLock()
@@ -154,16 +166,23 @@ class BatchedLedger:
         """Move the first waiting entry to the known ones, or note why it cannot be read."""
         if not isinstance(raw.record, BatchRecord):
             self._add([raw])
+            if self._whole is not None:
+                self._whole.note(raw)
             return
         federation = self._now()
         try:
-            made = expand(raw, federation, self._vault, self._endorser)
+            made = expand(raw, federation, self._vault, self._endorser, self._viewer)
         except (UnavailableError, BatchInvalid) as error:
             if not isinstance(error, VaultMissing | BatchInvalid) or not self._skip(raw.record):
                 self._problem = error
             return
         self._add(made.entries)
         self._wide = True
+        if isinstance(raw.record, WideRoundOpened):
+            partial = made.federation.rounds[-1].viewer is not None
+            self._whole = WholeRound(federation, raw) if partial else None
+        elif self._whole is not None:
+            self._whole.note(raw)
         self._federation, self._folded = made.federation, len(self._entries)
 
     def _add(self, entries: Sequence[Entry]) -> None:
@@ -221,6 +240,17 @@ class BatchedLedger:
         """Return the round as if all right steps on the board were recorded already."""
         return current if self._gathering is None or current.ended else self._gathering.gather(current, book)
 
+    def whole(self, current: Round) -> Round:
+        """Return a round with all its clusters, for a hospital that sums it again; any other round unchanged.
+
+        Raises:
+            VaultMissing, VaultUnavailable, BatchInvalid: a file of another cluster is missing, or breaks a rule.
+        """
+        with self._lock:
+            if current.viewer is None or self._whole is None:
+                return current
+            return self._whole.read(self._vault, self._endorser)
+
     @property
     def left_out(self) -> Mapping[Address, HemaledgerError]:
         """Return whose signed steps on the board break a rule, and how, as the last `gather` found."""
@@ -228,8 +258,7 @@ class BatchedLedger:
 
     def agree(self, current: Round) -> Receipt:
         """Record the endorsements that the last `gather` found; no other record ends AGREE."""
-        batch = self._batch(current, ())
-        return self._ledger.append(self._steps(current, batch, self._vault.put(batch.to_bytes())))
+        return self._ledger.append(self._steps(current, self._written(current, ())))
 
     def _wide_round(self) -> Round | None:
         """Return the running round if it is wide. Without any wide round, no ledger is folded here."""
@@ -263,28 +292,27 @@ class BatchedLedger:
 
     def _anchor(self, current: Round, record: EndOfPhase) -> Receipt:
         going = record.hospitals if isinstance(record, PhaseClosed | RoundFrozen) else ()
-        batch = self._batch(current, going)
-        digest, root, count = self._vault.put(batch.to_bytes()), batch.root, len(batch.steps)
+        made = self._written(current, going)
+        batch = (made.count, made.root, made.file_digest)
         match record:
             case ModelProposed():
                 digests = (record.model_digest, record.envelope_digest)
-                raw: Record = WideProposed(self.account, current.number, count, root, digest, *digests)
+                raw: Record = WideProposed(self.account, current.number, *batch, *digests)
             case RoundFinalised():
                 check_set_active(current, self._now().book)
-                raw = WideFinalised(self.account, current.number, count, root, digest, NO_DIGEST)
+                raw = WideFinalised(self.account, current.number, *batch, NO_DIGEST)
             case _:
-                raw = self._steps(current, batch, digest)
+                raw = self._steps(current, made)
         return _as(record, self._ledger.append(raw))
 
-    def _batch(self, current: Round, going: Sequence[Address]) -> Batch:
-        phase = current.phase
-        found = {} if self._gathering is None else self._gathering.steps(current.context, phase)
-        steps = tuple(found[account] for account in sorted(found))
-        return Batch(current.context, phase, steps, frozenset(going or found))
+    def _written(self, current: Round, going: Sequence[Address]) -> Written:
+        """Put the steps that the last `gather` found into the vault; without `going` all of them go on."""
+        found = {} if self._gathering is None else self._gathering.steps(current.context, current.phase)
+        return write(current, found, going or found, self._vault)
 
-    def _steps(self, current: Round, batch: Batch, digest: Digest) -> StepsAnchored:
-        count, going = len(batch.steps), len(batch.going)
-        return StepsAnchored(self.account, current.number, batch.phase, count, going, batch.root, digest)
+    def _steps(self, current: Round, made: Written) -> StepsAnchored:
+        numbers = (made.count, made.going, made.root, made.file_digest)
+        return StepsAnchored(self.account, current.number, current.phase, *numbers)
 
 
 def _as(record: Record, receipt: Receipt) -> Receipt:

@@ -104,6 +104,14 @@ class Ports:
             return current
         return self.ledger.ahead(current, book)
 
+    def whole(self, current: Round) -> Round:
+        """Return a round with all its clusters, though this account looks at its own; others unchanged.
+
+        Raises:
+            VaultMissing, VaultUnavailable, BatchInvalid: as BatchedLedger.whole.
+        """
+        return self.ledger.whole(current) if isinstance(self.ledger, BatchedLedger) else current
+
     @property
     def replaying(self) -> tuple[Vault, Endorser]:
         """Return what a replay needs, except its reader."""

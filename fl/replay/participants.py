@@ -27,6 +27,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.records import SharesDealt
+from fl.protocol.rounds.clusters import clusters_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.steps import complaints_of
@@ -41,9 +42,12 @@ def advertisers(current: Round) -> tuple[Address, ...]:
 
 
 def why_not(current: Round) -> dict[Address, HemaledgerError]:
-    """Return the error of each hospital whose advertised keys are invalid or were used before."""
+    """Return the error of each hospital whose advertised keys are invalid or were used before.
+
+    Who looks at its own cluster also looks at the keys of its partners.
+    """
     used, wrong = _used_before(current), dict[Address, HemaledgerError]()
-    for account, record in current.advertised.items():
+    for account, record in (*current.advertised.items(), *current.across.items()):
         keys = (record.mask_key, record.transport_key)
         try:
             _parsed_advert(b"".join(keys))
@@ -75,7 +79,8 @@ def _used_before(current: Round) -> dict[bytes, int]:
 
     Points are compared as bytes, since each has one compressed form.
     """
-    keys = {key for record in current.advertised.values() for key in (record.mask_key, record.transport_key)}
+    advertised = (*current.advertised.values(), *current.across.values())
+    keys = {key for record in advertised for key in (record.mask_key, record.transport_key)}
     keys |= {_self_key(record) for record in current.dealt.values()}
     used: dict[bytes, int] = {}
     for earlier in current.earlier:
@@ -111,8 +116,9 @@ _parsed_advert = lru_cache(maxsize=2048)(parse_advert)
 
 
 def advertised(current: Round, account: Address) -> Participant:
-    """Return a hospital that has not dealt yet: without commitments."""
-    record, nothing = current.advertised[account], Commitments(account, ())
+    """Return a hospital without its commitments: it has not dealt yet, or it is a partner in another cluster."""
+    record = current.advertised[account] if account in current.advertised else current.across[account]
+    nothing = Commitments(account, ())
     keys = _parsed_advert(record.mask_key + record.transport_key)
     return Participant(index_of(current, account), account, *keys, nothing, nothing)
 
@@ -162,8 +168,20 @@ def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> 
 
 def sharing_with(current: Round, account: Address) -> tuple[Address, ...]:
     """Return the hospitals of U2 of whose secrets one holds shares: its neighbours and itself, ascending."""
-    held = graph_of(current).holders(account)
-    return tuple(each for each in current.sharers if each in held)
+    return tuple(sorted(graph_of(current).holders(account) & current.going))
+
+
+def masking_with(current: Round, account: Address) -> list[Participant]:
+    """Return the hospitals of U2 with which one has masks in common, and itself; those of other clusters come last."""
+    return [*participants(current, sharing_with(current, account)), *_partners(current, account)]
+
+
+def _partners(current: Round, account: Address) -> list[Participant]:
+    clusters = clusters_of(current)
+    if clusters is None:
+        return []
+    going = current.going if current.viewer is None else current.across.keys()
+    return [advertised(current, each) for each in clusters.partners(account) if each in going]
 
 
 def index_of(current: Round, account: Address) -> int:

@@ -21,7 +21,7 @@ from fl.protocol.records import Entry, SetEndorsed
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.batches import check_step
+from fl.replay.batch_checks import check_step
 
 MOST_NAMES = 64
 """Of one account and phase. A member posts one; others come from somebody who may write to the board."""

@@ -31,6 +31,7 @@ from fl.protocol.errors import (
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
+from fl.protocol.rounds.clusters import clusters_of, numbers_seen, terms_of
 from fl.protocol.rounds.mask_graph import check_answered, check_holders, graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.rounds.set_statement import set_statement
@@ -66,6 +67,8 @@ class UnmaskedSum:
 def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Collection[Address] | None = None) -> None:
     """Check that enough hospitals of a legal set signed it (phase 5): t of them, or a wide round's `endorsers`.
 
+    With clusters, also f of each cluster that this reader sees; who looks at its own cluster counts these alone.
+
     `among`: as in `check_sharers`; all signatures are checked in any case.
 
     Raises:
@@ -75,11 +78,29 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Col
     """
     check_sharers(current, vault, among)
     for account in current.hospitals:
-        if account not in current.sharers:
+        if account not in current.going:
             raise SetMismatch(account)
     check_holders(current)
-    wanted, needed, signed = set_statement(current), current.endorsers, 0
-    for account in current.hospitals:
+    check_signed(current, endorser)
+
+
+def check_signed(current: Round, endorser: Endorser) -> None:
+    """Raise BelowThreshold unless enough signatures of the set verify; with clusters, also f of each that is seen."""
+    wanted, terms, clusters = set_statement(current), terms_of(current), clusters_of(current)
+    if current.viewer is None or clusters is None:
+        _check_signed(current, endorser, wanted, current.hospitals, current.endorsers)
+    if terms is None or clusters is None:
+        return
+    for number in numbers_seen(current):
+        among = [each for each in clusters.members[number] if each in current.in_set]
+        _check_signed(current, endorser, wanted, among, terms.fewest)
+
+
+def _check_signed(
+    current: Round, endorser: Endorser, wanted: SetStatement, among: Sequence[Address], needed: int
+) -> None:
+    signed = 0
+    for account in among:
         signed += _signed(endorser, wanted, account, current)
         if signed >= needed:
             return
@@ -160,7 +181,7 @@ def _unmasked(
     total: masking.Masked, current: Round, parts: Sequence[Participant], uncovered: Uncovered
 ) -> masking.Signed:
     context = Digest(current.mask_context)
-    joined = graph_of(current).joined
+    joined = graph_of(current).masked
     masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context, joined)
     return masking.to_signed(masking.apply(total, masks))
 

@@ -74,6 +74,7 @@ class StagedChain:
     consortium: bytes
     operator: Address
     entries: list[Entry] = field(default_factory=list)
+    now: Callable[[], int] = lambda: int(time.time())
 
     def __post_init__(self) -> None:
         self.include(ConsortiumFounded(self.operator, self.consortium))
@@ -90,7 +91,7 @@ class StagedChain:
         number = len(self.entries) + 1
         contract = AUTHORITY if isinstance(record, KEY_RECORDS) else LEDGER
         block_hash = block_hash or secrets.token_bytes(32)
-        entry = Entry(record, Position(number, 0), block_hash, int(time.time()), sha256(block_hash), contract)
+        entry = Entry(record, Position(number, 0), block_hash, self.now(), sha256(block_hash), contract)
         self.entries.append(entry)
         return entry
 

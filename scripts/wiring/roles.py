@@ -102,7 +102,8 @@ def load_account(member: MemberHome) -> AccountKey:
     return keystore.load(member.account_file, member.password)
 
 
-def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
+def open_ports(home: Home, member: MemberHome, notify: Notify, *, own_cluster: bool = False) -> Ports:
+    """Return what a member's agent needs; with `own_cluster` it reads its own cluster of rounds with clusters."""
     from fl.replay.posted_steps import Desk
     from fl.replay.vault_files import Awaited
     from fl.roles.coordinator.clock import CheckedClock, TimedLedger
@@ -114,7 +115,7 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
     chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
     ports = Ports(
-        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser)),
+        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser), own_cluster=own_cluster),
         endorser=endorser,
         vault=vault,
         outbox=FolderVault(member.folder / "outbox"),

@@ -235,8 +235,8 @@ def test_a_revocation_just_before_a_batch_is_no_fault_of_the_batch(four: Round4,
     ledger = four.party("coordinator").ledger
     assert isinstance(ledger, BatchedLedger)
     ledger.gather(current, four.federation.book)
-    batch = ledger._batch(current, ())
-    digest, count = four.town.vault.put(batch.to_bytes()), len(batch.steps)
+    batch = ledger._written(current, ())
+    digest, count = batch.file_digest, batch.count
     four.consortium.operator.append(MemberRevoked(four.consortium.operator.account, alpha, "left"))
     chain = four.town.chain_ledger("coordinator")
     if phase == Phase.ADVERTISE:

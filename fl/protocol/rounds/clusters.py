@@ -15,10 +15,12 @@ Source: PROTOCOL.md 5W.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache, partial
 
 from fl.protocol.codec import Writer
+from fl.protocol.errors import BelowThreshold
 from fl.protocol.names import Address, Digest
 from fl.protocol.records import ClusterTerms
 from fl.protocol.rounds.replayers import sample
@@ -87,12 +89,66 @@ def clusters_of(current: Round) -> Clusters | None:
     terms = terms_of(current)
     if terms is None:
         return None
-    return _clusters(seed_of(current.context), current.roster, terms.count, terms.across)
+    context, roster = current.context, current.roster
+    make = partial(_clusters, seed_of(context), roster, terms.count, terms.across)
+    return current.memo.of("clusters", (context, roster), make)
 
 
 def terms_of(current: Round) -> ClusterTerms | None:
     """Return how a round is split into clusters, None if it is not."""
     return None if current.wide is None else current.wide.clusters
+
+
+def seen(current: Round) -> tuple[Address, ...]:
+    """Return the hospitals of the roster whose steps a reader sees, ascending: all, or its own cluster."""
+    clusters = clusters_of(current)
+    if clusters is None or current.viewer is None:
+        return current.roster
+    return clusters.members[clusters.seen_by(current.viewer)]
+
+
+def is_seen(current: Round, account: Address) -> bool:
+    """Return whether a reader sees the steps of a hospital of the roster."""
+    clusters = clusters_of(current)
+    if clusters is None or current.viewer is None:
+        return True
+    return clusters.number_of(account) == clusters.seen_by(current.viewer)
+
+
+def numbers_seen(current: Round) -> Sequence[int]:
+    """Return which clusters a reader sees; none in a round without clusters."""
+    clusters = clusters_of(current)
+    if clusters is None:
+        return ()
+    return range(len(clusters.parts)) if current.viewer is None else (clusters.seen_by(current.viewer),)
+
+
+def thinnest(current: Round, present: Collection[Address]) -> tuple[int, int] | None:
+    """Return the fewest hospitals of `present` that a seen cluster has, and its number; None without clusters."""
+    clusters = clusters_of(current)
+    if clusters is None:
+        return None
+    among = present if isinstance(present, Mapping | AbstractSet) else frozenset(present)
+    counted = ((sum(each in among for each in clusters.members[g]), g) for g in numbers_seen(current))
+    return min(counted)
+
+
+def check_fewest(current: Round, present: Collection[Address]) -> None:
+    """Raise BelowThreshold unless each cluster that the reader sees has f of `present`; other rounds pass."""
+    terms, found = terms_of(current), thinnest(current, present)
+    if terms is not None and found is not None and found[0] < terms.fewest:
+        raise BelowThreshold(found[0], terms.fewest)
+
+
+def is_agreed(current: Round) -> bool:
+    """Return whether enough hospitals signed the frozen set: with clusters, also f of each that the reader sees."""
+    terms, signed = terms_of(current), current.endorsed
+    if terms is None or (current.viewer is None and len(signed) < current.endorsers):
+        return len(signed) >= current.endorsers
+    clusters = clusters_of(current)
+    if clusters is None or len(signed) < terms.fewest * len(numbers_seen(current)):
+        return False
+    return all(sum(each in signed for each in clusters.members[g]) >= terms.fewest for g in numbers_seen(current))
 
 
 def seed_of(context: bytes) -> Digest:

@@ -4,7 +4,7 @@ Invariant: the draw follows from the ledger alone, and nobody knew it before the
 has the hash of the block with the proposal.
 
     seed  = H("BAFL/1/sample" ‖ ctx[32] ‖ set digest[32] ‖ hash of the proposal's block[32])
-    drawn = the first r of the frozen set, ascending by SHA-256(seed[32] ‖ account[20])
+    drawn = the first r of the frozen set, ascending by SHA-256(seed[32] ‖ account[20]); with clusters, of the roster
 
 Each set of r hospitals is equally likely. Without `replayers` everybody is drawn.
 
@@ -28,17 +28,23 @@ SAFE_BITS, THERE_BITS = 40, 10
 
 
 def drawn(current: Round) -> frozenset[Address]:
-    """Return the hospitals that sum a proposed round again; the same object for the same round."""
+    """Return the hospitals that sum a proposed round again; the same object for the same round.
+
+    With clusters they are drawn from the roster, so that who reads one cluster knows them; who is not in the set of the
+    round cannot attest.
+    """
     parts = (current.hospitals, current.wide, current.proposal_block)
     return current.memo.of("drawn", parts, lambda: _drawn(current))
 
 
 def _drawn(current: Round) -> frozenset[Address]:
-    count = current.wide.replayers if current.wide is not None else 0
+    wide = current.wide
+    count = wide.replayers if wide is not None else 0
+    among = current.hospitals if wide is None or wide.clusters is None else current.roster
     if not count or not current.proposal_block:
-        return frozenset(current.hospitals)
+        return frozenset(among)
     writer = Writer("sample").raw(current.context, 32).raw(current.set_digest, 32)
-    return frozenset(sample(writer.raw(current.proposal_block, 32).digest(), current.hospitals, count))
+    return frozenset(sample(writer.raw(current.proposal_block, 32).digest(), among, count))
 
 
 def sample(seed: bytes, hospitals: Sequence[Address], count: int) -> tuple[Address, ...]:
@@ -54,7 +60,8 @@ def needed_of(replayers: int) -> int:
 def hospitals_needed(current: Round) -> int:
     """Return how many hospitals must attest by the terms that a coordinator fills in; auditors come on top."""
     if current.wide is not None and current.wide.replayers:
-        return needed_of(min(current.wide.replayers, len(current.hospitals) or current.wide.replayers))
+        among = current.hospitals if current.wide.clusters is None else current.roster
+        return needed_of(min(current.wide.replayers, len(among) or current.wide.replayers))
     return current.terms.threshold if current.masked else 0
 
 

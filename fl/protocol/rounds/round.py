@@ -17,6 +17,8 @@ from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
+    ClustersClosed,
+    ClustersFrozen,
     Entry,
     KeysAdvertised,
     ModelAttested,
@@ -85,7 +87,13 @@ _MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
     (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
     (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
 }
-_TABLES = {Protection.MASKED: _MASKED, Protection.SEALED: _SEALED, Protection.WIDE: _MASKED}
+_WIDE: dict[tuple[Phase, type[RoundRecord]], Phase] = _MASKED | {
+    (Phase.ADVERTISE, ClustersClosed): Phase.SHARE,
+    (Phase.SHARE, ClustersClosed): Phase.COMPLAIN,
+    (Phase.COMPLAIN, ClustersClosed): Phase.MASK,
+    (Phase.MASK, ClustersFrozen): Phase.AGREE,
+}
+_TABLES = {Protection.MASKED: _MASKED, Protection.SEALED: _SEALED, Protection.WIDE: _WIDE}
 NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxyType(
     {(how, phase, kind): then for how, table in _TABLES.items() for (phase, kind), then in table.items()}
     | {(how, phase, RoundAborted): Phase.ABORTED for how, table in _TABLES.items() for phase, _ in table}
@@ -103,8 +111,10 @@ MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
         SharesDealt: (Role.HOSPITAL,),
         SharesChecked: (Role.HOSPITAL,),
         PhaseClosed: (Role.COORDINATOR,),
+        ClustersClosed: (Role.COORDINATOR,),
         UpdateCommitted: (Role.HOSPITAL,),
         RoundFrozen: (Role.COORDINATOR,),
+        ClustersFrozen: (Role.COORDINATOR,),
         SetEndorsed: (Role.HOSPITAL,),
         SharesRevealed: (Role.HOSPITAL,),
         ModelProposed: (Role.COORDINATOR,),
@@ -157,6 +167,13 @@ class Round:
     """The round's newest entry."""
     wide: WideTerms | None = None
     """Of a wide round."""
+    viewer: Address | None = None
+    """In a round with clusters: whose cluster this reader looks at; None: at all. The set, those who go on and their
+    steps are then those of this cluster alone; roster, terms and contexts are always those of the whole round."""
+    roots: Mapping[Phase, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    """Of a round with clusters: the root of each phase that decides who is in the sum, over all clusters."""
+    across: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
+    """Who looks at its own cluster: the keys of its partners in other clusters that go on."""
     graph_block: bytes = b""
     """Hash of the block that ended ADVERTISE, 32 bytes: nobody knew it before the keys were recorded."""
     proposal_block: bytes = b""
@@ -198,6 +215,16 @@ class Round:
         return self.sharers if self.masked else self.roster
 
     @property
+    def going(self) -> frozenset[Address]:
+        """Return the hospitals that continue in a masked round, to look accounts up."""
+        return self.memo.of("going", (self.sharers,), lambda: frozenset(self.sharers))
+
+    @property
+    def in_set(self) -> frozenset[Address]:
+        """Return the hospitals of the frozen set, to look accounts up."""
+        return self.memo.of("in set", (self.hospitals,), lambda: frozenset(self.hospitals))
+
+    @property
     def step_deadline(self) -> int:
         """Return the deadline of a masked round's phase, in seconds since 1970."""
         return self.phase_since + self.terms.step_timeout
@@ -229,9 +256,18 @@ class Round:
 
         SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
         index is the place in the roster, from 1.
+
+        With clusters: SHA-256(`set5` ‖ ctx ‖ root of ADVERTISE[32] ‖ root of SHARE[32] ‖ root of COMPLAIN[32]).
         """
-        parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt)
-        return self.memo.of("mask context", parts, self._mask_context)
+        parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt, self.roots)
+        make = self._mask_context if self.wide is None or self.wide.clusters is None else self._clusters_context
+        return self.memo.of("mask context", parts, make)
+
+    def _clusters_context(self) -> bytes:
+        writer = Writer("set5").raw(self.context, 32)
+        for phase in (Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN):
+            writer.raw(self.roots[phase], 32)
+        return writer.digest()
 
     def _mask_context(self) -> bytes:
         writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
@@ -286,3 +322,13 @@ def set_digest(current: Round, hospitals: Sequence[Address]) -> Digest:
     for account in hospitals:
         writer.raw(account, 20).raw(current.commitments[account], 32)
     return writer.digest()
+
+
+def clusters_digest(current: Round, root: Digest) -> Digest:
+    """Return the digest of the frozen set of a round with clusters, from the root of MASK over all of them.
+
+    SHA-256(`set6` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ round u64 ‖ root[32]).
+    """
+    anchor = current.anchor
+    writer = Writer("set6").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
+    return writer.u64(current.number).raw(root, 32).digest()

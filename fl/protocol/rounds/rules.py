@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 from fl.protocol.errors import (
-    BelowThreshold,
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateAttestation,
@@ -35,6 +34,7 @@ from fl.protocol.growing import with_item
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address, Protection, Role, shown
 from fl.protocol.records import (
+    ClustersFrozen,
     CommonRecord,
     Entry,
     MaskedRecord,
@@ -51,10 +51,10 @@ from fl.protocol.records import (
     WideTerms,
 )
 from fl.protocol.rounds import masked
-from fl.protocol.rounds.clusters import sizes
+from fl.protocol.rounds.clusters import is_agreed, is_seen, sizes, terms_of, thinnest
 from fl.protocol.rounds.replayers import drawn
-from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
-from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
+from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, clusters_digest, set_digest
+from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S
 
 MAX_ROSTER = 1024
 MAX_WIDE_ROSTER = 16_384
@@ -79,8 +79,8 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
         if isinstance(record, MaskedRecord)
         else _advance_common(current, record, now, book)
     )
-    if len(changed.endorsed) >= current.endorsers:
-        phase = AT_THRESHOLD.get((phase, type(record)), phase)
+    if (phase, type(record)) in AT_THRESHOLD and is_agreed(changed):
+        phase = AT_THRESHOLD[phase, type(record)]
     if isinstance(record, RoundFrozen):
         changed = replace(changed, frozen=entry)
     elif isinstance(record, ModelProposed):
@@ -201,17 +201,24 @@ def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
 def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
     if not current.complete and now <= current.terms.commit_deadline:
         raise DeadlineNotPassed(current.terms.commit_deadline)
-    check_ascending(record.hospitals, current.commitments)
-    if len(record.hospitals) < current.terms.min_commitments:
-        raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
-    if record.set_digest != set_digest(current, record.hospitals):
+    masked.check_going(current, record.hospitals, current.commitments)
+    if (terms_of(current) is not None) != isinstance(record, ClustersFrozen):
+        raise EncodingError("record", "it has no root over the clusters of the round")
+    roots = current.roots
+    if isinstance(record, ClustersFrozen):
+        roots, digest = masked.rooted(current, record.root), clusters_digest(current, record.root)
+    else:
+        digest = set_digest(current, record.hospitals)
+    if record.set_digest != digest:
         raise EncodingError("frozen set", "its digest does not fit its members")
-    return replace(current, hospitals=record.hospitals, set_digest=record.set_digest)
+    return replace(current, hospitals=record.hospitals, set_digest=record.set_digest, roots=roots)
 
 
 def _propose(current: Round, record: ModelProposed) -> Round:
-    if current.masked and len(current.revealed) < current.terms.threshold:
-        raise TooFewReveals(len(current.revealed), current.terms.threshold)
+    least = thinnest(current, current.revealed)
+    answered = len(current.revealed) if least is None else least[0]
+    if current.masked and answered < current.terms.threshold:
+        raise TooFewReveals(answered, current.terms.threshold)
     return replace(current, proposal=record)
 
 
@@ -219,7 +226,7 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
     if book.members[record.sender].role == Role.HOSPITAL:
         if not current.masked:
             raise WrongRole(record.sender)
-        if record.sender not in current.hospitals:
+        if record.sender not in (current.hospitals if _in_view(current, record.sender) else current.roster):
             raise NotInSet(record.sender)
         if current.wide is not None and record.sender not in drawn(current):
             raise NotDrawn(record.sender)
@@ -229,6 +236,11 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
     if record.sender in current.attestations:
         raise DuplicateAttestation(record.sender)
     return replace(current, attestations=with_item(current.attestations, record.sender, record.report_digest))
+
+
+def _in_view(current: Round, account: Address) -> bool:
+    """Return whether this reader knows if an account is in the set; who looks at one cluster does not always."""
+    return account not in current.roster or is_seen(current, account)
 
 
 def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from fl.events import Event
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
+from fl.protocol.rounds.clusters import is_agreed
+from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Ports
@@ -53,9 +55,8 @@ class WideSteps:
             return None
         agreeing = current.phase == Phase.AGREE
         done = gathered.endorsed if agreeing else gathered.revealed
-        needed = current.endorsers if agreeing else current.terms.threshold
         late = self._ports.now() > current.step_deadline
-        if len(done) < needed:
+        if not (is_agreed(gathered) if agreeing else is_answered(gathered)):
             return None if late or not agreeing else False
         if len(done) < len(current.hospitals) and not late and not self._waited(current):
             return False

@@ -46,7 +46,16 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
-from fl.replay.participants import advertised, parcel, participant, participants, sharing_with, usable, why_not
+from fl.replay.participants import (
+    advertised,
+    masking_with,
+    parcel,
+    participant,
+    participants,
+    sharing_with,
+    usable,
+    why_not,
+)
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
@@ -144,6 +153,8 @@ class MaskedHospital:
         for account in current.receivers:
             if account in wrong or account not in current.advertised:
                 raise wrong.get(account, NotInSet(account))
+        for account in current.across.keys() & wrong.keys():
+            raise wrong[account]
         keys = self._promises.keys(current)
         dealing = keys.dealing()
         half = len(dealing) // 2
@@ -226,7 +237,7 @@ class MaskedHospital:
     @timed("mask")
     def _masked(self, current: Round, words: Words) -> memoryview:
         """Return the words, int32 or int64 [d + LANES], under this hospital's masks, in the same memory."""
-        parts = participants(current, sharing_with(current, self._account))
+        parts = masking_with(current, self._account)
         context = Digest(current.mask_context)
         masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
         return masking.to_bytes(masking.apply(words, masks))
@@ -246,7 +257,8 @@ class MaskedHospital:
 
     def _add_early(self, current: Round) -> bool:
         """Add one more file to the sum while others act, if this hospital surely sums the round again."""
-        return (current.wide is None or not current.wide.replayers) and self._sums.step(current)
+        surely = current.viewer is None and (current.wide is None or not current.wide.replayers)
+        return surely and self._sums.step(current)
 
     def _missing(self, current: Round) -> bool:
         """Report once that the frozen set does not contain this hospital although it committed."""
@@ -315,7 +327,8 @@ class MaskedHospital:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying))
+        whole = self._ports.whole(current)
+        replayed = replay_round(whole, previous, manifest, Tools(self._sums, *self._ports.replaying))
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)
         self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))

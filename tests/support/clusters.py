@@ -1,0 +1,163 @@
+"""A consortium in memory whose rounds have clusters: real batches, real signatures, real files; the chain is a list.
+
+The chain checks nothing, as it can check little of such a round: all rules are those of the readers.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.protocol.audit import Report
+from fl.protocol.names import Address, Digest, Protection
+from fl.protocol.ports import Mark
+from fl.protocol.records import ClusterTerms
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.batched_ledger import BatchedLedger
+from fl.replay.ledger_view import Keyring, LedgerView, Ports
+from fl.replay.posted_steps import Desk
+from fl.replay.vault_files import Awaited
+from fl.roles.auditor import Auditor, Evaluation
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Plan, WidePlan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.trusted_peers import TrustedPeers
+from fl.storage.journal import SqliteJournal
+from fl.storage.step_board import FolderSteps
+from fl.storage.vault import FolderVault
+from scripts.bench._stage import StagedChain, StagedLedger
+from tests.support.federation import (
+    CONFIG,
+    ENDORSERS,
+    Clock,
+    Consortium,
+    Party,
+    endorser,
+    found,
+    initial,
+    new_account,
+    nudge,
+)
+
+STEP_S = 60
+TWELVE = 12
+TERMS = ClusterTerms(count=3, fewest=3, across=2)
+DEGREE, THRESHOLD, DRAWN = 4, 3, 4
+FEWEST = 8
+TRUST = TrustedPeers(collusion=0.1)
+"""One of twelve may collude."""
+
+
+class NotingVault(FolderVault):
+    """A vault that notes which files one member asked for."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.asked: set[Digest] = set()
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        self.asked.add(digest)
+        return super().get(digest, cap)
+
+    def mark(self, digest: Digest) -> Mark | None:
+        return super().mark(digest)
+
+
+@dataclass
+class ClusterTown:
+    """Twelve hospitals in three clusters of four."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    vaults: dict[Address, NotingVault] = field(default_factory=dict)
+    """What each member read, by account."""
+
+    def __post_init__(self) -> None:
+        self.operator = new_account()
+        self.chain = StagedChain(secrets.token_bytes(32), self.operator, now=self.clock)
+        self.board = FolderSteps(self.folder / "vault")
+        self.consortium: Consortium = found(self.folder, self.connect, hospitals=TWELVE, now=self.clock)
+        self.coordinator = Coordinator(self._ports(self.consortium.coordinator), plan(), initial())
+        self.auditor = Auditor(self._ports(self.consortium.auditor), lambda _model, _config: Evaluation({"auroc": 0.5}))
+        self.hospitals = {party.account: self.hospital(party) for party in self.consortium.hospitals}
+
+    def connect(self, name: str) -> BatchedLedger:
+        """Return a member's ledger; a hospital looks at its own cluster."""
+        account = self.operator if name == "operator" else new_account()
+        home = self.folder / name
+        home.mkdir(parents=True, exist_ok=True)
+        vault = self.vaults[account] = NotingVault(self.folder / "vault")
+        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), ENDORSERS[account])
+        own = name not in ("operator", "coordinator", "auditor")
+        ledger = StagedLedger(self.chain, account)
+        return BatchedLedger(ledger, Awaited(vault), ENDORSERS[account], desk, own_cluster=own)
+
+    def _ports(self, party: Party) -> Ports:
+        return replace(party.ports(self.consortium.vault), vault=Awaited(self.vaults[party.account]))
+
+    def hospital(self, party: Party) -> Hospital:
+        return Hospital(self._ports(party), nudge(party.name), TRUST)
+
+    def reader(self, *, strict: bool = True, viewer: Address | None = None) -> BatchedLedger:
+        """Return the ledger as somebody reads it who looks at all clusters, or at a viewer's."""
+        ledger = StagedLedger(self.chain, viewer or Address(bytes(20)))
+        vault = FolderVault(self.folder / "vault")
+        return BatchedLedger(ledger, vault, endorser(), strict=strict, own_cluster=viewer is not None)
+
+    def current(self, viewer: Address | None = None) -> Round:
+        """Return the newest round as who looks at all clusters sees it, or at a viewer's."""
+        return LedgerView(self.reader(viewer=viewer)).refresh().rounds[-1]
+
+    @property
+    def phase(self) -> Phase:
+        rounds = self.coordinator.view.refresh().rounds
+        return rounds[-1].phase if rounds else Phase.NONE
+
+    def play(self, gone: Callable[[Address], Phase | None], until: Phase = Phase.FINAL) -> Phase:
+        """Play a round; a hospital does nothing from the phase on that `gone` says. Return the phase it came to."""
+        for _ in range(400):
+            phase = self.phase
+            if phase in (until, Phase.FINAL, Phase.ABORTED):
+                return phase
+            present = [who for who in self.hospitals if (gone(who) or Phase.ABORTED) > phase]
+            acted = [self.hospitals[who].step() for who in present]
+            for who in present:
+                self.hospitals[who].finish_training()
+            if not any([*acted, self.auditor.step(), self.coordinator.step()]) and phase != Phase.NONE:
+                self.clock.now += STEP_S + 1 if phase != Phase.MASK else 121
+        raise AssertionError("the round never ended")
+
+    def audit(self) -> Report:
+        party = self.consortium.auditor
+        key = AuditKey(party.account, Keyring(party.keys))
+        made = Audit(self.chain.anchor, FolderVault(self.folder / "vault"), key, endorser())
+        return made.run(self.reader().replay(), lambda _done, _of: None)[0]
+
+
+def plan() -> Plan:
+    """Return a plan of one round in three clusters of four."""
+    wide = WidePlan(
+        TWELVE - 1,
+        drop_out=(TWELVE - FEWEST) / TWELVE,
+        degree=DEGREE,
+        threshold=THRESHOLD,
+        replayers=DRAWN,
+        clusters=TERMS,
+    )
+
+    return Plan(
+        rounds=1,
+        min_commitments=FEWEST,
+        attestations=1,
+        config=CONFIG,
+        commit_timeout_s=120,
+        close_timeout_s=120,
+        min_hospitals=TWELVE,
+        protection=Protection.MASKED,
+        step_timeout_s=STEP_S,
+        wide=wide,
+    )
