@@ -41,6 +41,7 @@ from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.expected_files import model_core
+from fl.replay.first_file import seal_first
 from fl.replay.ledger_view import Keyring, Ports
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
@@ -48,6 +49,7 @@ from fl.roles.coordinator.plan import Initial, Plan, WidePlan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob
 from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise
 from fl.training.model.network import build_model
@@ -61,10 +63,13 @@ from scripts.bench._stage import CountedEndorser, Member, Stage
 from scripts.bench._wide_roles import JOINING, READING, Played, Role, lucky, new_points, own_points, phase_of
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
+USUAL = WidePlan(above=MIN_MASKED)
+TRUSTING = replace(USUAL, collusion=0.0, drop_out=0.0, degree=8, threshold=5, replayers=4)
+"""Cheap: nobody colludes and nobody is away."""
 METRICS = LocalMetrics(100, 80, 0.5)
 
 
-def plan_of(hospitals: int) -> Plan:
+def plan_of(hospitals: int, wide: WidePlan) -> Plan:
     return Plan(
         rounds=1,
         min_commitments=hospitals,
@@ -75,14 +80,14 @@ def plan_of(hospitals: int) -> Plan:
         min_hospitals=hospitals,
         protection=Protection.MASKED,
         step_timeout_s=7200,
-        wide=WidePlan(above=MIN_MASKED),
+        wide=wide,
     )
 
 
 class Play:
     """One round; `whole`: coordinator and auditor work too; `real`: how many hospitals are real."""
 
-    def __init__(self, folder: Path, hospitals: int, *, whole: bool, real: int = 2) -> None:
+    def __init__(self, folder: Path, hospitals: int, *, whole: bool, real: int = 2, wide: WidePlan = USUAL) -> None:
         self.stage = Stage.found(folder, hospitals)
         self.whole = whole
         model = build_model(replace(SYNTHETIC_PRESET.spec, width=8), 1)
@@ -91,13 +96,14 @@ class Play:
         self.cost = {each.name: Cost() for each in (self.stage.coordinator, self.stage.auditor, *self.samples)}
         self.ports: dict[str, Ports] = {}
         self.coordinator = Coordinator(
-            self._ports(self.stage.coordinator, self._luck), plan_of(hospitals), self.initial
+            self._ports(self.stage.coordinator, self._luck), plan_of(hospitals, wide), self.initial
         )
         self.roles = {"coordinator": self._role(self.stage.coordinator, self.coordinator)}
         auditor = Auditor(self._ports(self.stage.auditor), lambda _model, _config: Evaluation())
         self.roles["auditor"] = self._role(self.stage.auditor, auditor)
         for number, each in enumerate(self.samples):
-            agent = Hospital(self._ports(each), _train(self.initial.vector.size, number), task=LEUKEMIA)
+            peers = TrustedPeers(collusion=wide.collusion)
+            agent = Hospital(self._ports(each), _train(self.initial.vector.size, number), peers, LEUKEMIA)
             self.roles[each.name] = self._role(each, agent)
         self.cheap = self._cheap()
         self._acted: set[tuple[bytes, Phase]] = set()
@@ -197,7 +203,8 @@ class Play:
         others = {each.account: each for each in self.stage.hospitals if each.account not in mine}
         keys = {each.account: self._keys_of(each) for each in self.samples}
         trained = self.initial.vector + np.float32(1e-4)
-        words = quantise(self.initial.vector, trained, METRICS, CONFIG)
+        config = replace(CONFIG, roster=len(self.stage.hospitals))
+        words = quantise(self.initial.vector, trained, METRICS, config)
         return CheapHospitals(others, keys, words, self.stage.vault, self.whole)
 
     def _keys_of(self, member: Member) -> Callable[[Round], RoundKeys]:
@@ -210,13 +217,13 @@ class Play:
         return lucky(self._round, self.samples[0].account if self.whole else None, self.samples[-1].account)
 
     def _open_federation(self) -> None:
-        """Record the first model, sealed to those who work here: one file has at most 1,024 readers."""
+        """Record the first model, sealed to all."""
         stage, model = self.stage, self.initial
         anchor, manifest = stage.chain.anchor, stage.vault.put(model.manifest.to_bytes())
         core = Core(Kind.MODEL, anchor, stage.coordinator.account, 0, 1, genesis_context(anchor, 0, manifest))
-        readers = [each.key.member_key for each in (stage.coordinator, stage.auditor, *self.samples)]
-        file = stage.vault.put(seal(core, readers, vector_to_bytes(model.vector)))
+        readers = [each.key.member_key for each in (stage.coordinator, stage.auditor, *stage.hospitals)]
         digest = model_digest(manifest, model.vector)
+        file = stage.vault.put(seal_first(core, digest, readers, vector_to_bytes(model.vector), stage.vault))
         stage.chain.include(FederationOpened(stage.coordinator.account, NO_ADDRESS, 0, digest, file, manifest))
 
     def _scribe(self, current: Round) -> None:
