@@ -8,7 +8,7 @@ Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_core, check_digest, check_file
@@ -18,12 +18,14 @@ from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
 from fl.replay.first_file import opened_first
 from fl.replay.group_key import GroupTerms, group_terms
 from fl.replay.participants import BUNDLE_CAP
+from fl.replay.received_parcels import received_by
 from fl.replay.retention import Update
 from fl.replay.vault_files import read_document
 
@@ -69,8 +71,8 @@ class FileAudit:
         self._note_deleted(current, gone)
         there = [hospital for hospital, digest in current.commitments.items() if digest not in gone]
         updates = [self._check_update(current, hospital, reader) for hospital in there]
-        for dealer in current.sharers if current.dealt else ():
-            self._check_bundle(current, dealer)
+        for subject, digest, receiver in self._shares(current):
+            self._check_shares(current, subject, digest, receiver)
         for hospital in current.revealed:
             self._check_answer(current, hospital)
         if updates and not gone:
@@ -130,18 +132,26 @@ class FileAudit:
             self.check_one(expected)
         return outcome.ok
 
-    def _check_bundle(self, current: Round, dealer: Address) -> bool:
-        """Check the file of shares of a hospital that continued after the set-up."""
-        subject = f"shares of {self._name(dealer)}"
-        record = current.dealt.get(dealer)
-        missing = record is not None and not self._vault.has(record.bundle_digest)
-        if missing and current.phase == Phase.ABORTED:
+    def _shares(self, current: Round) -> Iterator[tuple[str, Digest, Address | None]]:
+        """Yield the files of shares of those who continued after the set-up; with clusters one for each receiver."""
+        if terms_of(current) is not None:
+            yield from ((f"shares for {self._name(who)}", digest, who) for who, digest in current.received.items())
+            return
+        for dealer in current.sharers:
+            if dealer in current.dealt:
+                yield f"shares of {self._name(dealer)}", current.dealt[dealer].bundle_digest, None
+
+    def _check_shares(self, current: Round, subject: str, digest: Digest, receiver: Address | None) -> bool:
+        """Check a file of shares of the set-up: one dealer's, or with clusters those for one `receiver`."""
+        if not self._vault.has(digest) and current.phase == Phase.ABORTED:
             self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
             return True
         with self._finding(current.number, subject, AuditStep.SETUP) as outcome:
-            if record is not None:
-                read_document(self._vault, record.bundle_digest, BUNDLE_CAP)
-                self._report.checks["files"] += 1
+            if receiver is None:
+                read_document(self._vault, digest, BUNDLE_CAP)
+            else:
+                received_by(current, receiver, self._vault)
+            self._report.checks["files"] += 1
         return outcome.ok
 
     def _check_answer(self, current: Round, hospital: Address) -> bool:

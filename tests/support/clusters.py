@@ -14,7 +14,6 @@ from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.protocol.audit import Report
 from fl.protocol.names import Address, Digest, Protection
-from fl.protocol.ports import Mark
 from fl.protocol.records import ClusterTerms
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
@@ -44,34 +43,32 @@ from tests.support.federation import (
 )
 
 STEP_S = 60
-TWELVE = 12
-TERMS = ClusterTerms(count=3, fewest=3, across=2)
-DEGREE, THRESHOLD, DRAWN = 4, 3, 4
-FEWEST = 8
-TRUST = TrustedPeers(collusion=0.1)
-"""One of twelve may collude."""
+TWELVE, DRAWN, FEWEST = 12, 4, 8
+THREE = ClusterTerms(count=3, fewest=3, across=2)
+"""Clusters of four, with shares of three, in which one of all may collude."""
+FOUR = ClusterTerms(count=4, fewest=2, across=2)
+"""Clusters of three, with shares of two, in which nobody may collude; two clusters are not beside each other."""
 
 
 class NotingVault(FolderVault):
-    """A vault that notes which files one member asked for."""
+    """A vault that notes which files one member opened."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.asked: set[Digest] = set()
+        self.opened: set[Digest] = set()
 
     def get(self, digest: Digest, cap: int) -> bytes:
-        self.asked.add(digest)
-        return super().get(digest, cap)
-
-    def mark(self, digest: Digest) -> Mark | None:
-        return super().mark(digest)
+        data = super().get(digest, cap)
+        self.opened.add(digest)
+        return data
 
 
 @dataclass
 class ClusterTown:
-    """Twelve hospitals in three clusters of four."""
+    """Twelve hospitals in clusters."""
 
     folder: Path
+    terms: ClusterTerms = THREE
     clock: Clock = field(default_factory=Clock)
     vaults: dict[Address, NotingVault] = field(default_factory=dict)
     """What each member read, by account."""
@@ -81,13 +78,13 @@ class ClusterTown:
         self.chain = StagedChain(secrets.token_bytes(32), self.operator, now=self.clock)
         self.board = FolderSteps(self.folder / "vault")
         self.consortium: Consortium = found(self.folder, self.connect, hospitals=TWELVE, now=self.clock)
-        self.coordinator = Coordinator(self._ports(self.consortium.coordinator), plan(), initial())
+        self.coordinator = Coordinator(self._ports(self.consortium.coordinator), plan(self.terms), initial())
         self.auditor = Auditor(self._ports(self.consortium.auditor), lambda _model, _config: Evaluation({"auroc": 0.5}))
         self.hospitals = {party.account: self.hospital(party) for party in self.consortium.hospitals}
 
-    def connect(self, name: str) -> BatchedLedger:
-        """Return a member's ledger; a hospital looks at its own cluster."""
-        account = self.operator if name == "operator" else new_account()
+    def connect(self, name: str, account: Address | None = None) -> BatchedLedger:
+        """Return a member's ledger, with its account after a restart; a hospital looks at its own cluster."""
+        account = account or (self.operator if name == "operator" else new_account())
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
         vault = self.vaults[account] = NotingVault(self.folder / "vault")
@@ -100,7 +97,22 @@ class ClusterTown:
         return replace(party.ports(self.consortium.vault), vault=Awaited(self.vaults[party.account]))
 
     def hospital(self, party: Party) -> Hospital:
-        return Hospital(self._ports(party), nudge(party.name), TRUST)
+        trust = TrustedPeers(collusion=0.1 if self.terms == THREE else 0.0)
+        return Hospital(self._ports(party), nudge(party.name), trust)
+
+    def party(self, who: Address) -> Party:
+        return next(each for each in self.consortium.hospitals if each.account == who)
+
+    def restart_coordinator(self) -> None:
+        party = self.consortium.coordinator
+        party.ledger = self.connect(party.name, party.account)
+        self.coordinator = Coordinator(self._ports(party), plan(self.terms), initial())
+
+    def restart(self, who: Address) -> None:
+        """Let a hospital begin again in a fresh process with the same disk."""
+        party = self.party(who)
+        party.ledger = self.connect(party.name, who)
+        self.hospitals[who] = self.hospital(party)
 
     def reader(self, *, strict: bool = True, viewer: Address | None = None) -> BatchedLedger:
         """Return the ledger as somebody reads it who looks at all clusters, or at a viewer's."""
@@ -138,15 +150,16 @@ class ClusterTown:
         return made.run(self.reader().replay(), lambda _done, _of: None)[0]
 
 
-def plan() -> Plan:
-    """Return a plan of one round in three clusters of four."""
+def plan(terms: ClusterTerms) -> Plan:
+    """Return a plan of one round in such clusters."""
+    size = TWELVE // terms.count
     wide = WidePlan(
         TWELVE - 1,
         drop_out=(TWELVE - FEWEST) / TWELVE,
-        degree=DEGREE,
-        threshold=THRESHOLD,
+        degree=size // 2 * 2,
+        threshold=size // 2 + 1,
         replayers=DRAWN,
-        clusters=TERMS,
+        clusters=terms,
     )
 
     return Plan(
