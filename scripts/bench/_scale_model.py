@@ -42,6 +42,8 @@ class Shape:
     """t"""
     attesting: int
     """How many members attest: drawn hospitals and auditors."""
+    fewest: int
+    """How many hospitals must sign the set."""
     clusters: ClusterTerms | None = None
 
     @property
@@ -60,13 +62,14 @@ def operations(role: str, shape: Shape) -> dict[str, int]:
     """Return how many operations of each kind a round costs a coordinator or an auditor.
 
     The coordinator checks each signature twice, on the board and in its own batch, and on the board also those of the
-    set. An auditor checks each once, and those of the set up to the fewest commitments: with the product's plan a tenth
-    of the hospitals may be missing.
+    set. An auditor checks each once, and those of the set up to the fewest that are needed; with clusters also those of
+    each cluster up to its fewest.
     """
     n, kept = shape.hospitals, shape.hospitals <= PARSED_KEPT
     steps = 6 * n + shape.attesting
     passes = 1 if kept else PASSES[role]
-    signatures = 2 * steps + n if role == "coordinator" else steps + n - n // 10
+    signed = shape.fewest + (0 if shape.clusters is None else shape.clusters.count * shape.clusters.fewest)
+    signatures = 2 * steps + n if role == "coordinator" else steps + signed
     wraps = n + 2 if role == "coordinator" else 0
     return {SIGNATURES: signatures, DEALINGS: passes * n, FILES: 2 * n, SECRETS: n, WRAPS: wraps}
 

