@@ -189,6 +189,10 @@ class _Narrator:
         current = self.round
         if current.wide is None:
             return f"{current.terms.threshold} hospitals"
+        clusters = current.wide.clusters
+        if clusters is not None:
+            each = f"of each hospital {current.terms.threshold} of its cluster"
+            return f"{each}, and in each of the {clusters.count} clusters {clusters.fewest} that go on and sign the set"
         holders = min(current.wide.degree + 1, len(current.roster))
         return f"of each hospital {current.terms.threshold} of the {holders} that hold its shares"
 

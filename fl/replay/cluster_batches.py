@@ -112,7 +112,8 @@ class Clustered:
         number, root = self.current.number, index.root
         match record:
             case StepsAnchored(phase=Phase.MASK):
-                yield ClustersFrozen(record.sender, number, going, clusters_digest(self.current, root), root)
+                digest = clusters_digest(self.current.anchor, number, root)
+                yield ClustersFrozen(record.sender, number, going, digest, root)
             case StepsAnchored(phase=Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN):
                 across = tuple(self._across(index))
                 files = tuple(received[who] for who in going if who in received)

@@ -58,13 +58,14 @@ class WideTown:
         return EthereumLedger(settings, self.keys.setdefault(name, generate()))
 
     def connect(self, name: str) -> Ledger:
-        """Return a member's ledger; opening it again is a restart."""
+        """Return a member's ledger; opening it again is a restart. A hospital looks at its own cluster."""
         ledger = self.chain_ledger(name)
         endorser = ENDORSERS.setdefault(ledger.account, AccountEndorser(self.keys[name]))
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
         desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), endorser)
-        return BatchedLedger(CountingLedger(ledger, self.sent), self.vault, endorser, desk)
+        own = name not in ("operator", "coordinator", "auditor")
+        return BatchedLedger(CountingLedger(ledger, self.sent), self.vault, endorser, desk, own_cluster=own)
 
     def reader(self, *, strict: bool = True) -> BatchedLedger:
         """Return the ledger as somebody without an account reads it."""

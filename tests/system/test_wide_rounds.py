@@ -19,7 +19,16 @@ from fl.protocol.errors import BatchInvalid, ChainReorg, RoundBlocked, VaultMiss
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Protection, StatementKind
 from fl.protocol.ports import Ledger
-from fl.protocol.records import Entry, MemberRevoked, Position, Receipt, Record, StepsAnchored, WideFinalised
+from fl.protocol.records import (
+    ClusterTerms,
+    Entry,
+    MemberRevoked,
+    Position,
+    Receipt,
+    Record,
+    StepsAnchored,
+    WideFinalised,
+)
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView
@@ -80,6 +89,23 @@ def test_a_wide_round_of_four_is_final_with_eight_transactions(chain: DevChain, 
     report = audited(town, consortium)
     assert report.findings == []
     assert report.checks["aggregates"] == 1
+
+
+def test_a_round_with_clusters_is_final_with_the_same_transactions(
+    chain: DevChain, clock: Clock, tmp_path: Path
+) -> None:
+    town = WideTown(chain.url, tmp_path)
+    consortium = found(tmp_path, town.connect, hospitals=7, now=clock)
+    before = len(town.sent)
+    wide = WidePlan(above=3, drop_out=0.2, degree=4, threshold=3, replayers=4, clusters=ClusterTerms(2, 3, 1))
+    coordinator, auditor, hospitals = consortium.agents(replace(wide_plan(consortium), min_commitments=6, wide=wide))
+    settle(coordinator, auditor, *hospitals)
+    current = LedgerView(town.reader()).refresh().rounds[-1]
+    assert (current.phase, current.reason, len(current.hospitals)) == (Phase.FINAL, "", 7)
+    assert current.wide is not None
+    assert current.wide.clusters == wide.clusters
+    assert [name for name, _ in town.sent[before:] if name != "FederationOpened"] == WIDE
+    assert audited(town, consortium).findings == []
 
 
 @dataclass

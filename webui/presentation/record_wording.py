@@ -145,6 +145,9 @@ _STATEMENTS: Mapping[StatementKind, Any] = {
 }
 _NO_POLICY = _l("%(sender)s has no site policy any more.")
 FIELDS: Mapping[str, Any] = {
+    "ClusterTerms.across": _l("Masks with the next cluster"),
+    "ClusterTerms.count": _l("Clusters"),
+    "ClusterTerms.fewest": _l("Fewest of each cluster"),
     "account": _l("Account"),
     "attestations": _l("Attestations needed"),
     "batch": _l("Batch"),
@@ -211,8 +214,8 @@ FIELDS: Mapping[str, Any] = {
     "threshold": _l("Threshold"),
     "transport_key": _l("Key for shares"),
 }
-_SAME = {"WideOpening": "RoundOpened"}
-"""A wide round is opened with more terms, in the same words."""
+_SAME = {"WideOpening": "RoundOpened", "ClustersClosed": "PhaseClosed", "ClustersFrozen": "RoundFrozen"}
+"""In a wide round some records have more fields, and the same words."""
 MOMENTS = {"close_deadline", "commit_deadline", "deadline", "expires_at"}
 
 
@@ -290,15 +293,16 @@ def record_fields(entry: Entry, names: Names) -> list[Shown]:
 def _fields(part: Any, record: Record, names: Names) -> list[Shown]:  # noqa: ANN401 - a record or its terms
     shown: list[Shown] = []
     for field in fields(part):
-        value = getattr(part, field.name)
-        if field.name == "sender":
+        value, own = getattr(part, field.name), f"{type(part).__name__}.{field.name}"
+        name = own if own in FIELDS else field.name
+        if field.name == "sender" or value is None:
             continue
         if is_dataclass(value):
             shown += _fields(value, record, names)
         elif isinstance(value, tuple):
-            shown += [_shown(field.name, each, record, names) for each in value]
+            shown += [_shown(name, each, record, names) for each in value]
         else:
-            shown.append(_shown(field.name, value, record, names))
+            shown.append(_shown(name, value, record, names))
     return shown
 
 

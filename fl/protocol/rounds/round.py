@@ -259,19 +259,14 @@ class Round:
         SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
         index is the place in the roster, from 1.
 
-        With clusters: SHA-256(`set5` ‖ ctx ‖ root of ADVERTISE[32] ‖ root of SHARE[32] ‖ root of COMPLAIN[32]).
+        With clusters, that of `clusters_context`.
         """
         parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt, self.roots)
-        make = self._mask_context if self.wide is None or self.wide.clusters is None else self._clusters_context
-        return self.memo.of("mask context", parts, make)
-
-    def _clusters_context(self) -> bytes:
-        writer = Writer("set5").raw(self.context, 32)
-        for phase in (Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN):
-            writer.raw(self.roots[phase], 32)
-        return writer.digest()
+        return self.memo.of("mask context", parts, self._mask_context)
 
     def _mask_context(self) -> bytes:
+        if self.wide is not None and self.wide.clusters is not None:
+            return clusters_context(self.context, self.roots)
         writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
         for account in self.sharers:
             keys, dealt = self.advertised[account], self.dealt[account]
@@ -326,11 +321,21 @@ def set_digest(current: Round, hospitals: Sequence[Address]) -> Digest:
     return writer.digest()
 
 
-def clusters_digest(current: Round, root: Digest) -> Digest:
+def clusters_context(context: bytes, roots: Mapping[Phase, Digest]) -> Digest:
+    """Return ctx2 of a round with clusters, from ctx and the roots of its set-up over all clusters.
+
+    SHA-256(`set5` ‖ ctx[32] ‖ root of ADVERTISE[32] ‖ root of SHARE[32] ‖ root of COMPLAIN[32]).
+    """
+    writer = Writer("set5").raw(context, 32)
+    for phase in (Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN):
+        writer.raw(roots[phase], 32)
+    return writer.digest()
+
+
+def clusters_digest(anchor: Anchor, number: int, root: Digest) -> Digest:
     """Return the digest of the frozen set of a round with clusters, from the root of MASK over all of them.
 
     SHA-256(`set6` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ round u64 ‖ root[32]).
     """
-    anchor = current.anchor
     writer = Writer("set6").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
-    return writer.u64(current.number).raw(root, 32).digest()
+    return writer.u64(number).raw(root, 32).digest()

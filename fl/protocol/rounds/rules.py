@@ -170,7 +170,8 @@ def _fits_clusters(count: int, threshold: int, wide: WideTerms) -> bool:
         return False
     large, small = sizes(count, clusters.count)
     return (
-        wide.degree == 2 * (large // 2)
+        large <= MAX_ROSTER  # files of shares have at most as many entries
+        and wide.degree == 2 * (large // 2)
         and large < 2 * threshold
         and threshold <= clusters.fewest <= small
         and large < 2 * clusters.fewest
@@ -204,11 +205,10 @@ def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
     masked.check_going(current, record.hospitals, current.commitments)
     if (terms_of(current) is not None) != isinstance(record, ClustersFrozen):
         raise EncodingError("record", "it has no root over the clusters of the round")
-    roots = current.roots
+    roots, digest = current.roots, set_digest(current, record.hospitals)
     if isinstance(record, ClustersFrozen):
-        roots, digest = masked.rooted(current, record.root), clusters_digest(current, record.root)
-    else:
-        digest = set_digest(current, record.hospitals)
+        roots = masked.rooted(current, record.root)
+        digest = clusters_digest(current.anchor, current.number, record.root)
     if record.set_digest != digest:
         raise EncodingError("frozen set", "its digest does not fit its members")
     return replace(current, hospitals=record.hospitals, set_digest=record.set_digest, roots=roots)
