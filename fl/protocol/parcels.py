@@ -26,8 +26,8 @@ from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, Address, Digest
 
 PARCEL_BYTES = 210
 """enc[65] ‖ known[65] ‖ ciphertext[64] ‖ tag[16] (fl/crypto/share_delivery.py)."""
-MOST_NODES = 14
-"""Of a path: a tree has at most 2^14 leaves, as many as a roster has hospitals."""
+MOST_NODES = 10
+"""Of a path: a cluster has at most 1,024 hospitals."""
 _LABEL, _WHAT = "received", "received parcels"
 _HEAD_BYTES = len(Writer(_LABEL).bytes()) + 32 + ADDRESS_BYTES + 2
 
