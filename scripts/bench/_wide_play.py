@@ -9,8 +9,9 @@ and only the real hospitals work.
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,16 @@ from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.round_keys import RoundKeys
+from fl.crypto.share_delivery import SEALED_BYTES
+from fl.crypto.share_encryption import bundle_from_bytes
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import Batch, Step
+from fl.protocol.cluster_index import SPLIT, ClusterFile, ClusterIndex
 from fl.protocol.federation import genesis_context
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Digest, Protection
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Digest, Protection
+from fl.protocol.parcels import posted_cap, received_files, with_received
+from fl.protocol.ports import PARCELS
 from fl.protocol.records import (
     BatchRecord,
     FederationOpened,
@@ -35,14 +41,17 @@ from fl.protocol.records import (
     WideProposed,
     WideRoundOpened,
 )
+from fl.protocol.rounds.clusters import clusters_of
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.batched_ledger import BatchedLedger
+from fl.replay.cluster_batches import Written, write
 from fl.replay.expected_files import model_core
 from fl.replay.first_file import seal_first
 from fl.replay.ledger_view import Keyring, Ports
+from fl.replay.participants import sharing_with
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan, WidePlan
@@ -58,7 +67,7 @@ from fl.training.model.weights import model_digest, vector_to_bytes
 from fl.training.presets import SYNTHETIC_PRESET
 from scripts.bench._cheap_hospitals import CheapHospitals, readers_of
 from scripts.bench._counted import Cost
-from scripts.bench._scale_model import DEALINGS, SIGNATURES
+from scripts.bench._scale_model import ANSWER_ENTRY, DEALINGS, SIGNATURES, Shape
 from scripts.bench._stage import CountedEndorser, Member, Stage
 from scripts.bench._wide_roles import JOINING, READING, Played, Role, lucky, new_points, own_points, phase_of
 
@@ -204,7 +213,7 @@ class Play:
         trained = self.initial.vector + np.float32(1e-4)
         config = replace(CONFIG, roster=len(self.stage.hospitals))
         words = quantise(self.initial.vector, trained, METRICS, config)
-        return CheapHospitals(others, keys, words, self.stage.vault, self.whole)
+        return CheapHospitals(others, keys, words, self.stage.vault, self.stage.board, self.whole)
 
     def _keys_of(self, member: Member) -> Callable[[Round], RoundKeys]:
         return RoundOutbox(self.ports[member.name]).keys
@@ -227,24 +236,52 @@ class Play:
 
     def _scribe(self, current: Round) -> None:
         """End a phase as the coordinator does when everybody acted, without checking anything."""
-        phase, sender = current.phase, self.stage.coordinator.account
+        phase, sender, number = current.phase, self.stage.coordinator.account, current.number
         mine = [self._own_step(current, each) for each in self.samples]
-        steps = tuple(sorted([*self._steps, *(step for step in mine if step)], key=lambda step: step.account))
-        batch = Batch(current.context, phase, steps, frozenset(step.account for step in steps))
-        digest, root, count = self.stage.vault.put(batch.to_bytes()), batch.root, len(steps)
-        number = current.number
+        made = self._written(current, {step.account: step for step in (*self._steps, *mine) if step})
         match phase:
             case Phase.UNMASK:
                 model = self._model(current)
-                raw: Record = WideProposed(sender, number, count, root, digest, *model)
+                raw: Record = WideProposed(sender, number, made.count, made.root, made.file_digest, *model)
                 chosen = lucky(current, None, self.samples[0].account, self.samples[-1].account)
                 self.stage.chain.include(raw, chosen)
                 return
             case Phase.PROPOSED:
-                raw = WideFinalised(sender, number, count, root, digest, NO_DIGEST)
+                raw = WideFinalised(sender, number, made.count, made.root, made.file_digest, NO_DIGEST)
             case _:
-                raw = StepsAnchored(sender, number, phase, count, count, root, digest)
+                raw = StepsAnchored(sender, number, phase, made.count, made.going, made.root, made.file_digest)
         self.stage.chain.include(raw)
+
+    def _written(self, current: Round, steps: Mapping[Address, Step]) -> Written:
+        """Put the steps of a phase into the vault; of clusters that no real hospital reads there is only a digest."""
+        clusters = clusters_of(current)
+        if clusters is None or current.phase not in SPLIT:
+            return write(current, steps, steps, self.stage.vault)
+        files = tuple(self._cluster_file(current, members, steps) for members in clusters.members)
+        index = ClusterIndex(current.context, current.phase, files)
+        return Written(index.count, index.going, index.root, self.stage.vault.put(index.to_bytes()))
+
+    def _cluster_file(self, current: Round, members: Sequence[Address], steps: Mapping[Address, Step]) -> ClusterFile:
+        count = len(members)
+        if not steps.keys() & set(members):
+            return ClusterFile(count, count, _some_digest(), _some_digest())
+        batch = Batch(current.context, current.phase, tuple(steps[each] for each in members), frozenset(members))
+        data = batch.to_bytes()
+        if current.phase == Phase.SHARE:
+            data = with_received(data, self._received(current, members))
+        return ClusterFile(count, count, batch.root, self.stage.vault.put(data))
+
+    def _received(self, current: Round, members: Sequence[Address]) -> dict[Address, Digest]:
+        """Put the parcels for real hospitals into the vault; nobody reads those for others."""
+        posted = {who: self.cheap.parcels[who] for who in members if who in self.cheap.parcels}
+        for name in self.stage.board.names(current.context, PARCELS):
+            who = Address(bytes.fromhex(name.partition("-")[0]))
+            data = self.stage.board.read(current.context, PARCELS, name, posted_cap(len(members)))
+            if data is not None and who in members:
+                posted[who] = bundle_from_bytes(data, len(members) - 1, SEALED_BYTES)
+        files = received_files(current.context, members, posted)
+        mine = {each.account for each in self.samples}
+        return {who: self.stage.vault.put(file) if who in mine else _some_digest() for who, file in files.items()}
 
     def _own_step(self, current: Round, member: Member) -> Step | None:
         data = self.ports[member.name].journal.get(f"step {current.phase.name.lower()}/{current.context.hex()}")
@@ -266,13 +303,27 @@ class Play:
         sizes = {}
         for entry in self.stage.chain.entries:
             if isinstance(entry.record, BatchRecord):
-                sizes[phase_of(entry.record)] = self.stage.vault.path(entry.record.file_digest).stat().st_size
+                sizes[phase_of(entry.record)] = self._size(current, entry.record)
         wide, first = current.wide, current.hospitals[0]
-        shape = (len(current.roster), wide.degree, current.terms.threshold, wide.replayers)
+        terms, attesting = current.terms, len(current.attestations)
+        numbers = (len(current.roster), wide.degree, terms.threshold, attesting, terms.min_commitments)
+        shape = Shape(*numbers, wide.clusters)
         files = (current.commitments[first], current.revealed[first].digest) if self.whole else ()
         lengths = [self.stage.vault.path(each).stat().st_size for each in files] or [0, 0]
+        head = lengths[1] - 2 - ANSWER_ENTRY * len(sharing_with(current, first))
         counted = {name: self._counted(name) for name in ("coordinator", "auditor") if self.whole}
-        return Played(*shape, roles, audit, memory, report, sizes, counted, lengths[0], lengths[1], seconds)
+        return Played(shape, wide.replayers, roles, audit, memory, report, sizes, counted, lengths[0], head, seconds)
+
+    def _size(self, current: Round, record: BatchRecord) -> int:
+        """Return the bytes of a batch; with clusters of the index and all files that are there."""
+        vault, phase = self.stage.vault, phase_of(record)
+        size = vault.path(record.file_digest).stat().st_size
+        clusters, split = clusters_of(current), {each.name.lower(): each for each in SPLIT}
+        if clusters is None or phase not in split:
+            return size
+        data = vault.get(record.file_digest, size)
+        index = ClusterIndex.from_bytes(data, current.context, split[phase], len(clusters.parts))
+        return size + sum(vault.path(each.digest).stat().st_size for each in index.files if vault.has(each.digest))
 
     def _counted(self, name: str) -> dict[str, int]:
         endorser, parsed = self.ports[name].endorser, self.roles[name].caches[0]
@@ -291,6 +342,10 @@ class Play:
 
         role.work("audit", work)
         return role.phases["audit"], role.memory, found[0]
+
+
+def _some_digest() -> Digest:
+    return Digest(secrets.token_bytes(32))
 
 
 def _train(parameters: int, number: int) -> Callable[[TrainingJob], tuple[Vector, LocalMetrics]]:
