@@ -104,6 +104,7 @@ from fl.protocol.errors.rounds import (
     FalseComplaint,
     FederationAlreadyOpened,
     FederationNotOpened,
+    GraphReplaced,
     LedgerClosed,
     LengthInvalid,
     MaskReuse,
