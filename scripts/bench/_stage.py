@@ -192,7 +192,7 @@ class Stage:
         vault, journal = CountedVault(Awaited(self.vault), cost), SqliteJournal(home / "journal.sqlite")
         chain = CountedLedger(StagedLedger(self.chain, member.account, luck), cost)
         endorser = CountedEndorser(member.endorser)
-        desk = Desk(CountedBoard(self.board, cost), journal, endorser)
+        desk = Desk(CountedBoard(self.board, cost), journal, endorser, lambda: int(time.time()))
         return Ports(
             ledger=BatchedLedger(chain, vault, endorser, desk),
             endorser=endorser,

@@ -114,7 +114,7 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
     chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
     ports = Ports(
-        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser)),
+        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser, clock)),
         endorser=endorser,
         vault=vault,
         outbox=FolderVault(member.folder / "outbox"),

@@ -36,7 +36,7 @@ from scripts.wiring.watch.options import WatchOptions
 from scripts.wiring.watch.watching import Watching
 
 COUNT = 4
-END_S = 25.0
+END_S = 60.0
 INITIAL, STEPS = first_steps(COUNT, PRESETS["synthetic"].spec)
 FOLLOWED = [Event.REORG_SEEN, Event.REORG_FOLLOWED]
 
@@ -87,7 +87,7 @@ class Network4:
                 thread.join(END_S)  # it ends by itself
             members[name].watching.ask_to_stop()
             thread.join(END_S)
-        assert ended, {name: (each.events[-4:], each.error) for name, each in members.items()}
+        assert ended, "\n".join(f"{name}: {each.events[-3:]} {each.error}" for name, each in members.items())
         return members
 
     def _watching(self, name: str) -> Watching:
