@@ -9,7 +9,7 @@ Source: PROTOCOL.md 5W.2.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fl.protocol.batches import PHASES, STEP_CAP, Step, StepRecord, body_of, record_of, statement
@@ -117,9 +117,7 @@ class Gathering:
             trial = self._first_right(trial, account, unread[account], current, book)
         return trial
 
-    def _first_right(
-        self, trial: Round, account: Address, unread: list[str], current: Round, book: KeyBook
-    ) -> Round:
+    def _first_right(self, trial: Round, account: Address, unread: list[str], current: Round, book: KeyBook) -> Round:
         """Return the round with the first step of a member that keeps the rules; note what is wrong with others."""
         while (step := self._signed(account, unread, current)) is not None:
             try:

@@ -187,7 +187,7 @@ def test_a_wide_round_whose_graph_was_replaced_is_aborted_at_once_and_the_next_i
     members = four.play(once(four, ends_of(Phase.ADVERTISE), drop=drop))
     assert [each.error for each in members.values()] == [None] * len(members)
     assert [each.phase for each in four.rounds] == [Phase.ABORTED, Phase.FINAL]
-    assert four.rounds[0].reason.startswith("GraphReplaced: The chain replaced the block")
+    assert "GraphReplaced" in four.rounds[0].reason
     check_followed(members)
 
 

@@ -20,7 +20,16 @@ from fl.protocol.errors import BatchInvalid, ChainReorg, RoundBlocked, VaultMiss
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, Protection, StatementKind
 from fl.protocol.ports import Ledger
-from fl.protocol.records import Entry, MemberRevoked, Position, Receipt, Record, SharesDealt, StepsAnchored, WideFinalised
+from fl.protocol.records import (
+    Entry,
+    MemberRevoked,
+    Position,
+    Receipt,
+    Record,
+    SharesDealt,
+    StepsAnchored,
+    WideFinalised,
+)
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView

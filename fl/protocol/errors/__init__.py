@@ -175,6 +175,7 @@ from fl.protocol.errors.world import (
     AccountEmpty,
     AggregateOverflow,
     AuditFailed,
+    BidAtLimit,
     ChainUnavailable,
     ClockWrong,
     FeeAboveLimit,

@@ -3,8 +3,8 @@
 The contract cannot see who was left out of a batch; the hospital that was can. Its statement names the digest of the
 step, so that anybody with the vault can look at the file and judge.
 
-Invariant: it states only its own steps, each once, only of phases that decide who is in the sum, and only if its journal
-says that the step was on the board before the deadline of the phase.
+Invariant: it states only its own steps, each once, only of phases that decide who is in the sum, and only if its
+journal says that the step was on the board before the deadline of the phase.
 
 Source: PROTOCOL.md 5W.2 (Left out).
 """
