@@ -124,7 +124,7 @@ class LogReader:
         target = self._check_anchor()
         while self._scanned < target:
             logs, block = self._ranges.read(self._scanned + 1, target)
-            if logs and not self._is_anchored():  # a reorg came in between; the next look follows or names it
+            if not self._is_anchored():  # a reorg came in between; the next look follows or names it
                 return
             self._add(logs, {block.number: block.timestamp})
             self._note_scanned(block)

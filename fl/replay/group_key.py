@@ -68,7 +68,7 @@ def draw(opening: Opening, readers: Sequence[MemberKey]) -> Drawn:
     plaintext = scalar_bytes(key.secret.private_numbers().private_value)
     ordered = sorted({reader.key_id: reader for reader in readers}.values(), key=lambda reader: reader.key_id)
     parts = [ordered[start : start + MAX_RECIPIENTS] for start in range(0, len(ordered), MAX_RECIPIENTS)]
-    files = [seal(_core(opening, key.public_key, seq), part, plaintext) for seq, part in enumerate(parts)]
+    files = [seal(core_of(opening, key.public_key, seq), part, plaintext) for seq, part in enumerate(parts)]
     return Drawn(key.public_key, tuple(files))
 
 
@@ -87,7 +87,7 @@ def expected_key_file(current: Round, seq: int) -> Expected:
         raise KeyEpochMismatch(1, 0)
     epoch = current.keys[current.opener].epoch
     opening = Opening(current.anchor, current.opener, epoch, current.number, current.previous_model)
-    return Expected(_core(opening, current.wide.group_key, seq), current.wide.key_files[seq], KEY_FILE_CAP)
+    return Expected(core_of(opening, current.wide.group_key, seq), current.wide.key_files[seq], KEY_FILE_CAP)
 
 
 def key_readers(current: Round, vault: Vault) -> frozenset[bytes]:
@@ -169,6 +169,7 @@ def _parsed(plaintext: bytes, current: Round) -> PrivateKey:
     return PrivateKey(_EPOCH, ec.derive_private_key(secret, ec.SECP256R1()))
 
 
-def _core(opening: Opening, public_key: bytes, seq: int) -> Core:
+def core_of(opening: Opening, public_key: bytes, seq: int) -> Core:
+    """Return the header of a key file, from what is known before the round is opened."""
     context = Writer("groupkey").raw(opening.previous_model, 32).raw(public_key, PUBLIC_KEY_BYTES).digest()
     return Core(Kind.GROUP, opening.anchor, opening.sender, opening.round, opening.epoch, context, seq)
