@@ -20,6 +20,7 @@ from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.batches import Step, StepRecord, opening_file, record_of
 from fl.protocol.errors import (
     BatchInvalid,
+    HashMismatch,
     HemaledgerError,
     RoundBlocked,
     SettingInvalid,
@@ -51,7 +52,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import check_set_active
-from fl.replay.batches import expand
+from fl.replay.batches import Expanded, expand
 from fl.replay.cluster_batches import Written, write
 from fl.replay.posted_parcels import PostedParcels
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
@@ -101,6 +102,8 @@ class BatchedLedger:
         self.batches: list[Record] = []
         """What was read of wide rounds, as it is on the chain."""
         self._problem: HemaledgerError | None = None
+        self._wrong: tuple[Entry, BatchInvalid] | None = None
+        """The newest batch that was found wrong."""
         self._wide = False
         """Whether any round was wide."""
 
@@ -180,7 +183,7 @@ class BatchedLedger:
             return
         federation = self._now()
         try:
-            made = expand(raw, federation, self._vault, self._endorser, self._viewer)
+            made = self._expanded(raw, federation)
         except (UnavailableError, BatchInvalid) as error:
             if not isinstance(error, VaultMissing | BatchInvalid) or not self._skip(raw.record):
                 self._problem = error
@@ -193,6 +196,17 @@ class BatchedLedger:
         elif self._whole is not None:
             self._whole.note(raw)
         self._federation, self._folded = made.federation, len(self._entries)
+
+    def _expanded(self, raw: Entry, federation: Federation) -> Expanded:
+        """Expand a batch; what was found wrong in the very bytes of its file stays wrong, and is not checked again."""
+        if self._wrong is not None and self._wrong[0] == raw:
+            raise self._wrong[1].with_traceback(None)
+        try:
+            return expand(raw, federation, self._vault, self._endorser, self._viewer)
+        except BatchInvalid as error:
+            if not isinstance(error.__cause__, HashMismatch):
+                self._wrong = (raw, error)
+            raise
 
     def _add(self, entries: Sequence[Entry]) -> None:
         self._waiting.pop(0)
@@ -244,6 +258,10 @@ class BatchedLedger:
     def posted(self, current: Round, phase: Phase) -> Step | None:
         """Return the step that this account made in a phase, None if it made none here."""
         return None if self._own is None else self._own.made(current, phase)
+
+    def in_time(self, current: Round, phase: Phase) -> int | None:
+        """Return when that step was on the board, in seconds since 1970; None if not before the phase's deadline."""
+        return None if self._own is None else self._own.in_time(current, phase)
 
     def gather(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if all right steps on the board were recorded already."""

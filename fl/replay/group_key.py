@@ -81,7 +81,7 @@ class GroupTerms:
 
     def expected(self, seq: int) -> Expected:
         """Return what a key file must be."""
-        return Expected(_core(self.opening, self.public_key, seq), self.files[seq], KEY_FILE_CAP)
+        return Expected(core_of(self.opening, self.public_key, seq), self.files[seq], KEY_FILE_CAP)
 
     def readers(self, vault: Vault) -> frozenset[bytes]:
         """Return the identities of the keys that the files name; raises as `read_document`."""
@@ -100,7 +100,7 @@ def draw(opening: Opening, readers: Sequence[MemberKey]) -> Drawn:
     plaintext = scalar_bytes(key.secret.private_numbers().private_value)
     ordered = sorted({reader.key_id: reader for reader in readers}.values(), key=lambda reader: reader.key_id)
     parts = [ordered[start : start + MAX_RECIPIENTS] for start in range(0, len(ordered), MAX_RECIPIENTS)]
-    files = [seal(_core(opening, key.public_key, seq), part, plaintext) for seq, part in enumerate(parts)]
+    files = [seal(core_of(opening, key.public_key, seq), part, plaintext) for seq, part in enumerate(parts)]
     return Drawn(key.public_key, tuple(files))
 
 
@@ -201,6 +201,7 @@ def _parsed(plaintext: bytes, sender: Address) -> PrivateKey:
     return PrivateKey(_EPOCH, ec.derive_private_key(secret, ec.SECP256R1()))
 
 
-def _core(opening: Opening, public_key: bytes, seq: int) -> Core:
+def core_of(opening: Opening, public_key: bytes, seq: int) -> Core:
+    """Return the header of a key file, from what is known before the round is opened."""
     context = Writer("groupkey").raw(opening.previous_model, 32).raw(public_key, PUBLIC_KEY_BYTES).digest()
     return Core(Kind.GROUP, opening.anchor, opening.sender, opening.round, opening.epoch, context, seq)

@@ -194,7 +194,8 @@ class Stage:
         vault, journal = CountedVault(Awaited(self.vault), cost), SqliteJournal(home / "journal.sqlite")
         chain = CountedLedger(StagedLedger(self.chain, member.account, luck), cost)
         endorser = CountedEndorser(member.endorser)
-        desk, own = Desk(CountedBoard(self.board, cost), journal, endorser), member.role == Role.HOSPITAL
+        desk = Desk(CountedBoard(self.board, cost), journal, endorser, lambda: int(time.time()))
+        own = member.role == Role.HOSPITAL
         return Ports(
             ledger=BatchedLedger(chain, vault, endorser, desk, own_cluster=own),
             endorser=endorser,

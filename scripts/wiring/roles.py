@@ -115,7 +115,9 @@ def open_ports(home: Home, member: MemberHome, notify: Notify, *, own_cluster: b
     ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
     chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
     ports = Ports(
-        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser), own_cluster=own_cluster),
+        ledger=BatchedLedger(
+            chain, vault, endorser, Desk(home.board, journal, endorser, clock), own_cluster=own_cluster
+        ),
         endorser=endorser,
         vault=vault,
         outbox=FolderVault(member.folder / "outbox"),

@@ -88,7 +88,7 @@ class ClusterTown:
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
         vault = self.vaults[account] = NotingVault(self.folder / "vault")
-        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), ENDORSERS[account])
+        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), ENDORSERS[account], self.clock)
         own = name not in ("operator", "coordinator", "auditor")
         ledger = StagedLedger(self.chain, account)
         return BatchedLedger(ledger, Awaited(vault), ENDORSERS[account], desk, own_cluster=own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ class WideTown:
     url: str
     folder: Path
     poll_s: float = 0.005
+    now: Callable[[], int] = lambda: int(time.time())
     sent: list[tuple[str, int]] = field(default_factory=list)
     """Every transaction: the record, and its gas."""
     keys: dict[str, AccountKey] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class WideTown:
         endorser = ENDORSERS.setdefault(ledger.account, AccountEndorser(self.keys[name]))
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
-        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), endorser)
+        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), endorser, self.now)
         own = name not in ("operator", "coordinator", "auditor")
         return BatchedLedger(CountingLedger(ledger, self.sent), self.vault, endorser, desk, own_cluster=own)
 

@@ -18,7 +18,7 @@ from fractions import Fraction
 from math import comb
 
 from fl.protocol.codec import Writer, sha256
-from fl.protocol.names import Address
+from fl.protocol.names import Address, Digest
 from fl.protocol.rounds.round import Round
 
 SPARE = 4
@@ -43,8 +43,13 @@ def _drawn(current: Round) -> frozenset[Address]:
     among = current.hospitals if wide is None or wide.clusters is None else current.roster
     if not count or not current.proposal_block:
         return frozenset(among)
-    writer = Writer("sample").raw(current.context, 32).raw(current.set_digest, 32)
-    return frozenset(sample(writer.raw(current.proposal_block, 32).digest(), among, count))
+    seed = seed_of(current.context, current.set_digest, current.proposal_block)
+    return frozenset(sample(seed, among, count))
+
+
+def seed_of(context: bytes, set_digest: bytes, block: bytes) -> Digest:
+    """Return the draw's seed, 32 bytes, of ctx, the digest of the set and the hash of the proposal's block."""
+    return Writer("sample").raw(context, 32).raw(set_digest, 32).raw(block, 32).digest()
 
 
 def sample(seed: bytes, hospitals: Sequence[Address], count: int) -> tuple[Address, ...]:

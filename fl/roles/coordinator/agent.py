@@ -21,6 +21,8 @@ from fl.protocol.errors import (
     ContractRefused,
     DeadlineNotPassed,
     GrantUnusable,
+    HashMismatch,
+    MalformedError,
     RevokedMidRound,
     SharesMissing,
     TooFewReveals,
@@ -77,7 +79,7 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.model.weights import Vector, model_digest, vector_to_bytes
+from fl.training.model.weights import Manifest, Vector, model_digest, vector_to_bytes
 from fl.training.weak_calibration import weakness
 
 OLD_LEDGER = (
@@ -190,10 +192,21 @@ class Coordinator:
 
     def _succeed(self, federation: Federation) -> bool:
         """Open a ledger that succeeds another one, with the current model of that one."""
-        manifest = read_manifest(federation.opening, self._ports.vault)
+        manifest = self._manifest(federation)
+        if manifest is None:
+            return False
         model = self._reader.model(federation.source, manifest)
         self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
         return True
+
+    def _manifest(self, federation: Federation) -> Manifest | None:
+        """Return the manifest of the federation's model; None, reported once, if nobody can use it."""
+        try:
+            return read_manifest(federation.opening, self._ports.vault)
+        except (MalformedError, HashMismatch) as error:
+            reason = f"no round can begin, because the description of the federation's model cannot be used: {error}"
+            self._pauses.alarm(federation, reason)
+            return None
 
     def _record_opening(self, federation: Federation, predecessor: Address, model: Initial) -> None:
         """Seal a ledger's first model to all members who have a key, and record it."""
@@ -227,16 +240,15 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._held_by_a_person(federation):
-            return False
-        if self._pauses.running(federation):
-            self._pauses.report(federation)
+        if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
             self._pauses.alarm(federation, why_no_round(federation, roster, fewest))
             return False
-        manifest = read_manifest(federation.opening, self._ports.vault)
+        manifest = self._manifest(federation)
+        if manifest is None:
+            return False
         check_model(self._plan, self._initial.manifest, manifest)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
         for each in (self._plan.config, *self._plan.closing):

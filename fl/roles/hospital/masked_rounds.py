@@ -61,6 +61,7 @@ from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers
+from fl.roles.graph_promise import check_graph
 from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.opened_shares import OpenedShares
@@ -105,6 +106,7 @@ class MaskedHospital:
         withheld = self._ports.journal.get(key_of("withheld", current)) is not None
         if withheld or me not in current.sharers or self._is_over(current):
             return False
+        check_graph(current, self._ports.journal)
         if current.phase in (Phase.AGREE, Phase.UNMASK):
             return self._agree_and_answer(federation, current) if me in current.hospitals else self._missing(current)
         self._begin_training(federation, current)
