@@ -113,11 +113,9 @@ def open_ports(home: Home, member: MemberHome, notify: Notify, *, own_cluster: b
     account, clock, vault = load_account(member), CheckedClock(now, steady), Awaited(home.vault)
     endorser, journal = AccountEndorser(account), SqliteJournal(member.folder / "journal.sqlite")
     ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
-    chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
+    chain, desk = TimedLedger(ledger, clock, lambda: ledger.lag_s), Desk(home.board, journal, endorser, clock)
     ports = Ports(
-        ledger=BatchedLedger(
-            chain, vault, endorser, Desk(home.board, journal, endorser, clock), own_cluster=own_cluster
-        ),
+        ledger=BatchedLedger(chain, vault, endorser, desk, own_cluster=own_cluster),
         endorser=endorser,
         vault=vault,
         outbox=FolderVault(member.folder / "outbox"),
