@@ -13,7 +13,7 @@ from fl.protocol.batches import Batch
 from fl.protocol.cluster_index import ClusterFile, ClusterIndex
 from fl.protocol.errors import BatchInvalid, BelowThreshold, EquivocationDetected, VaultMissing
 from fl.protocol.names import NO_DIGEST, Digest
-from fl.protocol.records import SetEndorsed, SharesChecked, StepsAnchored, WideProposed
+from fl.protocol.records import SetEndorsed, SharesChecked, StatementMade, StepsAnchored, WideProposed
 from fl.protocol.rounds.clusters import Clusters, clusters_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
@@ -325,3 +325,12 @@ def test_no_hospital_signs_a_second_set_after_a_reorg(town: ClusterTown) -> None
     for who in second.hospitals:
         with pytest.raises(EquivocationDetected):
             town.hospitals[who].step()
+
+
+def test_a_round_ends_at_once_when_too_many_of_one_cluster_decline(town: ClusterTown) -> None:
+    town.play(lambda _who: None, until=Phase.SHARE)
+    for who in clusters(town.current()).members[2][:2]:
+        made = StatementMade(who, 1, StatementKind.DECLINE, NO_DIGEST, "masked_only")
+        town.party(who).ledger.append(made)
+    assert town.coordinator.step()
+    assert town.current().reason.startswith("Declined: 2 of 3 hospitals of cluster 3 can go on; declined by")
