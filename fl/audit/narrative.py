@@ -19,6 +19,7 @@ from fl.protocol.audit import AuditStep, Finding, Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, show
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.steps import complaints_of
 from fl.training.aggregation.totals import total_words
@@ -209,7 +210,10 @@ class _Narrator:
             "that all keys are valid and different, that the commitments fit the keys, that each file of shares is the"
             " recorded one, and that no hospital continued after losing a complaint."
         )
-        digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
+        if terms_of(current) is not None:
+            digests = {f"shares for {self._name(who)}": digest for who, digest in current.received.items()}
+        else:
+            digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
         return self._passage(AuditStep.SETUP, "Keys and shares", happened, checked, digests)
 
     def _updates(self) -> Passage | None:

@@ -493,6 +493,8 @@ class ClustersClosed(PhaseClosed):
     """Over all clusters, as it is on the ledger."""
     across: tuple[KeysAdvertised, ...] = ()
     """Who looks at its own cluster: the keys of its partners in other clusters that go on."""
+    received: tuple[Digest, ...] = ()
+    """After SHARE: the file with the parcels for each of `hospitals`, in their order (PROTOCOL.md 5W.5)."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
-from fl.protocol.batches import Step, StepRecord, opening_file
+from fl.protocol.batches import Step, StepRecord, opening_file, record_of
 from fl.protocol.errors import (
     BatchInvalid,
     HemaledgerError,
@@ -28,7 +28,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, fold
 from fl.protocol.keys.members import KeyBook
-from fl.protocol.names import NO_DIGEST, Address
+from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Anchor, Endorser, Ledger, Vault
 from fl.protocol.records import (
     BatchRecord,
@@ -41,16 +41,19 @@ from fl.protocol.records import (
     RoundAborted,
     RoundFinalised,
     RoundFrozen,
+    SharesDealt,
     StepsAnchored,
     WideFinalised,
     WideOpening,
     WideProposed,
     WideRoundOpened,
 )
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import check_set_active
 from fl.replay.batches import expand
 from fl.replay.cluster_batches import Written, write
+from fl.replay.posted_parcels import PostedParcels
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
 from fl.replay.whole_round import WholeRound
 
@@ -84,6 +87,7 @@ class BatchedLedger:
         """The newest round with clusters, for who sees its own cluster alone."""
         self._own = None if desk is None else OwnSteps(ledger.account, desk)
         self._gathering = None if desk is None else Gathering(desk.board, endorser)
+        self._parcels = None if desk is None else PostedParcels(desk.board)
         self._lock = threading.RLock()
         self._waiting: list[Entry] = []
         """Read from the chain, not expanded yet."""
@@ -107,6 +111,11 @@ class BatchedLedger:
     @property
     def account(self) -> Address:
         return self._ledger.account
+
+    @property
+    def own_cluster(self) -> bool:
+        """Return whether only the account's own cluster of a round with clusters is seen."""
+        return self._viewer is not None
 
     @property
     def inner(self) -> Ledger:
@@ -240,6 +249,15 @@ class BatchedLedger:
         """Return the round as if all right steps on the board were recorded already."""
         return current if self._gathering is None or current.ended else self._gathering.gather(current, book)
 
+    def post_parcels(self, current: Round, data: bytes) -> None:
+        """Put the file with this account's parcels on the board; raises as Board.post."""
+        if self._own is not None:
+            self._own.post_parcels(current, data)
+
+    def parcels_of(self, current: Round) -> frozenset[Address]:
+        """Return the dealers of a round with clusters whose parcels are on the board; raises as Board.names."""
+        return frozenset() if self._parcels is None else self._parcels.present(current)
+
     def whole(self, current: Round) -> Round:
         """Return a round with all its clusters, for a hospital that sums it again; any other round unchanged.
 
@@ -308,7 +326,17 @@ class BatchedLedger:
     def _written(self, current: Round, going: Sequence[Address]) -> Written:
         """Put the steps that the last `gather` found into the vault; without `going` all of them go on."""
         found = {} if self._gathering is None else self._gathering.steps(current.context, current.phase)
-        return write(current, found, going or found, self._vault)
+        return write(current, found, going or found, self._vault, self._received(current, found, going))
+
+    def _received(
+        self, current: Round, found: Mapping[Address, Step], going: Sequence[Address]
+    ) -> Mapping[Address, Digest]:
+        """Put the parcels for each hospital that goes on after SHARE into the vault; nothing without clusters."""
+        if self._parcels is None or current.phase != Phase.SHARE or terms_of(current) is None:
+            return {}
+        made = [record_of(each, Phase.SHARE, current.number) for each in found.values()]
+        roots = {each.sender: each.bundle_digest for each in made if isinstance(each, SharesDealt)}
+        return {who: self._vault.put(file) for who, file in self._parcels.received(current, roots, going)}
 
     def _steps(self, current: Round, made: Written) -> StepsAnchored:
         numbers = (made.count, made.going, made.root, made.file_digest)

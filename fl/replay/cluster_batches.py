@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from fl.protocol.batches import Batch, Step, cap_of, record_of
 from fl.protocol.cluster_index import SPLIT, ClusterFile, ClusterIndex, index_cap
 from fl.protocol.errors import BelowThreshold, EncodingError
-from fl.protocol.names import Address, Digest
+from fl.protocol.names import DIGEST_BYTES, Address, Digest
+from fl.protocol.parcels import with_received, without_received
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.records import (
     BatchRecord,
@@ -65,10 +67,11 @@ class Clustered:
             BelowThreshold: too few of a cluster go on, signed the set, or answered.
         """
         index = self._index(record)
-        batches = {number: self._batch(index, number) for number in numbers_seen(self.current)}
-        steps = [record_of(each, self.phase, self.current.number) for batch in batches.values() for each in batch.steps]
-        going = tuple(sorted(account for batch in batches.values() for account in batch.going))
-        return [*steps, *self._closing(record, index, going)]
+        files = [self._file(index, number) for number in numbers_seen(self.current)]
+        steps = [record_of(each, self.phase, self.current.number) for batch, _ in files for each in batch.steps]
+        going = tuple(sorted(account for batch, _ in files for account in batch.going))
+        received = {account: digest for _, of_cluster in files for account, digest in of_cluster.items()}
+        return [*steps, *self._closing(record, index, going, received)]
 
     def _index(self, record: BatchRecord) -> ClusterIndex:
         count = len(self.clusters.parts)
@@ -85,18 +88,26 @@ class Clustered:
                 raise BelowThreshold(each.going, fewest)
         return index
 
-    def _batch(self, index: ClusterIndex, number: int) -> Batch:
-        """Return the steps of one cluster, checked."""
+    def _file(self, index: ClusterIndex, number: int) -> tuple[Batch, Mapping[Address, Digest]]:
+        """Return the steps of one cluster, checked; in SHARE also the file of parcels for each that goes on."""
         file, current = index.files[number], self.current
-        data = read_document(self.vault, file.digest, cap_of(file.count, current, self.phase))
+        tail = file.going if self.phase == Phase.SHARE else 0
+        data = read_document(self.vault, file.digest, cap_of(file.count, current, self.phase) + DIGEST_BYTES * tail)
+        data, received = without_received(data, tail)
         batch = Batch.from_bytes(data, current.context, self.phase)
         check_batch(batch, Claimed(file.count, file.going, file.root), current, self.endorser)
         members = frozenset(self.clusters.members[number])
         if any(each.account not in members for each in batch.steps):
             raise EncodingError("batch of steps", "it has a step of another cluster")
-        return batch
+        return batch, dict(zip(sorted(batch.going), received, strict=False))
 
-    def _closing(self, record: BatchRecord, index: ClusterIndex, going: tuple[Address, ...]) -> Iterator[Record]:
+    def _closing(
+        self,
+        record: BatchRecord,
+        index: ClusterIndex,
+        going: tuple[Address, ...],
+        received: Mapping[Address, Digest],
+    ) -> Iterator[Record]:
         """Yield what ends the phase; nothing in AGREE, which ends by itself."""
         number, root = self.current.number, index.root
         match record:
@@ -105,7 +116,8 @@ class Clustered:
                 yield ClustersFrozen(record.sender, number, going, digest, root)
             case StepsAnchored(phase=Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN):
                 across = tuple(self._across(index))
-                yield ClustersClosed(record.sender, number, self.phase, going, root, across)
+                files = tuple(received[who] for who in going if who in received)
+                yield ClustersClosed(record.sender, number, self.phase, going, root, across, files)
             case WideProposed():
                 yield ModelProposed(record.sender, number, record.model_digest, record.envelope_digest)
             case _:
@@ -121,7 +133,7 @@ class Clustered:
             return
         partners = frozenset(self.clusters.partners(viewer))
         for number in self.clusters.beside(self.clusters.number_of(viewer)):
-            batch = self._batch(index, number)
+            batch, _ = self._file(index, number)
             for step in batch.steps:
                 if step.account in partners & batch.going:
                     yield from self._keys(step)
@@ -145,13 +157,22 @@ class Written:
     file_digest: Digest
 
 
-def write(current: Round, steps: Mapping[Address, Step], going: Collection[Address], vault: Vault) -> Written:
-    """Put the file of the steps of a phase into the vault, with clusters one of each and the index."""
+def write(
+    current: Round,
+    steps: Mapping[Address, Step],
+    going: Collection[Address],
+    vault: Vault,
+    received: Mapping[Address, Digest] = MappingProxyType({}),
+) -> Written:
+    """Put the file of the steps of a phase into the vault, with clusters one of each and the index.
+
+    `received`: with clusters, in SHARE, the file of parcels for each that goes on.
+    """
     phase, clusters = current.phase, clusters_of(current)
     if clusters is None or phase not in SPLIT:
         batch = Batch(current.context, phase, tuple(steps[who] for who in sorted(steps)), frozenset(going))
         return Written(len(batch.steps), len(batch.going), batch.root, vault.put(batch.to_bytes()))
-    files = tuple(_written(current, members, steps, going, vault) for members in clusters.members)
+    files = tuple(_written(current, members, (steps, going, received), vault) for members in clusters.members)
     index = ClusterIndex(current.context, phase, files)
     return Written(index.count, index.going, index.root, vault.put(index.to_bytes()))
 
@@ -159,10 +180,11 @@ def write(current: Round, steps: Mapping[Address, Step], going: Collection[Addre
 def _written(
     current: Round,
     members: Sequence[Address],
-    steps: Mapping[Address, Step],
-    going: Collection[Address],
+    made: tuple[Mapping[Address, Step], Collection[Address], Mapping[Address, Digest]],
     vault: Vault,
 ) -> ClusterFile:
+    steps, going, received = made
     chosen = tuple(steps[each] for each in members if each in steps)
     batch = Batch(current.context, current.phase, chosen, frozenset(going) & frozenset(members))
-    return ClusterFile(len(chosen), len(batch.going), batch.root, vault.put(batch.to_bytes()))
+    data = with_received(batch.to_bytes(), {who: received[who] for who in members if who in received})
+    return ClusterFile(len(chosen), len(batch.going), batch.root, vault.put(data))

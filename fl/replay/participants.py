@@ -20,6 +20,7 @@ from fl.protocol.errors import (
     FalseComplaint,
     HemaledgerError,
     MalformedError,
+    NotInSet,
     RoundKeyReused,
     TamperedError,
     UnavailableError,
@@ -27,10 +28,11 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.records import SharesDealt
-from fl.protocol.rounds.clusters import clusters_of
+from fl.protocol.rounds.clusters import clusters_of, terms_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.steps import complaints_of
+from fl.replay.received_parcels import received_by
 from fl.replay.vault_files import read_document
 
 BUNDLE_CAP = 2 + SEALED_BYTES * 1024
@@ -62,10 +64,15 @@ def why_not(current: Round) -> dict[Address, HemaledgerError]:
     return wrong
 
 
-def dealers(current: Round, vault: Vault) -> tuple[Address, ...]:
-    """Return the hospitals whose dealing can be checked: commitments that fit the key, and a whole file of parcels."""
+def dealers(current: Round, vault: Vault, posted: Collection[Address] | None = None) -> tuple[Address, ...]:
+    """Return the hospitals whose dealing can be checked: commitments that fit the key, and a whole file of parcels.
+
+    With clusters that file is on the board, and the caller says whose are there: `posted`.
+    """
     reused = _reused_self_keys(current)
-    return tuple(sorted(who for who in current.dealt if who not in reused and _dealt_well(current, who, vault)))
+    fitting = (who for who in current.dealt if who not in reused and (posted is None or who in posted))
+    whole = (who for who in fitting if posted is not None or _has_bundle(current, who, vault))
+    return tuple(sorted(who for who in whole if usable(current, who)))
 
 
 def _reused_self_keys(current: Round) -> frozenset[Address]:
@@ -149,21 +156,40 @@ def honest(current: Round, vault: Vault, among: Collection[Address] | None = Non
 
 
 def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> Parcel:
-    """Return the parcel from `dealer` to `receiver`, as ledger and vault have it.
+    """Return the parcel from `dealer` to `receiver`; as `parcels`."""
+    return parcels(current, [dealer], receiver, vault)[0]
 
-    If the dealer's file has another layout, the parcel is empty, and no receiver can open it.
+
+def parcels(current: Round, senders: Sequence[Address], receiver: Address, vault: Vault) -> list[Parcel]:
+    """Return the parcels from some dealers to `receiver`, as ledger and vault have them.
+
+    If a dealer's file has another layout, the parcel is empty, and no receiver can open it. With clusters the one file
+    of the receiver has them all, each under its dealer's root.
 
     Raises:
-        VaultMissing: the file is gone.
+        VaultMissing: a file is gone.
         TooLarge, HashMismatch: the vault, if it is not an `Awaited` one, has other bytes in its place.
+        ParcelsInvalid: the coordinator recorded a wrong file for the receiver of a round with clusters.
+        NotInSet: a dealer or the receiver did not go on after SHARE.
     """
+    if terms_of(current) is None:
+        sealed = {dealer: _of_bundle(current, dealer, receiver, vault) for dealer in senders}
+    else:
+        sealed = dict(received_by(current, receiver, vault))
+    absent = [dealer for dealer in senders if dealer not in sealed]
+    if absent:
+        raise NotInSet(absent[0])
+    to = participant(current, receiver)
+    return [Parcel(current.context, participant(current, dealer), to, sealed[dealer]) for dealer in senders]
+
+
+def _of_bundle(current: Round, dealer: Address, receiver: Address, vault: Vault) -> bytes:
     others = graph_of(current).neighbours(dealer)
     data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
     try:
-        sealed = entry_of_bundle(data, (others.index(receiver), len(others)), SEALED_BYTES)
+        return entry_of_bundle(data, (others.index(receiver), len(others)), SEALED_BYTES)
     except EncodingError:
-        sealed = b""
-    return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
+        return b""
 
 
 def sharing_with(current: Round, account: Address) -> tuple[Address, ...]:
@@ -189,13 +215,13 @@ def index_of(current: Round, account: Address) -> int:
     return current.index_of(account)
 
 
-def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
+def _has_bundle(current: Round, account: Address, vault: Vault) -> bool:
     try:
         data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
         check_bundle(data, len(graph_of(current).neighbours(account)), SEALED_BYTES)
     except (MalformedError, TamperedError, UnavailableError):
         return False
-    return usable(current, account)
+    return True
 
 
 def _upheld(current: Round, dealer: Address, complainant: Address, complaint: bytes, vault: Vault) -> bool:

@@ -9,14 +9,14 @@ Source: PROTOCOL.md 5W.2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fl.protocol.batches import PHASES, STEP_CAP, Step, StepRecord, body_of, record_of, statement
 from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, SignatureInvalid, TamperedError
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address
-from fl.protocol.ports import Board, Endorser, Journal
+from fl.protocol.ports import PARCELS, Board, Endorser, Journal
 from fl.protocol.records import Entry, SetEndorsed
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance
@@ -45,7 +45,7 @@ class OwnSteps:
         self._account = account
         self._desk = desk
         self._posted: set[str] = set()
-        """The journal keys of steps that this process put on the board."""
+        """What this process put on the board: the journal keys of steps, and parcels by round."""
 
     def post(self, current: Round, record: StepRecord) -> None:
         """Sign a step, journal it and put it on the board; a step that was journalled before is posted instead."""
@@ -53,6 +53,13 @@ class OwnSteps:
         signature = self._desk.endorser.sign_step(statement(current, phase, body))
         data = self._desk.journal.once(_key(current, phase), Step(self._account, body, signature).to_bytes())
         self._put(current, phase, data)
+
+    def post_parcels(self, current: Round, data: bytes) -> None:
+        """Put the file with this account's parcels on the board, once in this process."""
+        key = f"{PARCELS}/{current.context.hex()}"
+        if key not in self._posted:
+            self._desk.board.post(current.context, PARCELS, self._account, data)
+            self._posted.add(key)
 
     def made(self, current: Round, phase: Phase) -> Step | None:
         """Return this account's step of a phase, None before it was made."""
@@ -118,19 +125,9 @@ class Gathering:
         """Return the right steps that the last `gather` found."""
         return self._phase.steps if self._phase.key == (context, phase) else {}
 
-    def _wanted(self, names: Iterable[str], book: KeyBook) -> Iterator[str]:
-        """Yield the names of members who have no right step yet, MOST_NAMES of each: others may be junk."""
-        known = {account.hex(): account for account in book.members}
-        counted = Counter[str]()
-        for name in names:
-            prefix = name.partition("-")[0]
-            counted[prefix] += 1
-            wanted = prefix in known and known[prefix] not in self._phase.steps
-            if wanted and counted[prefix] <= MOST_NAMES:
-                yield name
-
     def _read(self, current: Round, book: KeyBook) -> None:
-        for name in self._wanted(self._board.names(current.context, current.phase), book):
+        names = self._board.names(current.context, current.phase)
+        for name, _ in wanted(names, book.members, self._phase.steps):
             if self._phase.looks[name] >= MOST_LOOKS:
                 continue
             data = self._board.read(current.context, current.phase, name)
@@ -144,6 +141,19 @@ class Gathering:
             except (MalformedError, TamperedError):
                 continue  # anybody who may write to the vault can put this here
             self._phase.steps.setdefault(step.account, step)
+
+
+def wanted(
+    names: Iterable[str], accounts: Iterable[Address], done: Container[Address]
+) -> Iterator[tuple[str, Address]]:
+    """Yield the names on the board of accounts that are not `done` yet, MOST_NAMES of each: others may be junk."""
+    known = {account.hex(): account for account in accounts}
+    counted = Counter[str]()
+    for name in names:
+        prefix = name.partition("-")[0]
+        counted[prefix] += 1
+        if prefix in known and known[prefix] not in done and counted[prefix] <= MOST_NAMES:
+            yield name, known[prefix]
 
 
 def taken(current: Round, step: Step, phase: Phase, book: KeyBook) -> Round:

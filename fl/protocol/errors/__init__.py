@@ -155,6 +155,7 @@ from fl.protocol.errors.tampered import (
     NetworkChanged,
     NormExceeded,
     NotOnChain,
+    ParcelsInvalid,
     PartialInvalid,
     PretrainedChanged,
     ProofInvalid,

@@ -112,7 +112,16 @@ def _close(current: Round, record: PhaseClosed, now: int) -> Round:
     closed = replace(current, sharers=record.hospitals, receivers=receivers)
     if not isinstance(record, ClustersClosed):
         return closed
-    return replace(closed, roots=rooted(current, record.root), across={each.sender: each for each in record.across})
+    received = _received(record) if current.phase == Phase.SHARE else current.received
+    across = {each.sender: each for each in record.across}
+    return replace(closed, roots=rooted(current, record.root), across=across, received=received)
+
+
+def _received(record: ClustersClosed) -> Mapping[Address, Digest]:
+    """Return the file with the parcels for each hospital that goes on; EncodingError unless each has one."""
+    if len(record.received) != len(record.hospitals):
+        raise EncodingError("record", "it does not name a file of parcels for each hospital")
+    return MappingProxyType(dict(zip(record.hospitals, record.received, strict=True)))
 
 
 def check_going(current: Round, hospitals: Sequence[Address], done: Collection[Address]) -> None:

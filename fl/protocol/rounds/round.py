@@ -173,6 +173,8 @@ class Round:
     steps are then those of this cluster alone; roster, terms and contexts are always those of the whole round."""
     roots: Mapping[Phase, Digest] = field(default_factory=lambda: MappingProxyType({}))
     """Of a round with clusters: the root of each phase that decides who is in the sum, over all clusters."""
+    received: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    """Of a round with clusters: the file with the parcels for each hospital that went on after SHARE."""
     across: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
     """Who looks at its own cluster: the keys of its partners in other clusters that go on."""
     graph_block: bytes = b""

@@ -85,7 +85,7 @@ class SetUp:
             case Phase.ADVERTISE:
                 return advertisers(current)
             case Phase.SHARE:
-                return dealers(current, self._ports.vault)
+                return dealers(current, self._ports.vault, self._ports.parcels_of(current))
             case _:
                 return tuple(sorted(honest(current, self._ports.vault)))
 

@@ -49,7 +49,7 @@ from fl.replay.ledger_view import Ports
 from fl.replay.participants import (
     advertised,
     masking_with,
-    parcel,
+    parcels,
     participant,
     participants,
     sharing_with,
@@ -160,16 +160,16 @@ class MaskedHospital:
         half = len(dealing) // 2
         bundle = self._promises.promised("bundle", current)
         bundle = bundle or self._promises.promise("bundle", current, self._bundle(current, keys))
-        commitments = (dealing[:half], dealing[half:])
-        self._ports.append(SharesDealt(self._account, current.number, *commitments, bundle))
+        dealt = (dealing[:half], dealing[half:], self._promises.dealt(current, bundle))
+        self._ports.append(SharesDealt(self._account, current.number, *dealt))
         self._promises.deliver("bundle", current)
         self._ports.notify(Event.SHARES_DEALT, {"round": current.number})
         return True
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
         others = graph_of(current).neighbours(self._account)
-        parcels = [seal_shares(keys, self._outgoing(current, account)) for account in others]
-        return bundle_to_bytes(parcels, SEALED_BYTES)
+        sealed = [seal_shares(keys, self._outgoing(current, account)) for account in others]
+        return bundle_to_bytes(sealed, SEALED_BYTES)
 
     def _outgoing(self, current: Round, receiver: Address) -> Parcel:
         """Return the parcel to fill; nobody has recorded commitments before dealing."""
@@ -186,7 +186,7 @@ class MaskedHospital:
         transport, complaints = self._promises.keys(current).transport, b""
         near = sharing_with(current, self._account)
         others = [each for each in near if each != self._account and usable(current, each)]
-        received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
+        received = parcels(current, others, self._account, self._ports.vault)
         for each in received:
             try:
                 self._opened.keep(current, each.dealer.account, open_shares(each, transport))
@@ -301,16 +301,14 @@ class MaskedHospital:
         return True
 
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
-        keys = self._promises.keys(current)
-        shares: dict[Address, SharePair] = {}
-        near = sharing_with(current, self._account)
-        for dealer in near:
-            if dealer == self._account:
-                shares[dealer] = own_shares(keys, participant(current, dealer).index)
-            else:
-                shares[dealer] = self._opened.of(current, dealer) or open_shares(
-                    parcel(current, dealer, self._account, self._ports.vault), keys.transport
-                )
+        keys, me = self._promises.keys(current), self._account
+        near = sharing_with(current, me)
+        shares: dict[Address, SharePair] = {me: own_shares(keys, participant(current, me).index)}
+        opened = {dealer: self._opened.of(current, dealer) for dealer in near if dealer != me}
+        shares |= {dealer: pair for dealer, pair in opened.items() if pair is not None}
+        closed = [dealer for dealer, pair in opened.items() if pair is None]
+        for each in parcels(current, closed, me, self._ports.vault) if closed else []:
+            shares[each.dealer.account] = open_shares(each, keys.transport)
         body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
