@@ -12,7 +12,7 @@ import pytest
 from fl.protocol.batches import Batch
 from fl.protocol.cluster_index import ClusterFile, ClusterIndex
 from fl.protocol.errors import BatchInvalid, BelowThreshold, EquivocationDetected, VaultMissing
-from fl.protocol.names import NO_DIGEST, Digest
+from fl.protocol.names import NO_DIGEST, Digest, StatementKind
 from fl.protocol.records import SetEndorsed, SharesChecked, StatementMade, StepsAnchored, WideProposed
 from fl.protocol.rounds.clusters import Clusters, clusters_of
 from fl.protocol.rounds.replayers import drawn
