@@ -11,6 +11,7 @@ import pytest
 
 from fl.crypto.share_delivery import SEALED_BYTES
 from fl.events import Event
+from fl.protocol.audit import mentions_of
 from fl.protocol.codec import sha256
 from fl.protocol.errors import ParcelsInvalid, VaultMissing
 from fl.protocol.names import Address, Blob, Digest
@@ -94,7 +95,10 @@ def test_a_hospital_reads_no_parcels_but_its_own(town: ClusterTown) -> None:
     assert {who: readers_of(town, digest) for who, digest in current.received.items()} == {
         who: {who} for who in current.roster
     }
+    entries = town.reader().replay()
     for who, digest in current.received.items():
+        (mention,) = mentions_of(digest, entries)
+        assert (mention.what, mention.sender) == ("file of shares", current.opener)
         size = len(town.consortium.vault.get(digest, 1 << 20))
         assert size == len("BAFL/1/received") + 32 + 20 + 2 + 3 * (20 + 210 + 1) + 32 * (
             2 * 3 - paths_cut(current, who)
