@@ -11,17 +11,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from fl.audit.findings import FindingCollector
-from fl.crypto.envelope import Expected, check_file
+from fl.crypto.envelope import Expected, check_core, check_digest, check_file
 from fl.protocol.audit import AuditStep, Report
-from fl.protocol.federation import Federation
+from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.grants import MODEL_READERS
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
-from fl.replay.group_key import expected_key_file, key_readers
+from fl.replay.first_file import opened_first
+from fl.replay.group_key import GroupTerms, group_terms
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.received_parcels import received_by
 from fl.replay.retention import Update
@@ -44,6 +46,17 @@ class FileAudit:
         """Check one file, or raise the error in it."""
         check_file(self._vault.get(expected.digest, expected.cap), expected)
         self._report.checks["files"] += 1
+
+    def check_first(self, opening: LedgerOpening, expected: Expected) -> None:
+        """Check the file of a ledger's first model, and those of its group key if it has one."""
+        file = self._vault.get(expected.digest, expected.cap)
+        check_digest(file, expected.digest)
+        terms, envelope = opened_first(opening, file)
+        check_core(envelope, expected.core)
+        self._report.checks["files"] += 1
+        if terms is not None:
+            self._check_key_files(terms)
+            self._note_unnamed("The first model", terms, opening.keys)
 
     def check(self, current: Round, reader: FileReader | None) -> bool:
         """Check every hospital's files; return whether all updates are right.
@@ -83,20 +96,23 @@ class FileAudit:
 
     def _check_group_key(self, current: Round, reader: FileReader | None) -> None:
         """Check the files of a wide round's group key, and note who is not named in them."""
-        files = current.wide.key_files if current.wide is not None else ()
         with self._finding(current.number, "group key", AuditStep.OPENING) as outcome:
-            for seq in range(len(files)):
-                self.check_one(expected_key_file(current, seq))
+            self._check_key_files(group_terms(current))
             if reader is not None:
                 reader.check_group(current)
-        if not outcome.ok:
-            return
-        named, book = key_readers(current, self._vault), self._federation.book
-        for account, key in current.keys.items():
+        if outcome.ok:
+            self._note_unnamed(f"Round {current.number}", group_terms(current), current.keys)
+
+    def _check_key_files(self, terms: GroupTerms) -> None:
+        for seq in range(len(terms.files)):
+            self.check_one(terms.expected(seq))
+
+    def _note_unnamed(self, what: str, terms: GroupTerms, keys: Mapping[Address, MemberKey]) -> None:
+        """Note who had a key and is not named in the files of a group key."""
+        named, book = terms.readers(self._vault), self._federation.book
+        for account, key in keys.items():
             if book.members[account].role in MODEL_READERS and key.key_id not in named:
-                self._report.notes.append(
-                    f"Round {current.number}: its group key is not sealed to {self._name(account)}."
-                )
+                self._report.notes.append(f"{what}: its group key is not sealed to {self._name(account)}.")
 
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""

@@ -205,7 +205,11 @@ class RoundAudit:
         """Check a model envelope; with a key, open it and compare the digest."""
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
-            self._files.check_one(expected_model(source, manifest.length))
+            expected = expected_model(source, manifest.length)
+            if isinstance(source, LedgerOpening):
+                self._files.check_first(source, expected)
+            else:
+                self._files.check_one(expected)
         if not outcome.ok or self._reader is None or self._model_closed(source):
             return
         with self._finding(number, what, AuditStep.MODEL):

@@ -238,7 +238,7 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
 @timed("open")
 def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
     """Do steps 3 and 4, for a file with the right size and digest; raises as `receive` does."""
-    _check_core(file, core)
+    check_core(file, core)
     parts = Parts.of(file)
     return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
 
@@ -261,7 +261,7 @@ def content_key(file: bytes, core: Core, key: PrivateKey) -> bytes:
 
     Raises as `receive` does in steps 3 and 4, but does not open the body.
     """
-    _check_core(file, core)
+    check_core(file, core)
     parts = Parts.of(file)
     if key.member_key.key_id not in parts.wraps:
         raise RecipientNotFound
@@ -277,7 +277,7 @@ def open_granted(file: bytes, core: Core, granted: bytes) -> bytes:
     Raises:
         KeyCommitMismatch: it is the key of another file.
     """
-    _check_core(file, core)
+    check_core(file, core)
     return _open_body(Parts.of(file), granted)
 
 
@@ -286,7 +286,7 @@ def check_file(file: bytes, expected: Expected) -> None:
     if len(file) > expected.cap:
         raise TooLarge(len(file), expected.cap)
     check_digest(file, expected.digest)
-    _check_core(file, expected.core)
+    check_core(file, expected.core)
 
 
 def check_digest(file: bytes, recorded: Digest) -> None:
@@ -298,7 +298,7 @@ def check_digest(file: bytes, recorded: Digest) -> None:
         raise HashMismatch(recorded, actual)
 
 
-def _check_core(file: bytes, expected: Core) -> None:
+def check_core(file: bytes, expected: Core) -> None:
     """Step 3: compare the header with the one rebuilt from the ledger; raise at the first difference."""
     header = Header.from_bytes(file[:CORE_BYTES])
     if header.suite != SUITE_P256:

@@ -113,6 +113,11 @@ class BatchedLedger:
         return self._ledger.account
 
     @property
+    def own_cluster(self) -> bool:
+        """Return whether only the account's own cluster of a round with clusters is seen."""
+        return self._viewer is not None
+
+    @property
     def inner(self) -> Ledger:
         """Return the chain's ledger."""
         return self._ledger

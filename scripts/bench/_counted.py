@@ -104,4 +104,5 @@ def counted(home: Home, ports: Ports, cost: Cost) -> Ports:
     if not isinstance(ports.ledger, BatchedLedger):
         raise TypeError("members read batches")
     chain, desk = CountedLedger(ports.ledger.inner, cost), Desk(home.board, ports.journal, ports.endorser)
-    return replace(ports, vault=vault, ledger=BatchedLedger(chain, vault, ports.endorser, desk))
+    own = ports.ledger.own_cluster
+    return replace(ports, vault=vault, ledger=BatchedLedger(chain, vault, ports.endorser, desk, own_cluster=own))

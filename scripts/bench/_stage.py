@@ -194,9 +194,9 @@ class Stage:
         vault, journal = CountedVault(Awaited(self.vault), cost), SqliteJournal(home / "journal.sqlite")
         chain = CountedLedger(StagedLedger(self.chain, member.account, luck), cost)
         endorser = CountedEndorser(member.endorser)
-        desk = Desk(CountedBoard(self.board, cost), journal, endorser)
+        desk, own = Desk(CountedBoard(self.board, cost), journal, endorser), member.role == Role.HOSPITAL
         return Ports(
-            ledger=BatchedLedger(chain, vault, endorser, desk),
+            ledger=BatchedLedger(chain, vault, endorser, desk, own_cluster=own),
             endorser=endorser,
             vault=vault,
             outbox=FolderVault(home / "outbox"),

@@ -150,7 +150,8 @@ def _member(
 
     model, (plan, index) = build_model(_spec(), 1), work
     initial = Initial(manifest_of(model), to_vector(model))
-    ports = counted(home, open_ports(home, home.member(name), notify), costs[name])
+    own = name not in (COORDINATOR, AUDITOR)
+    ports = counted(home, open_ports(home, home.member(name), notify, own_cluster=own), costs[name])
     agent = CountedAgent(_agent(home, name, ports, (plan, initial, _train(initial.vector.size, index))), costs[name])
     agent.view.refresh()
     return agent

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fl.protocol.rounds.graph_choice import Crowd
 
-TABLE = (30, 50, 100, 300, 1000, 3000, 10000)
+TABLE = (30, 50, 100, 300, 1000, 10000)
 CLUSTERS_FROM = 300
 """Rounds of fewer hospitals are explained without clusters."""
 _WRITTEN_OUT = 50
@@ -105,8 +105,8 @@ def _explain_clusters(crowd: Crowd, smallest: int) -> None:
         f"{_who(crowd)}, in clusters:",
         {
             "clusters (G)": f"{chosen.count} of {size} hospitals, which share masks and secrets with each other",
-            "partners (e)": f"{chosen.across} in the next cluster and as many in the previous one, for masks alone: so no "
-            "cluster has a sum of its own",
+            "partners (e)": f"{chosen.across} in the next cluster and {chosen.across} in the previous one, for masks "
+            "alone: no cluster has a sum of its own",
             "threshold (t)": f"{chosen.threshold} of its cluster, which hold a hospital's shares, must answer",
             "fewest hospitals": f"{chosen.fewest} of each cluster must be in the sum and sign for it, or the round "
             "ends without one",

@@ -11,9 +11,10 @@ s = ⌈n/G⌉ hospitals, with X ~ Hyp(N, M, K) as in graph_choice.py:
                ≤ G·P[Hyp(n, m, s) ≥ t]
     two sets   a cluster has 2f − s colluders: they sign two sets, and others of it reveal shares for both
                ≤ G·P[Hyp(n, m, s) ≥ 2f − s]
-    parted     two clusters beside each other have 2f − s + e − 1 colluders: there may be a choice of whom to leave out
-               after which no two honest hospitals of the set have a mask across (5W.5 has the proof)
-               ≤ G·P[Hyp(n, m, ⌈2n/G⌉) ≥ 2f − s + e − 1]
+    parted     a choice of whom to leave out of two clusters beside each other leaves no mask across between honest
+               hospitals of the set; then 2f − s + r·(e − 1) of certain s + r·(e − 1) places are those of colluders,
+               where r arcs of e places or more on a circle of s say which places (5W.5 has the proof)
+               ≤ G·Σ_r (s/r)·C(s − r·(e − 1) − 1, 2r − 1)·P[Hyp(n, m, s + r·(e − 1)) ≥ 2f − s + r·(e − 1)]
     stuck      more drop out of a cluster than ⌊n/G⌋ − f, so the round ends without a sum
                ≤ G·P[Hyp(n, d, s) ≥ ⌊n/G⌋ − f + 1]
 
@@ -29,7 +30,17 @@ from dataclasses import dataclass
 
 from fl.protocol.errors import GraphTooThin, SettingInvalid
 from fl.protocol.rounds.clusters import sizes
-from fl.protocol.rounds.graph_choice import BOUND, MAX_HOLDERS, TRIES, Crowd, hypergeometric, tail
+from fl.protocol.rounds.graph_choice import (
+    BOUND,
+    MAX_HOLDERS,
+    NEVER,
+    TRIES,
+    Crowd,
+    choices,
+    hypergeometric,
+    log2_sum,
+    tail,
+)
 from fl.protocol.rounds.round import Round
 from fl.protocol.rounds.rules import MIN_MASKED
 
@@ -68,7 +79,7 @@ def cluster_failures(crowd: Crowd, choice: ClusterChoice) -> ClusterFailures:
     return ClusterFailures(
         exposed=min(0.0, clusters + tail(n, m, largest, choice.threshold)),
         two_sets=min(0.0, clusters + tail(n, m, largest, double)),
-        parted=min(0.0, clusters + tail(n, m, _pair(n, choice.count), double + choice.across - 1)),
+        parted=_parted(crowd, choice.count, choice.fewest, choice.across),
         stuck=min(0.0, clusters + tail(n, crowd.absent, largest, smallest - choice.fewest + 1)),
     )
 
@@ -141,13 +152,10 @@ def _cut(crowd: Crowd, count: int, smallest: int, bounds: tuple[float, float]) -
     threshold = max(collude + 1, size // 2 + 1)
     if threshold > fewest or 2 * fewest - size <= collude:
         return None
-    across = 1
-    if not 0 < smallest <= fewest - collude:
-        both = _most(crowd.hospitals, crowd.colluders, _pair(crowd.hospitals, count), private - math.log2(count))
-        across = max(1, size + 2 - (2 * fewest - both))
-    if across > least:
-        return None
-    return ClusterChoice(count, fewest, across, 2 * (size // 2), threshold)
+    may_part = 0 < smallest <= fewest - collude
+    partners = range(1, least + 1)
+    across = next((e for e in partners if may_part or _parted(crowd, count, fewest, e) <= private), None)
+    return None if across is None else ClusterChoice(count, fewest, across, 2 * (size // 2), threshold)
 
 
 def _most_of_each(marked: int, crowd: Crowd, count: int, bound: float) -> int:
@@ -166,6 +174,14 @@ def _most(population: int, marked: int, drawn: int, bound: float) -> int:
     return lowest
 
 
-def _pair(hospitals: int, count: int) -> int:
-    """Return how many hospitals two clusters beside each other have together, at most."""
-    return -(-2 * hospitals // count)
+def _parted(crowd: Crowd, count: int, fewest: int, across: int) -> float:
+    """Return log2 of the bound of `parted`: a sum over each number of arcs."""
+    n, m, size = crowd.hospitals, crowd.colluders, sizes(crowd.hospitals, count)[0]
+    found = [NEVER]
+    for arcs in range(1, size // (across + 1) + 1):
+        more = arcs * (across - 1)
+        ways = math.log2(size / arcs) + choices(size - more - 1, 2 * arcs - 1)
+        found.append(ways + tail(n, m, size + more, 2 * fewest - size + more))
+        if found[-1] >= 0:
+            return 0.0
+    return min(0.0, math.log2(count) + log2_sum(found))

@@ -52,9 +52,10 @@ from fl.replay.expected_files import (
     read_config,
     read_manifest,
 )
+from fl.replay.first_file import seal_first
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
-from fl.replay.round_aggregation import check_planned
+from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
@@ -201,9 +202,9 @@ class Coordinator:
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
         core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
         self._ports.vault.put(model.manifest.to_bytes())
-        file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
-        envelope = self._ports.vault.put(file)
-        weights = model_digest(digest, model.vector)
+        weights, vault = model_digest(digest, model.vector), self._ports.vault
+        file = seal_first(core, weights, self._recipients(federation), vector_to_bytes(model.vector), vault)
+        envelope = vault.put(file)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
         )
@@ -216,6 +217,7 @@ class Coordinator:
             RecipientNotFound: this coordinator cannot read that model, so the round could never end.
             TaskChanged: that model was trained for another task than the plan's.
             AggregationUnusable: the plan's rule of aggregation cannot work with this model or these hospitals.
+            AggregateOverflow: the sums of a round of lanes have no room for so many hospitals.
             SettingInvalid: the plan trains another model than that with which the federation opened, or calibrates one
                 without room for it.
         """
@@ -237,6 +239,8 @@ class Coordinator:
         manifest = read_manifest(federation.opening, self._ports.vault)
         check_model(self._plan, self._initial.manifest, manifest)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
+        for each in (self._plan.config, *self._plan.closing):
+            check_fits(each, len(roster))
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
         config, threshold = following.config, following.threshold
         check_next(federation, config.task, self._ports.vault)
@@ -251,7 +255,7 @@ class Coordinator:
             min_commitments=max(following.fewest, threshold),
             attestations=self._plan.attestations + threshold,
             threshold=threshold,
-            parameters=words_of(config, manifest),
+            parameters=words_of(replace(config, roster=len(following.roster)), manifest),
             config_digest=config_digest,
             step_timeout=self._plan.step_timeout_s,
             commit_deadline=commit_deadline,
