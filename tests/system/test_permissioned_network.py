@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -127,7 +127,7 @@ def test_three_of_four_besu_nodes_carry_a_masked_round(tmp_path: Path) -> None:
     commands = []
     for validator in network.validators[:RUN]:
         folder = tmp_path / validator.name
-        (options,) = prepared(folder, network, validator, keys[validator.name])
+        [options] = prepared(folder, network, validator, keys[validator.name])
         commands.append((folder, options, free_port()))
     with running(besu, commands) as started:
         started.wait(2)
@@ -135,10 +135,11 @@ def test_three_of_four_besu_nodes_carry_a_masked_round(tmp_path: Path) -> None:
         started.wait(started.heads[0])
 
 
-def masked_round(home: Home, url: str) -> list[Phase]:
+def masked_round(home: Home, url: str, confirmations: int = 1) -> list[Phase]:
     """Found a consortium of three hospitals and run one masked round; return the phases of all rounds."""
     initial, steps = first_steps(3, PRESETS["synthetic"].spec)
     found_together(home, url, list(steps))
+    home.save(replace(home.deployment, confirmations=confirmations))
     config = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
     plan = Plan(1, 3, 1, config, 600, 600, min_hospitals=3, protection=Protection.MASKED)
     train = {name: nudging(step) for name, step in steps.items()}
@@ -148,8 +149,8 @@ def masked_round(home: Home, url: str) -> list[Phase]:
     return [each.phase for each in together.coordinator.view.refresh().rounds]
 
 
-def test_three_geth_nodes_make_blocks_in_turn(tmp_path: Path) -> None:
-    """For development only: geth 1.13 with clique; the contracts need newer forks than it has."""
+def test_three_geth_nodes_make_blocks_in_turn_and_carry_a_masked_round(tmp_path: Path) -> None:
+    """For development only: geth 1.13 with clique, whose newest blocks can be replaced."""
     geth = program("geth")
     if "1.13." not in (said := subprocess.run([geth, "version"], capture_output=True, text=True, check=True).stdout):
         pytest.skip(f"only geth 1.13 makes clique blocks; here is {said.splitlines()[1:2]}")
@@ -166,6 +167,7 @@ def test_three_geth_nodes_make_blocks_in_turn(tmp_path: Path) -> None:
         node = Node(NodeSettings(started.urls[0]))
         signers = {node.request("clique_getSigner", hex(number)) for number in range(1, 2 * RUN + 1)}
         assert signers == {f"0x{each.account.hex()}" for each in network.validators}
+        assert masked_round(Home(tmp_path / "home"), started.urls[0], confirmations=3) == [Phase.FINAL]
 
 
 @pytest.mark.parametrize(("consensus", "count"), [(Consensus.QBFT, 4), (Consensus.CLIQUE, RUN)])
