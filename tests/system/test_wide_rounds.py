@@ -16,7 +16,7 @@ from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import Batch, Step, statement
 from fl.protocol.codec import sha256
-from fl.protocol.errors import BatchInvalid, ChainReorg, RoundBlocked, VaultMissing
+from fl.protocol.errors import BatchInvalid, ChainReorg, GraphReplaced, RoundBlocked, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, Protection, StatementKind
 from fl.protocol.ports import Ledger
@@ -37,6 +37,7 @@ from fl.replay.ledger_view import Keyring, LedgerView
 from fl.replay.posted_steps import Desk, OwnSteps
 from fl.roles.coordinator.plan import Plan, WidePlan
 from fl.roles.forwarding_ledger import ForwardingLedger
+from fl.roles.graph_promise import check_graph
 from fl.roles.hospital.agent import ABORT_AFTER_S, Hospital
 from fl.roles.reorgs import Following, batches_of, known_to
 from fl.roles.runner import Agent
@@ -167,6 +168,17 @@ def test_a_restarted_hospital_posts_its_step_again_and_only_once(four: Round4) -
     assert [name[:40] for name in names] == [four.party("alpha").account.hex()]
     settle(coordinator, auditor, again, *others)
     assert four.current.phase == Phase.FINAL
+
+
+def test_a_hospital_leaves_a_round_whose_graph_was_replaced_also_after_a_restart(four: Round4) -> None:
+    coordinator, _auditor, alpha, *others = four.agents()
+    four.until(Phase.SHARE, coordinator, alpha, *others)
+    settle(alpha)
+    party, current = four.party("alpha"), four.current
+    again = SqliteJournal(party.folder / "journal.sqlite")
+    check_graph(current, again)
+    with pytest.raises(GraphReplaced, match="round 1, after members had shared them"):
+        check_graph(replace(current, graph_block=bytes(32)), again)
 
 
 def test_a_restarted_coordinator_goes_on_with_the_steps_on_the_board(four: Round4) -> None:

@@ -1,4 +1,4 @@
-"""The group key of a wide round: its files, byte for byte as in PROTOCOL.md 5W.3 (tests/vectors/group_key.json)."""
+"""The group key of a wide round: its files have the bytes of PROTOCOL.md 5W.3 (tests/vectors/group_key.json)."""
 
 from __future__ import annotations
 
