@@ -104,9 +104,8 @@ class Play:
         self.samples = self.stage.hospitals[:: max(1, hospitals // real)][:real]
         self.cost = {each.name: Cost() for each in (self.stage.coordinator, self.stage.auditor, *self.samples)}
         self.ports: dict[str, Ports] = {}
-        self.coordinator = Coordinator(
-            self._ports(self.stage.coordinator, self._luck), plan_of(hospitals, wide), self.initial
-        )
+        self.plan = plan_of(hospitals, wide)
+        self.coordinator = Coordinator(self._ports(self.stage.coordinator, self._luck), self.plan, self.initial)
         self.roles = {"coordinator": self._role(self.stage.coordinator, self.coordinator)}
         auditor = Auditor(self._ports(self.stage.auditor), lambda _model, _config: Evaluation())
         self.roles["auditor"] = self._role(self.stage.auditor, auditor)

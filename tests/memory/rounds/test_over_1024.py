@@ -12,13 +12,17 @@ from fl.audit.files import FileAudit
 from fl.crypto.envelope import MAX_RECIPIENTS
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.audit import Report
-from fl.protocol.errors import EncodingError, RecipientNotFound, VaultMissing
+from fl.protocol.errors import AggregateOverflow, EncodingError, RecipientNotFound, VaultMissing
 from fl.protocol.federation import Federation
+from fl.protocol.records import ClusterTerms
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import FileReader, digest_of, expected_model, read_config
 from fl.replay.first_file import opened_first
 from fl.replay.ledger_view import Keyring
+from fl.roles.coordinator.agent import Coordinator
+from fl.training.aggregation.newton import NewtonSettings, plan_of
 from fl.training.aggregation.quantise import quantise
+from fl.training.aggregation.work import SumSpec
 from fl.training.model.weights import model_digest
 from scripts.bench._stage import Member
 from scripts.bench._wide_play import CONFIG, METRICS, TRUSTING, Play
@@ -50,7 +54,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with memory_folder(tmp_path_factory.mktemp("many")) as folder:
-        play = Play(folder, HOSPITALS, whole=True, real=1, wide=TRUSTING)
+        clusters = replace(TRUSTING, clusters=ClusterTerms(HOSPITALS // 11, 11, 2), degree=10, threshold=6)
+        play = Play(folder, HOSPITALS, whole=True, real=1, wide=clusters)
         yield Scene(play, play.run())
 
 
@@ -106,3 +111,13 @@ def test_an_audit_finds_a_key_file_of_the_first_model_that_is_gone(scene: Scene)
     with pytest.raises(VaultMissing):
         audit.check_first(opening, expected)
     path.write_bytes(data)
+
+
+def test_a_coordinator_opens_no_round_whose_sums_have_no_room_and_says_how_many_are_possible(scene: Scene) -> None:
+    lanes = SumSpec(plan_of(NewtonSettings(3, 1.0)), "newton").to_dict()
+    plan = replace(scene.play.plan, rounds=2, config=replace(CONFIG, training=lanes, word_bits=64))
+    again = Coordinator(scene.play.ports["coordinator"], plan, scene.play.initial)
+    with pytest.raises(AggregateOverflow) as refusal:
+        again.step()
+    assert refusal.value.facts() == {"hospitals": HOSPITALS, "limit": 1024}
+    assert scene.current.number == again.view.federation.last_round == 1

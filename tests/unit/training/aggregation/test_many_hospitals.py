@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from fl.protocol.errors import AggregateOverflow, EncodingError
 from fl.protocol.rounds.config import RoundConfig, steps_bits
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.round_aggregation import check_fits
 from fl.training.aggregation.choice import SCAFFOLD, Aggregation
 from fl.training.aggregation.controls import ControlledWeights
 from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.lanes import Lane, LanePlan
+from fl.training.aggregation.newton import NewtonSettings, plan_of
 from fl.training.aggregation.quantise import LIMIT, LocalMetrics, Words, grid_of, quantise
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import LaneValues, SumSpec
@@ -127,6 +129,18 @@ def test_a_calibration_fits_any_roster_and_keeps_its_bytes_up_to_2048_hospitals(
     for one, other in zip(closing_rounds(base, hospitals), closing_rounds(base), strict=True):
         work_of(replace(one, roster=hospitals))
         assert (one.training == other.training) == (hospitals <= 2048)
+
+
+def test_a_coordinator_opens_no_round_whose_closing_rounds_or_newton_steps_have_no_room() -> None:
+    base = replace(CONFIG, training={"model": {}, "local": {}})
+    newton = SumSpec(plan_of(NewtonSettings(3, 1.0)), "newton").to_dict()
+    for config, most in ((closing_rounds(base)[0], 2048), (replace(CONFIG, training=newton, word_bits=64), 1024)):
+        check_fits(config, most)
+        with pytest.raises(AggregateOverflow) as refusal:
+            check_fits(config, most + 1)
+        assert refusal.value.facts()["limit"] == most
+    check_fits(closing_rounds(base, 5000)[0], 8192)
+    check_fits(CONFIG, 16_384)
 
 
 def test_control_variates_have_the_steps_of_the_weights() -> None:
