@@ -140,6 +140,19 @@ def test_restarted_hospitals_go_on_where_they_were(town: ClusterTown) -> None:
     check_final(town, TWELVE)
 
 
+def test_a_hospital_that_names_peers_of_other_clusters_finds_them_in_the_set(town: ClusterTown) -> None:
+    town.play(lambda _who: None, until=Phase.ADVERTISE)
+    split = clusters(town.current())
+    who, gone = split.members[0][0], split.members[2][0]
+    town.restart(who, frozenset([split.members[1][0], split.members[2][1]]))
+    other = split.members[0][1]
+    town.restart(other, frozenset([gone]))
+    assert town.play(lambda each: Phase.MASK if each == gone else None) == Phase.FINAL
+    current = check_final(town, TWELVE - 1)
+    assert who in current.endorsed
+    assert (other in current.hospitals, other in current.endorsed) == (True, False)
+
+
 # --- Drop-outs and complaints ----------------------------------------------------------------------------------
 
 
