@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5, phases 1 to 2b.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from fl.crypto.curve import POINT_BYTES
@@ -27,7 +27,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
-from fl.protocol.records import SharesDealt
+from fl.protocol.records import KeysAdvertised, SharesDealt
 from fl.protocol.rounds.clusters import clusters_of, terms_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Round
@@ -46,10 +46,11 @@ def advertisers(current: Round) -> tuple[Address, ...]:
 def why_not(current: Round) -> dict[Address, HemaledgerError]:
     """Return the error of each hospital whose advertised keys are invalid or were used before.
 
-    Who looks at its own cluster also looks at the keys of its partners.
+    With clusters that is so in the order of accounts, and among those that go on once they are known. Who looks at its
+    own cluster also looks at the keys of its partners.
     """
     used, wrong = _used_before(current), dict[Address, HemaledgerError]()
-    for account, record in (*current.advertised.items(), *current.across.items()):
+    for account, record in _adverts(current):
         keys = (record.mask_key, record.transport_key)
         try:
             _parsed_advert(b"".join(keys))
@@ -62,6 +63,13 @@ def why_not(current: Round) -> dict[Address, HemaledgerError]:
         else:
             used |= dict.fromkeys(keys, current.number)
     return wrong
+
+
+def _adverts(current: Round) -> Iterable[tuple[Address, KeysAdvertised]]:
+    if clusters_of(current) is None:
+        return current.advertised.items()
+    known, going = {**current.advertised, **current.across}, {*current.receivers, *current.across}
+    return [(who, known[who]) for who in sorted(known) if who in going or not current.receivers]
 
 
 def dealers(current: Round, vault: Vault, posted: Collection[Address] | None = None) -> tuple[Address, ...]:

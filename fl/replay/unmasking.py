@@ -85,26 +85,24 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Col
 
 
 def check_signed(current: Round, endorser: Endorser) -> None:
-    """Raise BelowThreshold unless enough signatures of the set verify; with clusters, also f of each that is seen."""
+    """Raise BelowThreshold unless enough signatures of the set verify; with clusters, also f of each that is seen.
+
+    No signature is checked twice, and none that is not needed.
+    """
     wanted, terms, clusters = set_statement(current), terms_of(current), clusters_of(current)
-    if current.viewer is None or clusters is None:
-        _check_signed(current, endorser, wanted, current.hospitals, current.endorsers)
-    if terms is None or clusters is None:
-        return
-    for number in numbers_seen(current):
-        among = [each for each in clusters.members[number] if each in current.in_set]
-        _check_signed(current, endorser, wanted, among, terms.fewest)
-
-
-def _check_signed(
-    current: Round, endorser: Endorser, wanted: SetStatement, among: Sequence[Address], needed: int
-) -> None:
-    signed = 0
-    for account in among:
-        signed += _signed(endorser, wanted, account, current)
-        if signed >= needed:
-            return
-    raise BelowThreshold(signed, needed)
+    fewest, total = 0 if terms is None else terms.fewest, current.endorsers if current.viewer is None else 0
+    lacking, lacking_of = total, dict.fromkeys(numbers_seen(current), fewest)
+    for account in current.hospitals:
+        number = -1 if clusters is None else clusters.number_of(account)
+        if (lacking or number in lacking_of) and _signed(endorser, wanted, account, current):
+            lacking = max(0, lacking - 1)
+            if number in lacking_of:
+                lacking_of[number] -= 1
+                lacking_of = {each: count for each, count in lacking_of.items() if count}
+    if lacking:
+        raise BelowThreshold(total - lacking, total)
+    for count in lacking_of.values():
+        raise BelowThreshold(fewest - count, fewest)
 
 
 def check_sharers(current: Round, vault: Vault, among: Collection[Address] | None = None) -> None:

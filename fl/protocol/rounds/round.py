@@ -87,13 +87,7 @@ _MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
     (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
     (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
 }
-_WIDE: dict[tuple[Phase, type[RoundRecord]], Phase] = _MASKED | {
-    (Phase.ADVERTISE, ClustersClosed): Phase.SHARE,
-    (Phase.SHARE, ClustersClosed): Phase.COMPLAIN,
-    (Phase.COMPLAIN, ClustersClosed): Phase.MASK,
-    (Phase.MASK, ClustersFrozen): Phase.AGREE,
-}
-_TABLES = {Protection.MASKED: _MASKED, Protection.SEALED: _SEALED, Protection.WIDE: _WIDE}
+_TABLES = {Protection.MASKED: _MASKED, Protection.SEALED: _SEALED, Protection.WIDE: _MASKED}
 NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxyType(
     {(how, phase, kind): then for how, table in _TABLES.items() for (phase, kind), then in table.items()}
     | {(how, phase, RoundAborted): Phase.ABORTED for how, table in _TABLES.items() for phase, _ in table}
@@ -111,10 +105,8 @@ MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
         SharesDealt: (Role.HOSPITAL,),
         SharesChecked: (Role.HOSPITAL,),
         PhaseClosed: (Role.COORDINATOR,),
-        ClustersClosed: (Role.COORDINATOR,),
         UpdateCommitted: (Role.HOSPITAL,),
         RoundFrozen: (Role.COORDINATOR,),
-        ClustersFrozen: (Role.COORDINATOR,),
         SetEndorsed: (Role.HOSPITAL,),
         SharesRevealed: (Role.HOSPITAL,),
         ModelProposed: (Role.COORDINATOR,),
@@ -124,6 +116,15 @@ MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
     }
 )
 """Record -> the roles that may make it; () means every active member. Only the opener makes a coordinator's records."""
+
+_SEEN_AS: Mapping[type[RoundRecord], type[RoundRecord]] = MappingProxyType(
+    {ClustersClosed: PhaseClosed, ClustersFrozen: RoundFrozen}
+)
+
+
+def kind_of(record: RoundRecord) -> type[RoundRecord]:
+    """Return under which type a record is in the tables: with clusters, readers see some with more fields."""
+    return _SEEN_AS.get(type(record), type(record))
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds import masked
 from fl.protocol.rounds.clusters import is_agreed, is_seen, sizes, terms_of, thinnest
 from fl.protocol.rounds.replayers import drawn
-from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, clusters_digest, set_digest
+from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, clusters_digest, kind_of, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S
 
 MAX_ROSTER = 1024
@@ -71,7 +71,7 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
     if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
         raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
     check_sender(record, book, signed_before=current.wide is not None)
-    if MAY[type(record)] == (Role.COORDINATOR,) and record.sender != current.opener:
+    if MAY[kind_of(record)] == (Role.COORDINATOR,) and record.sender != current.opener:
         raise WrongRole(record.sender)
     phase = _step(current, record)
     changed = (
@@ -79,8 +79,8 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
         if isinstance(record, MaskedRecord)
         else _advance_common(current, record, now, book)
     )
-    if (phase, type(record)) in AT_THRESHOLD and is_agreed(changed):
-        phase = AT_THRESHOLD[phase, type(record)]
+    if (phase, kind_of(record)) in AT_THRESHOLD and is_agreed(changed):
+        phase = AT_THRESHOLD[phase, kind_of(record)]
     if isinstance(record, RoundFrozen):
         changed = replace(changed, frozen=entry)
     elif isinstance(record, ModelProposed):
@@ -113,7 +113,7 @@ def check_sender(record: RoundRecord, book: KeyBook, *, signed_before: bool = Fa
 
     A hospital or auditor that `signed_before` its step was recorded may have been revoked since (PROTOCOL.md 5W.2).
     """
-    roles, late = MAY[type(record)], signed_before and book.members.get(record.sender)
+    roles, late = MAY[kind_of(record)], signed_before and book.members.get(record.sender)
     member = late if late and late.role in (Role.HOSPITAL, Role.AUDITOR) else book.active(record.sender)
     if roles and member.role not in roles:
         raise WrongRole(record.sender)
@@ -183,7 +183,7 @@ def _step(current: Round, record: RoundRecord) -> Phase:
     """Return the phase after `record`, or raise WrongRound or WrongPhase."""
     if record.round != current.number:
         raise WrongRound(current.number, record.round)
-    following = NEXT.get((current.terms.protection, current.phase, type(record)))
+    following = NEXT.get((current.terms.protection, current.phase, kind_of(record)))
     if following is None:
         raise WrongPhase(current.number, current.phase)
     return following

@@ -32,8 +32,8 @@ def without(book: KeyBook, accounts: Iterable[Address]) -> str:
 
 
 def short_cluster(current: Round, present: Collection[Address]) -> str:
-    """Return the reason why a round with clusters ends when only `present` go on; "" if each cluster has enough."""
+    """Return in which cluster too few go on when only `present` do; "" if each cluster of the round has enough."""
     terms, found = terms_of(current), thinnest(current, present)
     if terms is None or found is None or found[0] >= terms.fewest:
         return ""
-    return f"BelowThreshold: {found[0]} of {terms.fewest} hospitals of cluster {found[1] + 1} can go on"
+    return f"{found[0]} of {terms.fewest} hospitals of cluster {found[1] + 1} can go on"

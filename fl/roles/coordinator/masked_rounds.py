@@ -66,7 +66,9 @@ class SetUp:
             reason = f"BelowThreshold: {len(remaining)} of {current.terms.min_commitments} hospitals can go on"
             return self._abort(current, f"{reason} after {current.phase.name.lower()}{without(book, gone)}")
         if short := short_cluster(current, remaining):
-            return self._abort(current, f"{short} after {current.phase.name.lower()}{without(book, gone)}")
+            return self._abort(
+                current, f"BelowThreshold: {short} after {current.phase.name.lower()}{without(book, gone)}"
+            )
         try:
             self._ports.append(PhaseClosed(self._ports.ledger.account, current.number, current.phase, remaining))
         except DeadlineNotPassed:  # the chain's clock decides, and it is behind ours

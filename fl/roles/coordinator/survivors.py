@@ -58,7 +58,8 @@ class Freezing:
             reason += without(federation.book, absent)
             return self._abort(current, "; ".join([reason, *refused]))
         if short := short_cluster(current, survivors):
-            return self._abort(current, "; ".join([short + without(federation.book, absent), *refused]))
+            reason = f"BelowThreshold: {short}{without(federation.book, absent)}"
+            return self._abort(current, "; ".join([reason, *refused]))
         try:
             check_set(current, survivors)
         except SharesMissing as error:

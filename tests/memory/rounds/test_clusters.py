@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fl.protocol.batches import Batch
+from fl.protocol.batches import Batch, Step
 from fl.protocol.cluster_index import ClusterFile, ClusterIndex
 from fl.protocol.errors import BatchInvalid, BelowThreshold, EquivocationDetected, VaultMissing
-from fl.protocol.names import NO_DIGEST, Digest
-from fl.protocol.records import SetEndorsed, SharesChecked, StepsAnchored, WideProposed
+from fl.protocol.names import NO_DIGEST, Digest, StatementKind
+from fl.protocol.records import KeysAdvertised, SetEndorsed, SharesChecked, StatementMade, StepsAnchored, WideProposed
 from fl.protocol.rounds.clusters import Clusters, clusters_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
@@ -325,3 +325,32 @@ def test_no_hospital_signs_a_second_set_after_a_reorg(town: ClusterTown) -> None
     for who in second.hospitals:
         with pytest.raises(EquivocationDetected):
             town.hospitals[who].step()
+
+
+def test_a_round_ends_at_once_when_too_many_of_one_cluster_decline(town: ClusterTown) -> None:
+    town.play(lambda _who: None, until=Phase.SHARE)
+    for who in clusters(town.current()).members[2][:2]:
+        made = StatementMade(who, 1, StatementKind.DECLINE, NO_DIGEST, "masked_only")
+        town.party(who).ledger.append(made)
+    assert town.coordinator.step()
+    assert town.current().reason.startswith("Declined: 2 of 3 hospitals of cluster 3 can go on; declined by")
+
+
+def test_who_copies_the_keys_of_a_partner_of_its_mates_leaves_the_round_alone(town: ClusterTown) -> None:
+    town.play(lambda _who: None, until=Phase.ADVERTISE)
+    split = clusters(town.current())
+    thief, victim = next(
+        (one, other)
+        for members in split.members
+        for mate in members
+        for other in split.partners(mate)
+        for one in members
+        if one not in (mate, *split.partners(other)) and one > other
+    )
+    town.hospitals[victim].step()
+    town.hospitals[thief].view.refresh()
+    (name,) = [each for each in town.board.names(town.current().context, 2) if each.startswith(victim.hex())]
+    step = Step.from_bytes(town.board.read(town.current().context, 2, name) or b"")
+    town.party(thief).ledger.append(KeysAdvertised(thief, 1, step.body[:33], step.body[33:]))
+    assert town.play(lambda who: Phase.ADVERTISE if who == thief else None) == Phase.FINAL
+    assert thief not in check_final(town, TWELVE - 1).sharers

@@ -14,6 +14,7 @@ from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.audit import Report
 from fl.protocol.errors import AggregateOverflow, EncodingError, RecipientNotFound, VaultMissing
 from fl.protocol.federation import Federation
+from fl.protocol.records import ClusterTerms
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import FileReader, digest_of, expected_model, read_config
 from fl.replay.first_file import opened_first
@@ -53,7 +54,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with memory_folder(tmp_path_factory.mktemp("many")) as folder:
-        play = Play(folder, HOSPITALS, whole=True, real=1, wide=TRUSTING)
+        clusters = replace(TRUSTING, clusters=ClusterTerms(HOSPITALS // 11, 11, 2), degree=10, threshold=6)
+        play = Play(folder, HOSPITALS, whole=True, real=1, wide=clusters)
         yield Scene(play, play.run())
 
 
