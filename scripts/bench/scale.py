@@ -202,29 +202,26 @@ def _of_crowd(crowd: Crowd) -> dict[str, dict[str, float]]:
 
 
 def _print_growth(played: Mapping[int, Played], roles: Mapping[int, Figures]) -> None:
-    reading = {n: sum(each["read_s"] for each in _phases(one).values()) for n, one in played.items()}
-    acting = {n: sum(each["act_s"] for each in _phases(one).values()) for n, one in played.items()}
+    """Show what one hospital pays, part by part, and by which factor it grows from size to size."""
+    phases = {n: _phases(one).values() for n, one in played.items()}
     parts: dict[str, Mapping[int, float]] = {
         "CPU s": {n: float(str(each["hospital"]["cpu_s"])) for n, each in roles.items()},
-        "of which reading batches": reading,
-        "of which keys, shares, masks, answers": acting,
-        "bytes read": {n: float(str(each["hospital"]["read"])) for n, each in roles.items()},
-        "of which batches": {n: float(sum(seen_bytes(each.shape).values())) for n, each in played.items()},
-        "of which files of shares": {n: float(parcel_bytes(each.shape)) for n, each in played.items()},
-        "log n": {n: log2(n) for n in played},
-        "bytes written": {n: float(str(each["hospital"]["written"])) for n, each in roles.items()},
+        "reads, s": {n: sum(each["read_s"] for each in every) for n, every in phases.items()},
+        "acts, s": {n: sum(each["act_s"] for each in every) for n, every in phases.items()},
+        "kB read": {n: float(str(each["hospital"]["read"])) / 1000 for n, each in roles.items()},
+        "batches": {n: sum(seen_bytes(each.shape).values()) / 1000 for n, each in played.items()},
+        "shares": {n: parcel_bytes(each.shape) / 1000 for n, each in played.items()},
+        "kB written": {n: float(str(each["hospital"]["written"])) / 1000 for n, each in roles.items()},
+        "log2 n": {n: log2(n) for n in played},
     }
-    ratios = {what: growth(values) for what, values in parts.items()}
-    header = ("One hospital", *(f"{n:,}" for n in sorted(played)), *next(iter(ratios.values())))
     show(
-        "How a hospital's cost grows",
-        header,
-        [(what, *_in_order(values), *ratios[what].values()) for what, values in parts.items()],
+        "One hospital",
+        ("hospitals", *parts),
+        [(f"{n:,}", *(values[n] for values in parts.values())) for n in sorted(played)],
     )
-
-
-def _in_order(values: Mapping[int, float]) -> list[float]:
-    return [float(values[n]) for n in sorted(values)]
+    ratios = {what: growth(values) for what, values in parts.items()}
+    steps = next(iter(ratios.values()))
+    show("Its growth", ("from", *parts), [(step, *(each.get(step, 1.0) for each in ratios.values())) for step in steps])
 
 
 def _draw(roles: Mapping[int, Figures], chart: Path) -> None:
