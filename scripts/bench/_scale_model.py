@@ -62,14 +62,13 @@ def operations(role: str, shape: Shape) -> dict[str, int]:
     """Return how many operations of each kind a round costs a coordinator or an auditor.
 
     The coordinator checks each signature twice, on the board and in its own batch, and on the board also those of the
-    set. An auditor checks each once, and those of the set up to the fewest that are needed; with clusters also those of
-    each cluster up to its fewest.
+    set. An auditor checks each once, and those of the set up to the fewest that are needed; a few more if a cluster has
+    not enough among these.
     """
     n, kept = shape.hospitals, shape.hospitals <= PARSED_KEPT
     steps = 6 * n + shape.attesting
     passes = 1 if kept else PASSES[role]
-    signed = shape.fewest + (0 if shape.clusters is None else shape.clusters.count * shape.clusters.fewest)
-    signatures = 2 * steps + n if role == "coordinator" else steps + signed
+    signatures = 2 * steps + n if role == "coordinator" else steps + shape.fewest
     wraps = n + 2 if role == "coordinator" else 0
     return {SIGNATURES: signatures, DEALINGS: passes * n, FILES: 2 * n, SECRETS: n, WRAPS: wraps}
 

@@ -43,7 +43,7 @@ from tests.support.federation import (
 )
 
 STEP_S = 60
-TWELVE, FEWEST = 12, 8
+TWELVE, DRAWN, FEWEST = 12, 8, 8
 THREE = ClusterTerms(count=3, fewest=3, across=2)
 """Clusters of four, with shares of three, in which one of all may collude."""
 FOUR = ClusterTerms(count=4, fewest=2, across=2)

@@ -70,8 +70,10 @@ def test_the_audit_of_a_round_among_cheap_hospitals_finds_nothing(played: Played
 
 @pytest.mark.parametrize("role", ["coordinator", "auditor"])
 def test_a_role_does_exactly_as_many_operations_as_counted(played: Played, role: str) -> None:
-    wanted = operations(role, played.shape)
-    assert played.counted[role] == {what: wanted[what] for what in (SIGNATURES, DEALINGS)}
+    wanted, seen, shape = operations(role, played.shape), played.counted[role], played.shape
+    more = 0 if shape.clusters is None or role == "coordinator" else shape.hospitals - shape.fewest
+    assert seen[DEALINGS] == wanted[DEALINGS]
+    assert 0 <= seen[SIGNATURES] - wanted[SIGNATURES] <= more
 
 
 def test_the_sizes_of_all_batches_are_as_counted(played: Played) -> None:
