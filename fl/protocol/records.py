@@ -460,7 +460,7 @@ class SharesDealt:
     self_commitments: bytes
     """Feldman vector B_i: t compressed points, 33·t bytes."""
     bundle_digest: Digest
-    """SHA-256 of the file with one sealed share per hospital, in the vault."""
+    """SHA-256 of the file with one parcel for each neighbour, in the vault; with clusters the root over the parcels."""
 
 
 @dataclass(frozen=True)

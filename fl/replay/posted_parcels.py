@@ -64,7 +64,7 @@ class PostedParcels:
         """
         clusters = clusters_of(current)
         for cluster in () if clusters is None else clusters.members:
-            members = [each for each in cluster if each in current.going]
+            members = [each for each in cluster if each in current.going]  # in SHARE: those of U1
             posted = {dealer: self._parcels(current, dealer, roots[dealer]) for dealer in members if dealer in going}
             if posted:
                 yield from received_files(current.context, members, posted).items()

@@ -45,7 +45,7 @@ class OwnSteps:
         self._account = account
         self._desk = desk
         self._posted: set[str] = set()
-        """What this process put on the board: the journal keys of steps, and parcels by round."""
+        """The journal keys of steps that this process put on the board."""
 
     def post(self, current: Round, record: StepRecord) -> None:
         """Sign a step, journal it and put it on the board; a step that was journalled before is posted instead."""
@@ -55,11 +55,8 @@ class OwnSteps:
         self._put(current, phase, data)
 
     def post_parcels(self, current: Round, data: bytes) -> None:
-        """Put the file with this account's parcels on the board, once in this process."""
-        key = f"{PARCELS}/{current.context.hex()}"
-        if key not in self._posted:
-            self._desk.board.post(current.context, PARCELS, self._account, data)
-            self._posted.add(key)
+        """Put the file with this account's parcels on the board; the same bytes have the same place."""
+        self._desk.board.post(current.context, PARCELS, self._account, data)
 
     def made(self, current: Round, phase: Phase) -> Step | None:
         """Return this account's step of a phase, None before it was made."""

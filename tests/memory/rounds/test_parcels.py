@@ -11,8 +11,9 @@ import pytest
 
 from fl.crypto.share_delivery import SEALED_BYTES
 from fl.events import Event
+from fl.protocol.audit import mentions_of
 from fl.protocol.codec import sha256
-from fl.protocol.errors import ParcelsInvalid, VaultMissing
+from fl.protocol.errors import ParcelsInvalid, VaultMissing, VaultUnavailable
 from fl.protocol.names import Address, Blob, Digest
 from fl.protocol.parcels import place_of
 from fl.protocol.ports import PARCELS, Board, Shelf
@@ -27,7 +28,7 @@ from fl.replay.posted_steps import MOST_LOOKS, MOST_NAMES
 from fl.replay.received_parcels import received_by
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.trusted_peers import TrustedPeers
-from fl.storage.step_board import name_of
+from fl.storage.step_board import FolderSteps, name_of
 from fl.storage.vault import FolderVault
 from tests.support.clusters import TWELVE, ClusterTown
 from tests.support.federation import memory_folder, nudge
@@ -94,7 +95,10 @@ def test_a_hospital_reads_no_parcels_but_its_own(town: ClusterTown) -> None:
     assert {who: readers_of(town, digest) for who, digest in current.received.items()} == {
         who: {who} for who in current.roster
     }
+    entries = town.reader().replay()
     for who, digest in current.received.items():
+        (mention,) = mentions_of(digest, entries)
+        assert (mention.what, mention.sender) == ("file of shares", current.opener)
         size = len(town.consortium.vault.get(digest, 1 << 20))
         assert size == len("BAFL/1/received") + 32 + 20 + 2 + 3 * (20 + 210 + 1) + 32 * (
             2 * 3 - paths_cut(current, who)
@@ -290,3 +294,34 @@ def test_parcels_that_vanish_before_they_are_sorted_are_missed_and_may_come_back
     files = dict(posted.received(current, roots, gathered.roster))
     town.coordinator.step()
     assert {who: sha256(file) for who, file in files.items()} == town.current().received
+
+
+class Refusing(FolderSteps):
+    """A board that takes nothing on one shelf."""
+
+    def __init__(self, folder: Path, shelf: Shelf) -> None:
+        super().__init__(folder)
+        self._shelf = shelf
+
+    def post(self, context: bytes, shelf: Shelf, account: Address, data: bytes) -> None:
+        if shelf == self._shelf:
+            raise VaultUnavailable(str(shelf), "it is read-only")
+        super().post(context, shelf, account, data)
+
+
+@pytest.mark.parametrize("refused", [Phase.SHARE, PARCELS])
+def test_a_hospital_that_could_not_post_deals_the_same_after_a_restart(town: ClusterTown, refused: Shelf) -> None:
+    town.play(lambda _who: None, until=Phase.SHARE)
+    who, right = town.current().roster[4], town.board
+    town.board = Refusing(town.folder / "vault", refused)
+    town.restart(who)
+    with pytest.raises(VaultUnavailable):
+        town.hospitals[who].step()
+    promised = {path.name: path.read_bytes() for path in (town.folder / town.party(who).name / "outbox").rglob("*/*")}
+    town.board = right
+    town.restart(who)
+    town.hospitals[who].step()
+    (posted,) = shelf(town).glob(f"{who.hex()}-*")
+    assert promised[posted.name.partition("-")[2]] == posted.read_bytes()
+    assert town.play(lambda _who: None) == Phase.FINAL
+    assert who in town.current().hospitals
