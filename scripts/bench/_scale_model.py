@@ -142,7 +142,7 @@ def read_bytes(role: str, shape: Shape, masked_file: int, answer_head: int) -> i
     """Return what coordinator or auditor read of vault and board, but for files that do not grow with n.
 
     `masked_file`: size of one masked update; `answer_head`: of an answer without entries. The coordinator reads steps
-    on the board and in its batch, and the files of shares to see that they are whole; with clusters to sort them.
+    on the board and in its batch, and the files of shares to see that they are whole; with clusters again to sort them.
     """
     n, joined = shape.hospitals, shape.holders - 1
     batches = sum(batch_bytes(shape).values()) + opening_bytes(shape)
@@ -151,7 +151,7 @@ def read_bytes(role: str, shape: Shape, masked_file: int, answer_head: int) -> i
     total = batches + n * masked_file + answers
     if role != "coordinator":
         return total
-    dealt = sum(part * posted_cap(min(joined, part - 1)) for part in shape.parts)
+    dealt = sum(part * posted_cap(min(joined, part - 1)) for part in shape.parts) * (1 if shape.clusters is None else 2)
     return total + sum(batch_bytes(shape).values()) + dealt
 
 
