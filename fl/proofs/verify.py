@@ -9,13 +9,13 @@ Source: PROTOCOL.md 8T.6; C2SP tlog-proof, "Verifying a tlog proof" (steps 2, 3 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from fl.crypto import note_keys
-from fl.protocol import merkle
+from fl.protocol import merkle, strict_json
 from fl.protocol.batches import Step, StepRecord, leaf, record_of
-from fl.protocol.codec import Reader, sha256
+from fl.protocol.codec import sha256
 from fl.protocol.errors import (
     BindingInvalid,
     CosignatureInvalid,
@@ -26,7 +26,7 @@ from fl.protocol.errors import (
     ProofMalformed,
     WitnessesMissing,
 )
-from fl.protocol.names import Digest
+from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
 from fl.protocol.ports import BoundEvent, ChainFacts
 from fl.protocol.records import (
     CheckpointAnchored,
@@ -44,7 +44,11 @@ from fl.protocol.tlog.proof_file import ProofFile, parse_proof
 from fl.protocol.tlog.tree import root_from
 from fl.protocol.tlog.trust import Trust
 
-NONE, QBFT = "none", "qbft"
+QBFT = "qbft"
+ACCESS_LINE, ACCESS_BATCH = b"hemaledger-access-line-1\n", b"hemaledger-access-batch-1\n"
+"""What a line of an access log, and its batch, begin with (webui/store/access_log.py)."""
+_BATCH_FIELDS, _BATCH_ROOT = 5, 4
+_BATCH_CAP = 4096
 
 
 @dataclass(frozen=True)
@@ -176,16 +180,47 @@ def _with_inner(proof: ProofFile, proven: Proven) -> Proven:
         return proven
     try:
         if isinstance(inner, InnerStep) and isinstance(record, StepsAnchored | WideFinalised):
-            step = _step(inner, record)
-            return _replaced(proven, step=step)
+            return replace(proven, step=_step(inner, record))
         if isinstance(inner, InnerLeaf) and isinstance(record, RecordsAnchored):
             _check_path(inner.leaf, inner.path, record.root)
-            return _replaced(proven, leaf=inner.leaf)
+            return replace(proven, leaf=inner.leaf)
         if isinstance(inner, InnerLine) and isinstance(record, RecordsAnchored):
-            access_root = _access_root(inner.batch)
-            _check_path(inner.line, inner.path, access_root)
-            _check_path(inner.batch, inner.above, record.root)
-            return _replaced(proven, line=inner.line)
+            _check_path(sha256(inner.line), inner.path, _access_root(inner))
+            _check_path(sha256(inner.batch), inner.above, record.root)
+            return replace(proven, line=inner.line)
     except EncodingError as error:
         raise ProofMalformed("proof", error.why) from error
     raise ProofChanged(8, "what it shows inside the record is not what such a record holds")
+
+
+def _step(inner: InnerStep, record: StepsAnchored | WideFinalised) -> StepRecord:
+    """Return what a member's step in the batch of a record says."""
+    step = Step.from_bytes(inner.step)
+    if inner.goes_on > 1:
+        raise EncodingError("step", "it neither goes on nor stops")
+    _check_path(leaf(step, goes_on=bool(inner.goes_on)), inner.path, record.root, record.count)
+    try:
+        phase = Phase(record.phase) if isinstance(record, StepsAnchored) else Phase.PROPOSED
+        return record_of(step, phase, record.round)
+    except (ValueError, KeyError) as error:
+        raise EncodingError("step", "its record is of a phase without steps") from error
+
+
+def _access_root(inner: InnerLine) -> Digest:
+    """Return the root in a batch of an access log."""
+    if not inner.line.startswith(ACCESS_LINE) or not inner.batch.startswith(ACCESS_BATCH):
+        raise EncodingError("access log", "its line or its batch begins with another label")
+    fields = strict_json.loads(inner.batch.removeprefix(ACCESS_BATCH), "access log", _BATCH_CAP)
+    if not isinstance(fields, list) or len(fields) != _BATCH_FIELDS or not isinstance(fields[_BATCH_ROOT], str):
+        raise EncodingError("access log", "its batch has another form")
+    return Digest(parse_hex(fields[_BATCH_ROOT], DIGEST_BYTES, "access log"))
+
+
+def _check_path(found: bytes, path: Path, root: Digest, size: int | None = None) -> None:
+    """Raise ProofChanged unless a leaf is where the path says, under a root of `size` leaves if that is known."""
+    if size is not None and size != path.size:
+        raise ProofChanged(8, "the record holds another number of steps")
+    try:
+        merkle.verify_inclusion(found, path.index, path.size, path.nodes, root)
+    except ProofInvalid as error:
+        raise ProofChanged(8, "what it shows inside the record is not under the record's root") from error
