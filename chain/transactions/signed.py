@@ -113,7 +113,7 @@ def raw_of_json(transaction: Mapping[str, Any]) -> bytes:
         kind = int(transaction.get("type", "0x0"), 16)
         items = [_item(name, transaction[name]) for name in _SIGNED[kind]]
         signature = [_bytes(int(transaction[name], 16)) for name in ("v", "r", "s")]
-        return (bytes([kind]) if kind else b"") + rlp.encode([*items, *signature])
+        return (bytes([kind]) if kind else b"") + bytes(rlp.encode([*items, *signature]))
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError("not a signed transaction") from error
 

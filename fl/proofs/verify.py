@@ -47,7 +47,7 @@ from fl.protocol.tlog.trust import Trust
 QBFT = "qbft"
 ACCESS_LINE, ACCESS_BATCH = b"hemaledger-access-line-1\n", b"hemaledger-access-batch-1\n"
 """What a line of an access log, and its batch, begin with (webui/store/access_log.py)."""
-_BATCH_FIELDS, _BATCH_ROOT = 5, 4
+_BATCH_FIELDS = 5
 _BATCH_CAP = 4096
 
 
@@ -152,9 +152,7 @@ def _check_inclusion(proof: ProofFile, checkpoint: Checkpoint) -> None:
         raise ProofChanged(5, "the path from the record does not lead to the root that the log signed")
 
 
-def _check_binding(
-    proof: ProofFile, checkpoint: Checkpoint, trust: Trust, facts: ChainFacts
-) -> BoundEvent | None:
+def _check_binding(proof: ProofFile, checkpoint: Checkpoint, trust: Trust, facts: ChainFacts) -> BoundEvent | None:
     """Step 7: a block holds CheckpointAnchored of this checkpoint, from a known keeper; on QBFT it is sealed."""
     if proof.extra.binding is None:
         return None
@@ -211,9 +209,10 @@ def _access_root(inner: InnerLine) -> Digest:
     if not inner.line.startswith(ACCESS_LINE) or not inner.batch.startswith(ACCESS_BATCH):
         raise EncodingError("access log", "its line or its batch begins with another label")
     fields = strict_json.loads(inner.batch.removeprefix(ACCESS_BATCH), "access log", _BATCH_CAP)
-    if not isinstance(fields, list) or len(fields) != _BATCH_FIELDS or not isinstance(fields[_BATCH_ROOT], str):
+    root = fields[-1] if isinstance(fields, list) and len(fields) == _BATCH_FIELDS else None
+    if not isinstance(root, str):
         raise EncodingError("access log", "its batch has another form")
-    return Digest(parse_hex(fields[_BATCH_ROOT], DIGEST_BYTES, "access log"))
+    return Digest(parse_hex(root, DIGEST_BYTES, "access log"))
 
 
 def _check_path(found: bytes, path: Path, root: Digest, size: int | None = None) -> None:

@@ -30,7 +30,7 @@ from fl.protocol.tlog.trust import Trust
 _ACCOUNT_BYTES = 20
 
 
-def what_of(record: Record, who: str) -> str:
+def what_of(record: Record, who: str) -> str:  # noqa: PLR0911 - one sentence for each kind
     """Return one sentence that says what a member recorded."""
     match record:
         case UpdateCommitted():
@@ -60,8 +60,7 @@ def lines_of(proven: Proven, trust: Trust) -> list[str]:
     event, checkpoint = proven.event, proven.checkpoint
     lines = [what_of(proven.record, _named(trust, proven.record.sender)), *_inside(proven, trust)]
     lines += [
-        f"Recorded on {at(event.time)} in block {event.block}, transaction {show(event.transaction)}. "
-        "The member's own signature is in the proof.",
+        f"Recorded on {at(event.time)} in block {event.block}, in the signed transaction {show(event.transaction)}.",
         f"It is entry {proven.index} of the log; the checkpoint covers {checkpoint.size} entries.",
         _witnesses(proven, trust),
     ]
