@@ -63,6 +63,8 @@ from fl.protocol.errors.members import (
 )
 from fl.protocol.errors.proofs import (
     BindingInvalid,
+    CheckpointEarly,
+    CheckpointForged,
     CosignatureInvalid,
     LogSignatureInvalid,
     ProofChanged,
