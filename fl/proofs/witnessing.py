@@ -8,7 +8,7 @@ Source: PROTOCOL.md 8T.3; C2SP tlog-cosignature and tlog-witness.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from fl.crypto import note_keys
@@ -21,7 +21,6 @@ from fl.protocol.records import CheckpointAnchored
 from fl.protocol.tlog.checkpoint import Checkpoint, parse_checkpoint
 from fl.protocol.tlog.notes import Note, SignatureLine, VerifierKey, cosign, log_signed, sign_log
 
-SIZE_BYTES = 8
 _LOG, _WITNESS = "checkpoint", "cosigned"
 
 
@@ -54,7 +53,7 @@ class Witness:
 
         Raises:
             LogSignatureInvalid: no log that the members stated signed it.
-            CheckpointEarly: it is smaller than one that was cosigned, or not replayed or not recorded yet.
+            CheckpointEarly: it is not replayed or not recorded yet, or the ledger has a newer one.
             CheckpointForged: the own replay gives another root, or another root of this size was cosigned.
         """
         checkpoint = parse_checkpoint(note.text)
@@ -71,14 +70,24 @@ class Witness:
             raise CheckpointEarly(size, f"this member has replayed {len(self.view.tree)} records so far")
         if size == 0 or self.view.checkpoint(size) != checkpoint:
             raise CheckpointForged(size, "its root is another one than that of the records on the chain")
-        anchors = (entry.record for entry in self.view.entries[size:])
-        if not any(
-            isinstance(each, CheckpointAnchored)
-            and each.sender in self.keepers
-            and (each.size, each.root) == (size, checkpoint.root)
-            for each in anchors
-        ):
+        newest = newest_anchored(self.view, self.keepers)
+        if newest < size:
             raise CheckpointEarly(size, "no keeper recorded it on the ledger yet")
+        if newest > size:
+            raise CheckpointEarly(size, f"the ledger has a newer one, of {newest} records; cosign that one")
+
+
+def newest_anchored(view: LogView, keepers: Collection[Address]) -> int:
+    """Return the largest size of a right checkpoint that a keeper recorded on the ledger; 0 without one.
+
+    As the chain goes on, it never sinks; so a witness that signs only this size signs ever larger ones.
+    """
+    largest = 0
+    for place, entry in enumerate(view.entries):
+        record = entry.record
+        if isinstance(record, CheckpointAnchored) and record.sender in keepers and largest < record.size <= place:
+            largest = record.size if view.tree.root(record.size) == record.root else largest
+    return largest
 
 
 def _promise(journal: Journal, what: str, checkpoint: Checkpoint) -> None:

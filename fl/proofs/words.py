@@ -81,6 +81,31 @@ def digests_of(proven: Proven) -> list[Digest]:
     return [Digest(each) for each in found if isinstance(each, bytes) and len(each) == 32]  # noqa: PLR2004
 
 
+def document_of(proven: Proven) -> dict[str, object]:
+    """Return what a proof shows, for programs."""
+    event, bound = proven.event, proven.bound
+    return {
+        "record": type(proven.record).__name__,
+        "fields": _plain(proven.record),
+        "block": event.block,
+        "time": event.time,
+        "transaction": show(event.transaction),
+        "contract": show(event.contract),
+        "index": proven.index,
+        "size": proven.checkpoint.size,
+        "root": show(proven.checkpoint.root),
+        "cosigned": dict(proven.cosigned),
+        "bound_block": None if bound is None else bound.block,
+        "step": None if proven.step is None else {"record": type(proven.step).__name__, **_plain(proven.step)},
+        "leaf": show(proven.leaf) if proven.leaf else None,
+    }
+
+
+def _plain(record: object) -> dict[str, object]:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}  # type: ignore[arg-type]
+    return {name: show(value) if isinstance(value, bytes) else str(value) for name, value in values.items()}
+
+
 def at(seconds: int) -> str:
     """Return a time for people, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))

@@ -69,6 +69,7 @@ from fl.protocol.errors.proofs import (
     LogSignatureInvalid,
     ProofChanged,
     ProofMalformed,
+    RecordMissing,
     TrustMissing,
     WitnessesMissing,
 )

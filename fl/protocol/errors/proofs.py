@@ -93,3 +93,11 @@ class CheckpointEarly(RefusedError):
     size: int
     why: str
     sentence = "The checkpoint of {size} records was not signed: {why}."
+
+
+@dataclass(eq=False)
+class RecordMissing(RefusedError):
+    """The ledger has no record that could be proven."""
+
+    sought: str
+    sentence = "The ledger has no such record: {sought}. There is nothing to prove."
