@@ -50,8 +50,11 @@ class Records:
     vault: Vault
 
     def model(self, number: int) -> Found:
-        """Return what made a round's model final, or raise RecordMissing."""
-        return Found(self._newest(RoundFinalised | WideFinalised, lambda each: each.round == number, f"round {number}"))
+        """Return what made a round's model final, or raise RecordMissing or WrongRound."""
+        kind: type[RoundFinalised | WideFinalised] = RoundFinalised
+        if self.federation.round(number).wide is not None:
+            kind = WideFinalised
+        return Found(self._newest(kind, lambda each: each.round == number, f"model of round {number}"))
 
     def update(self, number: int, hospital: Address) -> Found:
         """Return how a hospital recorded its update in a round.

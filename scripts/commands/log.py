@@ -53,9 +53,9 @@ def init(home: Home, name: str) -> None:
 @out_option
 @guarded
 def checkpoint(home: Home, name: str, others: tuple[Path, ...], out: Path | None) -> None:
-    """Sign the log as it is now, record its root on the ledger, and write the checkpoint (default: HOME/log/checkpoint).
+    """Sign the log as it is now, record its root on the ledger, and write the checkpoint.
 
-    Then each witness runs `hemaledger witness cosign` on the file.
+    The file is HOME/log/checkpoint unless --out names another one. Then each witness runs `hemaledger witness cosign` on the file.
     """
     from fl.files import write_atomic
     from fl.protocol.tlog.checkpoint import parse_checkpoint
