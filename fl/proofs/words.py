@@ -64,14 +64,25 @@ def lines_of(proven: Proven, trust: Trust) -> list[str]:
         f"It is entry {proven.index} of the log; the checkpoint covers {checkpoint.size} entries.",
         _witnesses(proven, trust),
     ]
-    if proven.bound is None:
-        lines.append("The checkpoint is not tied to a block of the chain: the log and its witnesses vouch for it.")
-    else:
-        keeper = _named(trust, proven.bound.record.sender)
-        sealed = len(proven.bound.sealers & set(trust.validators))
-        by = f"{sealed} of {len(trust.validators)} validators sealed it" if sealed else "no seal of it can be checked"
-        lines.append(f"{keeper} recorded the checkpoint in block {proven.bound.block} of the chain; {by}.")
-    return lines
+    return [*lines, _tie(proven, trust)]
+
+
+def _tie(proven: Proven, trust: Trust) -> str:
+    """Say what ties the checkpoint to the chain."""
+    bound = proven.bound
+    if bound is None:
+        return "Nothing in it ties the checkpoint to the chain: the log and its witnesses vouch for it."
+    keeper = _named(trust, bound.record.sender)
+    sealed = len(bound.sealers & set(trust.validators))
+    if sealed:
+        return (
+            f"{keeper} recorded the checkpoint in block {bound.block} of the chain; {sealed} of the "
+            f"{len(trust.validators)} validators sealed this block."
+        )
+    return (
+        f"{keeper} signed the transaction that records the checkpoint. That block {bound.block} with it is on the "
+        "chain cannot be checked offline: the witnesses looked before they cosigned."
+    )
 
 
 def digests_of(proven: Proven) -> list[Digest]:

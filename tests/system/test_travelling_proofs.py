@@ -149,7 +149,7 @@ def test_a_proof_is_checked_with_nothing_but_a_trust_file(outside: Path, kind: s
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
     assert "3 of 3 witnesses cosigned the checkpoint: " in done.stdout
-    assert "coordinator (coordinator) recorded the checkpoint in block" in done.stdout
+    assert "coordinator (coordinator) signed the transaction that records the checkpoint." in done.stdout
 
 
 def test_a_proof_names_the_file_that_it_is_about(outside: Path) -> None:
