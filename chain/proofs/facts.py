@@ -12,7 +12,7 @@ import rlp
 from chain.authorship import check_author
 from chain.contracts import events
 from chain.proofs.headers import Header, parse_header
-from chain.proofs.trie import value_at
+from chain.proofs.trie import WrongBytesError, value_at
 from chain.transactions.signed import SignedCall, of_signed
 from fl.protocol.errors import BindingInvalid, EncodingError, ProofChanged, RecordForged
 from fl.protocol.names import ADDRESS_BYTES, Address
@@ -52,12 +52,12 @@ class OfflineFacts:
             receipt = value_at(header.receipts_root, place, binding.receipts)
             call = of_signed(value_at(header.transactions_root, place, binding.transactions))
             return _bound(header, _log(receipt, binding.event), call, chain_id)
-        except (ValueError, IndexError) as error:
+        except WrongBytesError as error:
             raise BindingInvalid(str(error)) from error
-        except EncodingError as error:
+        except (EncodingError, RecordForged) as error:
             raise BindingInvalid(error.why) from error
-        except RecordForged as error:
-            raise BindingInvalid(error.why) from error
+        except ValueError as error:
+            raise BindingInvalid("the transaction in it is not a signed transaction") from error
 
 
 def _bound(header: Header, log: tuple[Address, list[bytes], bytes], call: SignedCall, chain_id: int) -> BoundEvent:
@@ -76,14 +76,14 @@ def _record(contract: str, topics: list[bytes], data: bytes) -> Record:
 
 
 def _log(receipt: bytes, place: int) -> tuple[Address, list[bytes], bytes]:
-    """Return contract, topics and data of an event of a receipt that succeeded, or raise ValueError."""
+    """Return contract, topics and data of an event of a receipt that succeeded, or raise WrongBytesError."""
     try:
         parts: Any = rlp.decode(receipt[1:] if receipt[0] <= _LAST_TYPED else receipt)
         if len(parts) != _RECEIPT_PARTS or parts[_STATUS] != _SUCCESS:
-            raise ValueError("the receipt is not of a transaction that succeeded")
+            raise WrongBytesError("the receipt is not of a transaction that succeeded")
         contract, topics, data = parts[_LOGS][place]
         if len(contract) != ADDRESS_BYTES or not all(isinstance(each, bytes) for each in (*topics, data)):
-            raise ValueError("the receipt has another form")
+            raise WrongBytesError("the receipt has another form")
     except (rlp.exceptions.RLPException, TypeError, IndexError, RecursionError) as error:
-        raise ValueError("the receipt has another form, or no such event") from error
+        raise WrongBytesError("the receipt has another form, or no such event") from error
     return Address(contract), list(topics), data

@@ -16,6 +16,7 @@ import rlp
 from eth_keys.datatypes import Signature
 from eth_utils.crypto import keccak
 
+from chain.proofs.trie import WrongBytesError
 from fl.protocol.names import ADDRESS_BYTES, Address
 
 HEADER_CAP = 64 * 1024
@@ -58,27 +59,27 @@ def parse_header(raw: bytes, consensus: str) -> Header:
     """Return the header in RLP; with `consensus` QBFT also who sealed it.
 
     Raises:
-        ValueError: it is too long, or not a header.
+        WrongBytesError: it is too long, or not a header.
     """
     if len(raw) > HEADER_CAP:
-        raise ValueError("the header is too long")
+        raise WrongBytesError("the header is too long")
     try:
         fields = rlp.decode(raw)
         if not isinstance(fields, list) or not _FEWEST <= len(fields) <= _MOST:
-            raise ValueError("it is not a header")
+            raise WrongBytesError("it is not a header")
         if not all(isinstance(each, bytes) for each in fields) or rlp.encode(fields) != raw:
-            raise ValueError("it is not a header")
+            raise WrongBytesError("it is not a header")
         if any(len(fields[place]) != _WORD for place in (_TRANSACTIONS, _RECEIPTS)):
-            raise ValueError("a root of the header has another length")
+            raise WrongBytesError("a root of the header has another length")
         number, time = (_number(fields[place]) for place in (_NUMBER, _TIME))
         block_hash, sealers = _sealed(fields) if consensus == QBFT else (bytes(keccak(raw)), frozenset())
     except (rlp.exceptions.RLPException, TypeError, IndexError, RecursionError) as error:
-        raise ValueError("it is not a header") from error
+        raise WrongBytesError("it is not a header") from error
     return Header(block_hash, number, time, fields[_TRANSACTIONS], fields[_RECEIPTS], sealers)
 
 
 def header_of_json(block: Mapping[str, Any]) -> bytes:
-    """Return the RLP of an eth_getBlockByNumber answer's header, or raise ValueError."""
+    """Return the RLP of an eth_getBlockByNumber answer's header, or raise WrongBytesError."""
     try:
         fields = [bytes.fromhex(block[name][2:]) for name in _HASHES]
         fields += [_minimal(block[name]) for name in _NUMBERS]
@@ -87,15 +88,15 @@ def header_of_json(block: Mapping[str, Any]) -> bytes:
             if block.get(name) is not None:
                 fields.append(_minimal(block[name]) if is_number else bytes.fromhex(block[name][2:]))
         return bytes(rlp.encode(fields))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError("a block without a field of its header") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise WrongBytesError("a block without a field of its header") from error
 
 
 def _sealed(fields: list[bytes]) -> tuple[bytes, frozenset[Address]]:
     """Return a QBFT header's hash, and the accounts whose seals are in it."""
     extra = rlp.decode(fields[_EXTRA])
     if not isinstance(extra, list) or len(extra) != _PARTS or rlp.encode(extra) != fields[_EXTRA]:
-        raise ValueError("the header has no seals of QBFT")
+        raise WrongBytesError("the header has no seals of QBFT")
     vanity, validators, vote, turn, seals = extra
     signed = keccak(_with_extra(fields, [vanity, validators, vote, turn, []]))
     block_hash = keccak(_with_extra(fields, [vanity, validators, vote, b"", []]))
@@ -108,18 +109,18 @@ def _with_extra(fields: list[bytes], extra: list[Any]) -> bytes:
 
 def _signer(seal: bytes, digest: bytes) -> Address:
     if len(seal) != _SEAL_BYTES:
-        raise ValueError("a seal has another length")
+        raise WrongBytesError("a seal has another length")
     r, s = int.from_bytes(seal[:_WORD], "big"), int.from_bytes(seal[_WORD : 2 * _WORD], "big")
     try:
         key = Signature(vrs=(seal[-1], r, s)).recover_public_key_from_msg_hash(digest)
     except Exception as error:  # eth_keys has no common base class for its errors
-        raise ValueError("a seal is no signature") from error
+        raise WrongBytesError("a seal is no signature") from error
     return Address(key.to_canonical_address()[-ADDRESS_BYTES:])
 
 
 def _number(raw: bytes) -> int:
     if len(raw) > _SHORT:
-        raise ValueError("a number of the header is too large")
+        raise WrongBytesError("a number of the header is too large")
     return int.from_bytes(raw, "big")
 
 

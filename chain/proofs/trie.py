@@ -21,6 +21,10 @@ Item = tuple[list[int], bytes]
 """The rest of a key in nibbles, and its value."""
 
 
+class WrongBytesError(ValueError):
+    """Bytes of the chain are not what they should be; the message is one of ours."""
+
+
 def root_of(values: Sequence[bytes]) -> bytes:
     """Return the root of the trie of a block's values, in their order: 32 bytes."""
     return bytes(keccak(rlp.encode(_node(_items(values)))))
@@ -50,7 +54,7 @@ def value_at(root: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
     """Return the value at a place under `root`.
 
     Raises:
-        ValueError: the nodes do not lead to a value, or some of them are not needed.
+        WrongBytesError: the nodes do not lead to a value, or some of them are not needed.
     """
     key, want, rest = _nibbles(rlp.encode(index)), root, list(nodes)
     value: Any = None
@@ -62,13 +66,13 @@ def value_at(root: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
                 continue
             part, is_leaf = _parted(node[0])
             if len(node) != _SHORT or key[: len(part)] != part or (is_leaf and key != part):
-                raise ValueError("the nodes lead elsewhere")
+                raise WrongBytesError("the nodes lead elsewhere")
             key, want = key[len(part) :], node[1]
             value = node[1] if is_leaf else None
     except (rlp.exceptions.RLPException, TypeError, IndexError, RecursionError) as error:
-        raise ValueError("a node has another form") from error
+        raise WrongBytesError("a node has another form") from error
     if rest or not isinstance(value, bytes) or not value:
-        raise ValueError("a node is not needed, or there is no value")
+        raise WrongBytesError("a node is not needed, or there is no value")
     return value
 
 
@@ -77,10 +81,10 @@ def _fetched(want: Any, rest: list[bytes]) -> Any:  # noqa: ANN401 - RLP
     if isinstance(want, list):
         return want
     if len(want) != _HASH or not rest or keccak(rest[0]) != want:
-        raise ValueError("a node is missing, or is another one")
+        raise WrongBytesError("a node is missing, or is another one")
     node = rlp.decode(rest.pop(0))
     if not isinstance(node, list):
-        raise ValueError("a node has another form")  # noqa: TRY004 - one error for every form
+        raise WrongBytesError("a node has another form")
     return node
 
 
@@ -126,9 +130,9 @@ def _joined(path: list[int], *, is_leaf: bool) -> bytes:
 
 
 def _parted(raw: bytes) -> tuple[list[int], bool]:
-    """Return the part of a key in a short node, and whether the node is a leaf; ValueError for another encoding."""
+    """Return the part of a key in a short node, and whether the node is a leaf; raise WrongBytesError otherwise."""
     digits = _nibbles(raw)
     path, is_leaf = digits[1:] if digits[0] & _ODD else digits[2:], digits[0] >= _LEAF
     if _joined(path, is_leaf=is_leaf) != raw:
-        raise ValueError("a node has another form")
+        raise WrongBytesError("a node has another form")
     return path, is_leaf
