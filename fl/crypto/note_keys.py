@@ -12,13 +12,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 _P = 2**255 - 19
+_EIGHT = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+"""The y coordinate of a point of order 8: a root of d·y^4 + 2·y^2 - 1."""
 _SMALL = frozenset(
     {
         0,
         1,
         _P - 1,
-        325606250916557431795983626356110631294008115727848805560023387167927233504,
-        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+        _EIGHT,
+        _P - _EIGHT,
     }
 )
 """The y coordinates of the eight points of small order, modulo p."""

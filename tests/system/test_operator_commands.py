@@ -22,7 +22,7 @@ from scripts.wiring.roles import create_member, ledger_settings, open_ledger, op
 PROJECT = Path(__file__).resolve().parents[2]
 HOSPITALS = ("alpha", "beta", "gamma")
 WITHOUT_CHAIN = {
-    *("chain run", "chain key", "chain network", "graph", "demo"),
+    *("chain run", "chain key", "chain network", "graph", "demo", "verify"),
     *("data draw", "data check", "data divide", "data deidentify"),
     *("tables check", "tables risk", "tables suggestions", "tables train"),
     *("hospital privacy", "network digest", "network fetch", "coordinator hold", "coordinator go-on"),

@@ -63,10 +63,13 @@ from fl.protocol.errors.members import (
 )
 from fl.protocol.errors.proofs import (
     BindingInvalid,
+    CheckpointEarly,
+    CheckpointForged,
     CosignatureInvalid,
     LogSignatureInvalid,
     ProofChanged,
     ProofMalformed,
+    RecordMissing,
     TrustMissing,
     WitnessesMissing,
 )

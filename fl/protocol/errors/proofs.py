@@ -72,3 +72,32 @@ class TrustMissing(MisconfiguredError):
 
     why: str
     sentence = "Nothing says whose signatures count: {why}. Get trust.json from a member, not from who sent the proof."
+
+
+@dataclass(eq=False)
+class CheckpointForged(TamperedError):
+    """A checkpoint is not of the history that this member reads on the chain (PROTOCOL.md 8T.3)."""
+
+    size: int
+    why: str
+    sentence = (
+        "The checkpoint of {size} records is not of the history that this member reads: {why}. Nothing was signed. "
+        "Keep the checkpoint, it is evidence."
+    )
+
+
+@dataclass(eq=False)
+class CheckpointEarly(RefusedError):
+    """A checkpoint cannot be signed yet (PROTOCOL.md 8T.3)."""
+
+    size: int
+    why: str
+    sentence = "The checkpoint of {size} records was not signed: {why}."
+
+
+@dataclass(eq=False)
+class RecordMissing(RefusedError):
+    """The ledger has no record that could be proven."""
+
+    sought: str
+    sentence = "The ledger has no such record: {sought}. There is nothing to prove."

@@ -29,7 +29,7 @@ _DASH = "\u2014"
 _NOT_IN_NAMES = re.compile(r"[+\s]")
 
 Verify = Callable[[bytes, bytes, bytes], bool]
-"""Returns whether an Ed25519 key (32 bytes) made a signature (64 bytes) of a message: verify(key, signature, message)."""
+"""verify(key, signature, message): whether an Ed25519 key (32 bytes) made a signature (64 bytes) of a message."""
 Sign = Callable[[bytes], bytes]
 """Returns the Ed25519 signature (64 bytes) of a message."""
 
