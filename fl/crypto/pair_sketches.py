@@ -28,7 +28,7 @@ from fl.crypto.curve import GENERATOR, POINT_BYTES
 from fl.crypto.dleq import PROOF_BYTES, Statement, prove, verify
 from fl.crypto.group import decode_point, encode_point, mult
 from fl.crypto.mask_sketch import SketchMap, sketch_to_bytes
-from fl.crypto.round_keys import Participant, pair_seed, seed_of_pair
+from fl.crypto.round_keys import Participant, seed_of_pair
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import EncodingError, SetMismatch
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, LABEL_PREFIX, Address, Digest
@@ -61,14 +61,13 @@ def map_seed(context: bytes, set_digest: Digest, freeze_block: bytes) -> Digest:
 
 
 def pair_sketches(
-    seeds: Mapping[Address, bytes], mapping: SketchMap, context: bytes, set_digest: Digest
-) -> dict[Address, PairSketch]:
-    """Return the true sketches of several masks from their seeds, by partner."""
-    made = mapping.of(list(seeds.values()))
-    return {
-        who: PairSketch(_salt(seed, context, set_digest), sketch_to_bytes(sketch))
-        for (who, seed), sketch in zip(seeds.items(), made, strict=True)
-    }
+    seeds: Sequence[bytes], mapping: SketchMap, context: bytes, set_digest: Digest
+) -> list[PairSketch]:
+    """Return the true sketches of several masks from their seeds, 32 bytes each."""
+    return [
+        PairSketch(_salt(seed, context, set_digest), sketch_to_bytes(sketch))
+        for seed, sketch in zip(seeds, mapping.of(seeds), strict=True)
+    ]
 
 
 def body_of(pairs: Mapping[Address, PairSketch]) -> bytes:
@@ -180,11 +179,6 @@ def read_opening(data: bytes, known: Mapping[Address, Participant], context: Dig
     statement = Statement(GENERATOR, one.mask_key, (other.mask_key,), (shared,))
     verify(proof, statement, _proof_context(opener, partner, context))
     return Opened(opener, partner, seed_of_pair(shared.x.to_bytes(32, "big"), one, other, context))
-
-
-def seeds_of(secret: int, own: Participant, others: Sequence[Participant], context: Digest) -> dict[Address, bytes]:
-    """Return the seed of the mask that a hospital has in common with each of the others."""
-    return {each.account: pair_seed(secret, own, each, context) for each in others if each.account != own.account}
 
 
 def _salt(seed: bytes, context: bytes, set_digest: Digest) -> bytes:

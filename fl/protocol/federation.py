@@ -62,6 +62,8 @@ MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
         StatementKind.DECLINE: (Role.HOSPITAL,),
         StatementKind.RETENTION: (Role.COORDINATOR, Role.AUDITOR),
         StatementKind.OMITTED: (Role.HOSPITAL,),
+        StatementKind.OPENED: (Role.HOSPITAL, Role.OPERATOR),
+        StatementKind.CHECKED: (Role.AUDITOR,),
     }
 )
 """Who may make which statement."""

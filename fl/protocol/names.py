@@ -60,6 +60,10 @@ class StatementKind(IntEnum):
     """Old files may be deleted, by a record that a coordinator and an auditor stated."""
     OMITTED = 4
     """A hospital's step of a wide round is not in its batch, although the hospital put it on the board."""
+    OPENED = 5
+    """A hospital shows one mask of its own, because its partner says something else about it (5C)."""
+    CHECKED = 6
+    """An auditor checked every update of a round under its masks (5C)."""
 
 
 class KeyUse(IntEnum):
