@@ -71,9 +71,7 @@ class SketchMap:
 
     def _places(self) -> Iterator[tuple[int, list[Places]]]:
         """Yield the size of each chunk, and where its words go in each row."""
-        rows = [
-            _expander(Writer("sketchrow").raw(self._seed, 32).u8(row).digest()) for row in range(ROWS)
-        ]
+        rows = [_expander(Writer("sketchrow").raw(self._seed, 32).u8(row).digest()) for row in range(ROWS)]
         buckets = np.uint16(self._buckets)
         for start in range(0, self._words, CHUNK):
             count = min(CHUNK, self._words - start)

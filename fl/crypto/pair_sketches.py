@@ -60,9 +60,7 @@ def map_seed(context: bytes, set_digest: Digest, freeze_block: bytes) -> Digest:
     return Writer("sketch").raw(context, 32).raw(set_digest, 32).raw(freeze_block, 32).digest()
 
 
-def pair_sketches(
-    seeds: Sequence[bytes], mapping: SketchMap, context: bytes, set_digest: Digest
-) -> list[PairSketch]:
+def pair_sketches(seeds: Sequence[bytes], mapping: SketchMap, context: bytes, set_digest: Digest) -> list[PairSketch]:
     """Return the true sketches of several masks from their seeds, 32 bytes each."""
     return [
         PairSketch(_salt(seed, context, set_digest), sketch_to_bytes(sketch))

@@ -230,7 +230,9 @@ def verdicts(federation: Federation, current: Round, vault: Vault) -> dict[Addre
 
 def blame(found: Mapping[Address, Verdict], book: KeyBook) -> str:
     """Return what auditors found wrong, for people; empty if nothing."""
-    return "; ".join(f"{book.name_of(who)} says: {each.sentence(book)}" for who, each in found.items() if not each.clean)
+    return "; ".join(
+        f"{book.name_of(who)} says: {each.sentence(book)}" for who, each in found.items() if not each.clean
+    )
 
 
 def cleared(check: Check, found: Mapping[Address, Verdict]) -> bool:

@@ -1,6 +1,6 @@
 """Writes tests/vectors/mask_sketch.json from the definition in PROTOCOL.md 5C, in whole numbers and without NumPy.
 
-    python -m tests.support.make_sketch_vectors
+python -m tests.support.make_sketch_vectors
 """
 
 from __future__ import annotations

@@ -74,9 +74,7 @@ class CheckMissing(TamperedError):
     round: int
     found: int
     needed: int
-    sentence = (
-        "Round {round} became final although only {found} of {needed} auditors had stated that every update is in order."
-    )
+    sentence = "Round {round} became final although only {found} of {needed} auditors had stated that every update is in order."
 
 
 @dataclass(eq=False)

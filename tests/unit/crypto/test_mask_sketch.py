@@ -44,9 +44,7 @@ def dense(seed: bytes, buckets: int, values: list[int], bits: int) -> list[int]:
     st.binary(min_size=32, max_size=32),
     st.integers(1, 300),
 )
-def test_the_map_is_the_matrix_of_its_definition(
-    words: int, buckets: int, bits: int, seed: bytes, chunk: int
-) -> None:
+def test_the_map_is_the_matrix_of_its_definition(words: int, buckets: int, bits: int, seed: bytes, chunk: int) -> None:
     rng = np.random.default_rng(list(seed))
     dtype = np.dtype(np.uint32 if bits == 32 else np.uint64)
     vector = rng.integers(0, 1 << bits, words + PLAIN, dtype, endpoint=False)
