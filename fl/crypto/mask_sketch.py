@@ -31,6 +31,7 @@ CHUNK = 1 << 18
 _HALF = 32
 _LOW = np.uint64(0xFFFFFFFF)
 
+Ring = np.dtype[np.uint32] | np.dtype[np.uint64]
 Places = npt.NDArray[np.intp]
 """Where the words of a chunk go in one row: bucket, or bucket + B for the sign minus."""
 
@@ -44,7 +45,7 @@ class SketchMap:
         `seed` has 32 bytes; `buckets` is a power of two of at most 2^15.
         """
         self._seed, self._buckets, self._words = seed, buckets, words
-        self._ring: np.dtype[np.uint32] | np.dtype[np.uint64] = np.dtype(np.uint64 if wide else np.uint32)
+        self._ring: Ring = np.dtype(np.uint64) if wide else np.dtype(np.uint32)
 
     @property
     def size(self) -> int:
@@ -104,7 +105,7 @@ def sketch_from_bytes(data: bytes, *, wide: bool) -> Masked:
 class _Words:
     """The words of a vector, or of a mask's seed, in order."""
 
-    def __init__(self, source: Masked | bytes, ring: np.dtype[np.uint32] | np.dtype[np.uint64]) -> None:
+    def __init__(self, source: Masked | bytes, ring: Ring) -> None:
         self._at, self._ring = 0, ring
         self._words = None if isinstance(source, bytes) else source
         self._stream = _expander(source) if isinstance(source, bytes) else None
@@ -113,7 +114,7 @@ class _Words:
         """Return the next words."""
         if self._stream is not None:
             stream = self._stream.update(bytes(count * self._ring.itemsize))
-            return np.frombuffer(stream, self._ring.newbyteorder("<")).astype(self._ring, copy=False)
+            return sketch_from_bytes(stream, wide=self._ring == np.uint64)
         assert self._words is not None
         taken = self._words[self._at : self._at + count]
         self._at += count

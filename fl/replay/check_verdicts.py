@@ -9,7 +9,7 @@ Source: PROTOCOL.md 5C (Verdict).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
@@ -243,8 +243,8 @@ def cleared(check: Check, found: Mapping[Address, Verdict]) -> bool:
 def left_out(federation: Federation, vault: Vault) -> dict[Address, str]:
     """Return who must not take part in the next round, with the round and the error.
 
-    Named are hospitals that as many auditors name as the round asks for, in whatever round, until they lift it. Both
-    partners of a disputed mask are left out until one of them opens it; whoever was absent and looks bad, for one round.
+    A hospital counts if as many auditors say so as its round asks for. Who is named is left out until they lift it, and
+    both partners of a disputed mask until one of them opens it. Who was absent and looks bad is left out of one round.
     """
     rounds = [each for each in federation.rounds if judged(each) and checked(each, vault)]
     newest = federation.rounds[-1].number if federation.rounds else 0
@@ -278,7 +278,3 @@ def differences(stated: Verdict, found: Verdict) -> str:
     if dict(stated.unclear) != dict(found.unclear):
         return "other hospitals are unclear"
     return "" if stated.usual == found.usual else "the usual length is another one"
-
-
-def absent_of(current: Round, present: Collection[Address]) -> tuple[Address, ...]:
-    return tuple(each for each in current.hospitals if each not in present)

@@ -44,9 +44,9 @@ from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest, StatementKind
 from fl.protocol.ports import Vault
 from fl.protocol.records import Position
-from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.config import BUCKETS, RoundConfig
 from fl.protocol.rounds.round import Round
-from fl.replay.check_verdicts import Verdict, absent_of
+from fl.replay.check_verdicts import Verdict
 from fl.replay.expected_files import FileReader
 from fl.replay.participants import participants
 from fl.replay.unmasking import partners, read_responses, uncovered_by
@@ -72,6 +72,11 @@ def map_of(current: Round, config: RoundConfig) -> SketchMap:
 def sketch_body(current: Round, mapping: SketchMap) -> int:
     """Return the size of the content of a hospital's file of sketches, in bytes."""
     return body_bytes(len(current.hospitals) - 1, mapping.size_bytes)
+
+
+def largest_body(hospitals: int) -> int:
+    """Return the size of the largest content of such a file in a round of so many hospitals, in bytes."""
+    return body_bytes(hospitals - 1, SketchMap(bytes(32), max(BUCKETS), 0, wide=True).size_bytes)
 
 
 def openings_of(federation: Federation, current: Round, vault: Vault, before: Position | None = None) -> list[Opened]:
@@ -106,39 +111,50 @@ class Known:
     absent: tuple[Address, ...] | None = None
     """None: those whose files are not in the vault now."""
     missing: frozenset[Address] = frozenset()
-    """Whose sketches another auditor could not open."""
+    """Whose answer or sketches another auditor could not open, as it says."""
 
 
-def judge(
-    current: Round, auditor: Address, reader: FileReader, required: Sequence[MemberKey], known: Known | None = None
-) -> Verdict:
-    """Return the verdict about a round; `required` are the keys of its auditors.
+class Judging:
+    """One auditor's look at the updates of a round whose answers cannot change any more."""
 
-    Raises:
-        TooFewReveals, BelowThreshold, ReconstructMismatch: the answers do not uncover the masks.
-        TamperedError, MalformedError, RefusedError, UnavailableError: a masked file, or the keys on the ledger.
-    """
-    return _Judging(current, reader, required, known or Known()).verdict(auditor)
+    def __init__(
+        self, current: Round, reader: FileReader, required: Sequence[MemberKey], known: Known | None = None
+    ) -> None:
+        """Open the answers; `required` are the keys of the round's auditors.
 
-
-class _Judging:
-    def __init__(self, current: Round, reader: FileReader, required: Sequence[MemberKey], known: Known) -> None:
+        Raises:
+            CheckUnusable: the round is not checked, or not frozen.
+            TamperedError, MalformedError, UnavailableError: the keys on the ledger, or the configuration.
+        """
+        known = known or Known()
         self._round, self._reader, self._required, self._known = current, reader, required, known
         self._config = reader.config(current)
         self._map = map_of(current, self._config)
         self._wide = self._config.word_bits == 64  # noqa: PLR2004 - of two widths
         self._parts = {part.account: part for part in participants(current, current.sharers)}
         self._responses = read_responses(current, reader)
+        self._absent = self._absent_now() if known.absent is None else known.absent
+        self._tags = {who: each for who, each in self._responses.tags.items() if who not in self._absent}
         self.named: dict[Address, HemaledgerError] = {}
         self.unclear: dict[Address, HemaledgerError] = {}
 
+    @property
+    def incomplete(self) -> bool:
+        """Return whether a file or an opening may still come that changes the verdict."""
+        opened = {each.pair for each in self._known.openings}
+        disputed = any(frozenset(pair) not in opened for pair in disputes(self._tags))
+        return disputed or bool(set(self._absent) - set(self._responses.rejected))
+
     def verdict(self, auditor: Address) -> Verdict:
-        current = self._round
+        """Return the verdict about the round.
+
+        Raises:
+            TooFewReveals, BelowThreshold, ReconstructMismatch: the answers do not uncover the masks.
+            TamperedError, MalformedError, RefusedError, UnavailableError: a masked file.
+        """
+        current, tags, absent = self._round, self._tags, self._absent
         uncovered = uncovered_by(current, list(self._parts.values()), self._responses)
-        absent = self._absent() if self._known.absent is None else self._known.absent
-        tags = {who: each for who, each in self._responses.tags.items() if who not in absent}
-        said = self._said(tags)
-        opened = self._opened()
+        said, opened = self._said(tags), self._opened()
         self._compare(tags, opened)
         self._settle(said, opened)
         measured = {who: each for who in current.hospitals if (each := self._measured(who, said, uncovered))}
@@ -157,17 +173,19 @@ class _Judging:
             times={who: error.times for who, error in sorted(faults.items()) if isinstance(error, UpdateTooLong)},
         )
 
-    def _absent(self) -> tuple[Address, ...]:
-        """Return whose answer or sketches are not there; an answer that cannot be used is there."""
+    def _absent_now(self) -> tuple[Address, ...]:
+        """Return whose answer cannot be used, or whose sketches are not there."""
         there = {who for who, tags in self._responses.tags.items() if self._reader.has(tags.file)}
-        return absent_of(self._round, there | set(self._responses.rejected))
+        return tuple(each for each in self._round.hospitals if each not in there)
 
     def _said(self, tags: Mapping[Address, Tags]) -> Pairs:
         """Open the sketches of each hospital; name those whose file cannot be used."""
-        for who in self._responses.rejected:
-            self.named[who] = SketchInvalid(who)
+        closed = {*self._responses.rejected, *self._known.missing}
+        self.named |= {who: SketchMissing(who) for who in closed if who in self._round.in_set}
         said: Pairs = {}
         for who, each in tags.items():
+            if who in closed:
+                continue
             try:
                 said[who] = self._opened_file(who, each)
             except SketchMissing as error:
@@ -177,8 +195,6 @@ class _Judging:
         return said
 
     def _opened_file(self, who: Address, tags: Tags) -> dict[Address, PairSketch]:
-        if who in self._known.missing:
-            raise SketchMissing(who)
         body = sketch_body(self._round, self._map)
         try:
             data = self._reader.sketches(self._round, who, tags.file, body, self._required)

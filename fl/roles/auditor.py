@@ -22,6 +22,7 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.check_verdicts import check_round, checked
 from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
@@ -33,6 +34,7 @@ from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.table_design import TableDesigns
 from fl.replay.trained_rounds import check_calibration, is_untrained
+from fl.roles.update_checks import UpdateChecks
 from fl.training.aggregation.quantise import Vector
 
 
@@ -66,12 +68,15 @@ class Auditor:
         self._sums = RoundSum(self._reader, ports.vault)
         self._designs = TableDesigns(self._account, self._reader, ports.vault, ports.endorser)
         self._rejections = RejectionReporter(ports.notify)
+        self._checks = UpdateChecks(ports, self._reader)
         self._unready = b""
         """The context of the round whose network this process cannot build."""
 
     def step(self) -> bool:
         """Check and attest a proposal; False when there is none."""
         federation = self.view.current()
+        if self._checks.step(federation):
+            return True
         current = federation.active_round
         if current is None or self._account not in current.keys:
             return False
@@ -82,7 +87,10 @@ class Auditor:
             return self._sums.step(current)
         if self._unready == current.context or self._ports.journal.get(_refused(current)) is not None:
             return False
+        if checked(current, self._ports.vault) and self._checks.own(federation, current) is None:
+            return False  # the verdict waits for a file, or for the opening of a mask
         try:
+            self._checks.check(federation, current)
             replayed = self._replay(federation, current)
             evaluation = self._judged(federation, current, replayed)
         except (*NOT_READY, TamperedError, MalformedError, RefusedError) as error:
@@ -113,6 +121,7 @@ class Auditor:
         tools = Tools(self._sums, *self._ports.replaying)
         check_kept(federation, current, self._ports.vault)
         config = read_config(current, self._ports.vault)
+        check_round(current, config, federation.book)
         self._designs.check(federation, current, config)
         check_groups(federation, current, config, self._ports.vault)
         check_calibration(federation, current, config, self._ports.vault)
