@@ -67,7 +67,7 @@ class SketchMap:
         for count, places in self._places():
             for total, source in zip(totals, sources, strict=True):
                 self._add(total, source.take(count), places)
-        mixed = totals.reshape(len(sources), -1).astype(self._ring)  # mod 2^32, or as they are
+        mixed = totals.reshape(len(sources), ROWS * self._buckets).astype(self._ring)  # mod 2^32, or as they are
         return [np.concatenate([one, source.take(PLAIN)]) for one, source in zip(mixed, sources, strict=True)]
 
     def _places(self) -> Iterator[tuple[int, list[Places]]]:
@@ -85,9 +85,9 @@ class SketchMap:
         halves = [words] if self._ring.itemsize * 8 == _HALF else [words & _LOW, words >> np.uint64(_HALF)]
         for number, half in enumerate(halves):
             values = half.astype(np.float64)
-            for row, where in zip(total, places, strict=True):
+            for row, where in enumerate(places):
                 sums = np.bincount(where, values, 2 * self._buckets).astype(np.uint64)
-                row += (sums[: self._buckets] - sums[self._buckets :]) << np.uint64(_HALF * number)
+                total[row] += (sums[: self._buckets] - sums[self._buckets :]) << np.uint64(_HALF * number)
 
 
 def sketch_to_bytes(sketch: Masked) -> bytes:
@@ -107,16 +107,14 @@ class _Words:
 
     def __init__(self, source: Masked | bytes, ring: Ring) -> None:
         self._at, self._ring = 0, ring
-        self._words = None if isinstance(source, bytes) else source
-        self._stream = _expander(source) if isinstance(source, bytes) else None
+        self._source: Masked | CipherContext = _expander(source) if isinstance(source, bytes) else source
 
     def take(self, count: int) -> Masked:
         """Return the next words."""
-        if self._stream is not None:
-            stream = self._stream.update(bytes(count * self._ring.itemsize))
+        if isinstance(self._source, CipherContext):
+            stream = self._source.update(bytes(count * self._ring.itemsize))
             return sketch_from_bytes(stream, wide=self._ring == np.uint64)
-        assert self._words is not None
-        taken = self._words[self._at : self._at + count]
+        taken = self._source[self._at : self._at + count]
         self._at += count
         return taken
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import (
@@ -33,7 +33,7 @@ from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import read_config
 from fl.replay.vault_files import read_document
-from fl.training.aggregation.choice import FEDAVG, FEDADAM, FEDAVGM, FEDYOGI, Aggregation
+from fl.training.aggregation.choice import FEDADAM, FEDAVG, FEDAVGM, FEDYOGI, Aggregation
 from fl.training.aggregation.lengths import next_bound
 from fl.training.aggregation.work import SumSpec
 
@@ -118,6 +118,12 @@ class Verdict:
 
     def _fault(self, who: Address, name: str) -> str:
         return f"{name} ({self.times[who]:.3g} times)" if who in self.times else name
+
+
+def lifted(verdict: Verdict, hospital: Address) -> Verdict:
+    """Return the verdict that names a hospital no more, because a person looked into it."""
+    named = {who: name for who, name in verdict.named.items() if who != hospital}
+    return replace(verdict, named=named, lifted=tuple(sorted({*verdict.lifted, hospital})))
 
 
 def _account(text: str) -> Address:

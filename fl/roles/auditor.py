@@ -73,7 +73,7 @@ class Auditor:
         """The context of the round whose network this process cannot build."""
 
     def step(self) -> bool:
-        """Check and attest a proposal; False when there is none."""
+        """Check updates under their masks, and attest a proposal; False when there is nothing to do."""
         federation = self.view.current()
         if self._checks.step(federation):
             return True
@@ -85,10 +85,16 @@ class Auditor:
             return False
         if current.phase != Phase.PROPOSED:
             return self._sums.step(current)
+        return self._may_look(federation, current) and self._look(federation, current)
+
+    def _may_look(self, federation: Federation, current: Round) -> bool:
+        """Return whether this auditor can look at a proposal now; a verdict about its updates comes first."""
         if self._unready == current.context or self._ports.journal.get(_refused(current)) is not None:
             return False
-        if checked(current, self._ports.vault) and self._checks.own(federation, current) is None:
-            return False  # the verdict waits for a file, or for the opening of a mask
+        return checked(current, self._ports.vault) is None or self._checks.own(federation, current) is not None
+
+    def _look(self, federation: Federation, current: Round) -> bool:
+        """Attest a proposal, or keep and report why not."""
         try:
             self._checks.check(federation, current)
             replayed = self._replay(federation, current)

@@ -74,7 +74,7 @@ class CheckMissing(TamperedError):
     round: int
     found: int
     needed: int
-    sentence = "Round {round} became final although only {found} of {needed} auditors had stated that every update is in order."
+    sentence = "Round {round} became final although only {found} of {needed} auditors had stated that all is well."
 
 
 @dataclass(eq=False)

@@ -242,12 +242,11 @@ class Coordinator:
             self._pauses.alarm(federation, "this coordinator waits until a hospital grants it the current model")
             return False
         able = sorted(account for account in self._hospitals(federation) if account in readers)
-        if self._checks.waits_for_verdicts(federation):
-            return False
         suspects = self._checks.excluded(federation, self._plan.config)
         roster = tuple(account for account in able if account not in suspects)
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
+        held = self._held_back(federation) or self._held_by_a_person(federation)
+        if held or self._pauses.hold(federation) or self._checks.waits_for_verdicts(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
