@@ -264,7 +264,7 @@ class Coordinator:
             words_of(replace(following.config, roster=len(following.roster)), manifest),
             following.threshold,
         )
-        config = self._checks.fit(federation, following.config, following.protection, words)
+        config = self._checks.fit(federation, following, self._plan.wide, words)
         check_next(federation, config.task, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)

@@ -10,13 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from fl.protocol.errors import CheckUnusable
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address, Protection, Role
+from fl.protocol.names import Address, Role
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.check_verdicts import blame, bound_after, check_usable, checked, cleared, judged, left_out, verdicts
 from fl.replay.ledger_view import Ports
+from fl.replay.round_work import words_of
+from fl.roles.coordinator.groups import NextRound
+from fl.roles.coordinator.plan import Initial, Plan, WidePlan
 from fl.training.aggregation.work import SumSpec
+
+WIDE = "so many hospitals make the rounds wide; start with a larger --wide-above"
+
+
+def check_plan(plan: Plan, initial: Initial) -> None:
+    """Check before anything is opened that the rounds of a plan can be checked, if it says so.
+
+    Raises:
+        CheckUnusable: they cannot.
+    """
+    if plan.config.check is None:
+        return
+    if plan.wide is not None and plan.min_hospitals > plan.wide.above:
+        raise CheckUnusable(WIDE)
+    weights = words_of(plan.config, initial.manifest)
+    check_usable(plan.config, plan.protection, weights, plan.config.check.auditors)
+    if plan.attestations < plan.config.check.auditors:
+        raise CheckUnusable("fewer auditors attest a model than check its updates; ask for more --attestations")
 
 
 class Checks:
@@ -25,18 +47,23 @@ class Checks:
     def __init__(self, ports: Ports, abort: Callable[[Round, str], bool]) -> None:
         self._ports, self._abort = ports, abort
 
-    def fit(self, federation: Federation, config: RoundConfig, protection: Protection, weights: int) -> RoundConfig:
+    def fit(self, federation: Federation, following: NextRound, wide: WidePlan | None, weights: int) -> RoundConfig:
         """Return the configuration of the next round: its C follows from the last checked one; lanes are not checked.
+
+        `wide`: when a masked round becomes a wide one; `weights`: d of the terms.
 
         Raises:
             CheckUnusable: the round cannot be checked.
         """
+        config = following.config
         if config.check is None:
             return config
         if SumSpec.from_dict(config.training) is not None:
             return replace(config, check=None)
         auditors = [each for each in federation.book.having(Role.AUDITOR) if each.key is not None]
-        check_usable(config, protection, weights, len(auditors))
+        if wide is not None and len(following.roster) > wide.above:
+            raise CheckUnusable(WIDE)
+        check_usable(config, following.protection, weights, len(auditors))
         return replace(config, l2_bound=bound_after(federation, config, self._ports.vault))
 
     def excluded(self, federation: Federation, config: RoundConfig) -> Mapping[Address, str]:
