@@ -73,12 +73,12 @@ class SketchMap:
     def _places(self) -> Iterator[tuple[int, list[Places]]]:
         """Yield the size of each chunk, and where its words go in each row."""
         rows = [_expander(Writer("sketchrow").raw(self._seed, 32).u8(row).digest()) for row in range(ROWS)]
-        buckets = np.uint16(self._buckets)
+        buckets, low = np.uint16(self._buckets), np.uint16(self._buckets - 1)
         for start in range(0, self._words, CHUNK):
             count = min(CHUNK, self._words - start)
             zeros = bytes(2 * count)
             drawn = [np.frombuffer(row.update(zeros), "<u2") for row in rows]
-            yield count, [((each % buckets) + (each >> 15) * buckets).astype(np.intp) for each in drawn]
+            yield count, [((each & low) + (each >> 15) * buckets).astype(np.intp) for each in drawn]
 
     def _add(self, total: npt.NDArray[np.uint64], words: Masked, places: Sequence[Places]) -> None:
         """Add a chunk of words to the buckets of each row, mod 2^64."""
