@@ -16,11 +16,16 @@ from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import (
     AggregationUnusable,
     CheckUnusable,
+    ClaimOutOfBounds,
     EncodingError,
     HashMismatch,
     MalformedError,
     SketchDisputed,
+    SketchFalse,
+    SketchInvalid,
+    SketchMissing,
     TooLarge,
+    UpdateTooLong,
     VaultMissing,
 )
 from fl.protocol.federation import Federation
@@ -44,6 +49,15 @@ WORDS_PER_BUCKET = 256
 LARGEST_RATIO = 128
 """C / c with words of 32 bits, so that no sum of an honest hospital wraps."""
 _WHAT = "statement about updates"
+FAULTS = {
+    SketchMissing.__name__: "the auditor cannot open its sketches",
+    SketchInvalid.__name__: "its sketches are not those that it promised",
+    SketchFalse.__name__: "it promised a false sketch of a mask",
+    SketchDisputed.__name__: "it and another hospital say different things about their mask",
+    ClaimOutOfBounds.__name__: "it claims numbers that no honest hospital has",
+    UpdateTooLong.__name__: "its update is longer than that of any honest hospital",
+}
+"""The faults of a verdict, for people."""
 TEXT_CAP = 200
 """Characters of the names in a statement."""
 
@@ -64,7 +78,7 @@ class Verdict:
     lifted: tuple[Address, ...] = ()
     """Whom the auditor does not name any more although the files are the same: a person decided so; ascending."""
     usual: float = 0.0
-    """Lower median of the lengths per weight, in units of weights, rounded up to 3 binary digits; 0 if unknown."""
+    """Lower median of the lengths per weight, in units of weights, rounded up to 6 binary digits; 0 if unknown."""
     times: Mapping[Address, float] = field(default_factory=dict)
     """Hospital -> how many times its update is longer than an honest one can look."""
 
@@ -117,7 +131,8 @@ class Verdict:
         return "; ".join(parts)
 
     def _fault(self, who: Address, name: str) -> str:
-        return f"{name} ({self.times[who]:.3g} times)" if who in self.times else name
+        times = f", {self.times[who]:.3g} times what may be" if who in self.times else ""
+        return f"{FAULTS.get(name, name)}{times}"
 
 
 def lifted(verdict: Verdict, hospital: Address) -> Verdict:
@@ -263,7 +278,7 @@ def left_out(federation: Federation, vault: Vault) -> dict[Address, str]:
             for (who, name), count in counted.items():
                 passing = kind == "unclear" and name != SketchDisputed.__name__ and current.number != newest
                 if count >= fewest and not passing:
-                    out[who] = f"{name} in round {current.number}"
+                    out[who] = f"{FAULTS.get(name, name)} (round {current.number})"
     return out
 
 

@@ -25,8 +25,8 @@ SLACK = MappingProxyType({64: Fraction(3, 2), 128: Fraction(27, 20), 256: Fracti
 """Buckets of a row -> how much longer than C a sketch may be: an honest one stays below, but for 2^-81."""
 NEXT_BOUND = 1.25
 """C of the next round, in usual lengths of this one."""
-_DIGITS = 8
-"""A usual length is rounded up to 3 binary digits: 8ths of a power of two."""
+_USUAL, _TIMES = 64, 8
+"""A usual length is rounded up to 6 binary digits, how many times too long something is to 3: 64ths and 8ths."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Measured:
         honest = Fraction(config.l2_bound) * self.claims.weight * grid_of(config).scale
         limit = SLACK[buckets] * honest / (config.most_weight * Fraction(config.clip))
         if Fraction(self.squares, ROWS) > limit * limit:
-            raise UpdateTooLong(_up(math.sqrt(Fraction(self.squares, ROWS) / (limit * limit))))
+            raise UpdateTooLong(_up(math.sqrt(Fraction(self.squares, ROWS) / (limit * limit)), _TIMES))
 
 
 def usual_length(measured: Iterable[Measured], config: RoundConfig) -> float:
-    """Return the lower median of the lengths per weight, rounded up to 3 binary digits; 0 if there is none."""
+    """Return the lower median of the lengths per weight, rounded up to 6 binary digits; 0 if there is none."""
     lengths = sorted(each.per_weight(config) for each in measured if each.claims.weight > 0)
-    return _up(lengths[(len(lengths) - 1) // 2]) if lengths else 0.0
+    return _up(lengths[(len(lengths) - 1) // 2], _USUAL) if lengths else 0.0
 
 
 def next_bound(planned: float, usual: float) -> float:
@@ -82,6 +82,6 @@ def fault_of(measured: Measured, config: RoundConfig, buckets: int) -> ClaimOutO
     return None
 
 
-def _up(value: float) -> float:
+def _up(value: float, parts: int) -> float:
     mantissa, exponent = math.frexp(value)
-    return math.ldexp(math.ceil(mantissa * _DIGITS) / _DIGITS, exponent)
+    return math.ldexp(math.ceil(mantissa * parts) / parts, exponent)

@@ -77,7 +77,7 @@ def test_scaling_a_long_flip_and_noise_are_named_and_left_out_until_the_auditor_
     assert ten.named(1) == dict.fromkeys(trains, "UpdateTooLong")
     assert ten.unclear(1) == ten.named(2) == ten.unclear(2) == {}
     assert set(ten.roster()) == {party.name for party in ten.consortium.hospitals} - set(trains)
-    assert any("beta: UpdateTooLong" in reason for reason in ten.refusals("alpha"))
+    assert any("beta: its update is longer" in reason for reason in ten.refusals("alpha"))
     assert audit(ten).findings == []
 
     ledger, party = ten.consortium.auditor.ledger, ten.party("delta")

@@ -53,9 +53,9 @@ def test_the_usual_length_is_the_lower_median_in_whatever_order(lengths: list[in
     dice.shuffle(every)  # type: ignore[attr-defined]
     assert usual_length(every, CONFIG) == usual
     exact = sorted(each.per_weight(CONFIG) for each in every)[(len(every) - 1) // 2]
-    assert exact <= usual <= exact * 1.25
+    assert exact <= usual <= exact * (1 + 1 / 32)
     mantissa, _ = np.frexp(usual)
-    assert float(mantissa * 8).is_integer()
+    assert float(mantissa * 64).is_integer()
 
 
 def test_the_next_bound_is_never_above_the_plan() -> None:
