@@ -87,6 +87,8 @@ class Event(StrEnum):
     KEY_ORDER_REFUSED = "refused an order for a new key"
     SET_ENDORSED = "endorsed"
     SHARES_REVEALED = "revealed"
+    MASK_OPENED = "opened a mask"
+    """The partner of that mask promised another sketch of it, so this hospital shows everybody the true one."""
     MODEL_CHECKED = "checked"
     TOO_LATE = "too late"
     """The round continued or ended without this member's record."""
@@ -102,6 +104,9 @@ class Event(StrEnum):
     ANSWER_LEFT_OUT = "answer left out"
     """A hospital's unmasking response was rejected."""
     MODEL_ATTESTED = "attested"
+    UPDATES_CHECKED = "checked all updates"
+    """This auditor found every update of a round in order, under its mask."""
+    UPDATES_SUSPECT = "found a suspect update"
     MODEL_NOT_ATTESTED = "did not attest"
 
     # Trustees

@@ -15,6 +15,7 @@ from fl.audit.access import AuditKey, why_closed, why_model_closed, why_sealed_a
 from fl.audit.files import FileAudit
 from fl.audit.findings import FindingCollector
 from fl.audit.reports import check_report
+from fl.audit.update_checks import UpdateCheckAudit
 from fl.failures import reason_of
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import AccuracyAlarm
@@ -23,6 +24,7 @@ from fl.protocol.grants import Grants
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.check_verdicts import check_round
 from fl.replay.expected_files import (
     FileReader,
     digest_of,
@@ -66,6 +68,7 @@ class RoundAudit:
         self._reader = FileReader(key.account, bench.vault, key.keyring, grants=grants) if key else None
         self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
         self._files = FileAudit(federation, bench.vault, report, retained(federation, bench.vault).files)
+        self._updates = UpdateCheckAudit(federation, bench.vault, key.account if key else None, report)
         self._model: tuple[Digest, Vector] | None = None
         self.unsummed: set[int] = set()
         """Rounds that were not summed again although this key can open their files and the model before them."""
@@ -114,6 +117,7 @@ class RoundAudit:
             config = read_config(current, self._bench.vault)
             self._report.tasks[number] = config.task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
+            check_round(current, config, self._federation.book)
             self._designs.check(self._federation, current, config)
             check_groups(self._federation, current, config, self._bench.vault)
             check_calibration(self._federation, current, config, self._bench.vault)
@@ -125,6 +129,7 @@ class RoundAudit:
             self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
         closed, sealed_away = self._closed(current), self._sealed_away(current)
         whole = self._files.check(current, None if closed or sealed_away else self._reader)
+        self._updates.round(current, None if closed or sealed_away or not whole else self._reader)
         if current.phase == Phase.ABORTED and current.revealed:
             self._report.notes.append(
                 f"Round {number} was aborted after {len(current.revealed)} hospitals had revealed shares. These "

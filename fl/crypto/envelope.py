@@ -84,6 +84,7 @@ class Kind(IntEnum):
     ENCHEAD = 8
     UPDATE = 9
     GROUP = 10
+    SKETCH = 11
 
 
 @dataclass(frozen=True)

@@ -187,10 +187,15 @@ def mask_context(context: bytes, participants: Sequence[Participant]) -> Digest:
 
 def pair_seed(secret: int, holder: Participant, other: Participant, context: Digest) -> bytes:
     """Return the 32-byte seed of two hospitals' common mask, from s of `holder`; `context` is ctx2."""
-    low, high = sorted((holder, other), key=lambda each: each.account)
+    return seed_of_pair(shared_x(secret, other.mask_key), holder, other, context)
+
+
+def seed_of_pair(shared: bytes, one: Participant, other: Participant, context: Digest) -> bytes:
+    """Return the same seed from the x-coordinate of the two hospitals' common point, 32 bytes."""
+    low, high = sorted((one, other), key=lambda each: each.account)
     info = Writer("pair").raw(low.account, 20).raw(high.account, 20)
     info.raw(encode_point(low.mask_key), POINT_BYTES).raw(encode_point(high.mask_key), POINT_BYTES)
-    return _derive(shared_x(secret, other.mask_key), context, info.bytes())
+    return _derive(shared, context, info.bytes())
 
 
 def self_seed(secret: int, holder: Participant, context: Digest) -> bytes:

@@ -27,6 +27,7 @@ from fl.crypto.envelope import (
 )
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.key_wrapping import Recipient
+from fl.crypto.pair_sketches import tags_bytes
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
     GrantUnusable,
@@ -62,7 +63,8 @@ from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
 MANIFEST_CAP = 4 * 1024 * 1024
 UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
 """Who may open one hospital's update in a sealed round."""
-ANSWER_CAP = 2 + 53 * 1024
+ANSWER_CAP = 2 + 53 * 1024 + tags_bytes(1024)
+"""With the tags of a checked round (PROTOCOL.md 5C)."""
 
 
 def update_core(current: Round, hospital: Address) -> Core:
@@ -112,6 +114,16 @@ def expected_answer(current: Round, hospital: Address) -> Expected:
     cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS)
     digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
     return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
+
+
+def sketch_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+    """Return who may open the sketches of a checked round: its auditors alone."""
+    return _keys(current, book, (Role.AUDITOR,))
+
+
+def expected_sketch(current: Round, hospital: Address, digest: Digest, body: int) -> Expected:
+    """Return what the file with a hospital's sketches must be; its answer names the digest, `body` is its size."""
+    return Expected(masked_core(current, hospital, Kind.SKETCH), digest, sealed_size(body, MAX_RECIPIENTS))
 
 
 def model_core(source: Round | LedgerOpening) -> Core:
@@ -201,6 +213,20 @@ class FileReader:
     def answer(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
         """Return a hospital's unmasking response; raises as `masked` does."""
         return self._open(expected_answer(current, hospital), current, required)
+
+    def sketches(
+        self, current: Round, hospital: Address, digest: Digest, body: int, required: Collection[MemberKey] = ()
+    ) -> bytes:
+        """Return the sketches of a hospital's masks, a file of `body` bytes; raises as `masked` does."""
+        return self._open(expected_sketch(current, hospital, digest, body), current, required)
+
+    def has(self, digest: Digest) -> bool:
+        """Return whether the vault has a file of that name."""
+        return self._vault.has(digest)
+
+    def config(self, current: Round) -> RoundConfig:
+        """Return a round's configuration; raises as `read_config`."""
+        return read_config(current, self._vault)
 
     def model(self, source: Round | LedgerOpening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.

@@ -9,9 +9,10 @@ Source: PROTOCOL.md 5 (Unmasking) and 7.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fl.crypto import masking
+from fl.crypto.pair_sketches import Tags
 from fl.crypto.round_keys import Participant
 from fl.crypto.sharing import Share
 from fl.crypto.unmasking_shares import Uncovered, parse_answer, uncover
@@ -52,6 +53,8 @@ class Responses:
     """Survivor -> the error in its response."""
     missing: UnavailableError | None
     """The error of the first response whose file is not there."""
+    tags: Mapping[Address, Tags] = field(default_factory=dict)
+    """Of a checked round: survivor -> what its response says about its sketches (PROTOCOL.md 5C)."""
 
 
 @dataclass(frozen=True)
@@ -127,18 +130,28 @@ def read_responses(current: Round, reader: FileReader, required: Collection[Memb
     shares: dict[Address, Mapping[Address, Share]] = {}
     rejected: dict[Address, HemaledgerError] = {}
     missing: UnavailableError | None = None
+    tags: dict[Address, Tags] | None = {} if reader.config(current).check else None
     for part in parts:
         if part.account not in current.revealed:
             continue
         try:
             body = reader.answer(current, part.account, required)
+            if tags is not None:
+                body, tags[part.account] = Tags.split(body, partners(current, part.account))
             held = [by_account[each] for each in sharing_with(current, part.account)]
             shares[part.account] = parse_answer(body, part, held, survivors & {each.account for each in held})
         except (TamperedError, MalformedError, RefusedError) as error:
             rejected[part.account] = error
+            if tags is not None:
+                tags.pop(part.account, None)
         except UnavailableError as error:
             missing = missing or error
-    return Responses(shares, rejected, missing)
+    return Responses(shares, rejected, missing, tags or {})
+
+
+def partners(current: Round, hospital: Address) -> list[Address]:
+    """Return with whom a hospital of a checked round's frozen set has masks that count: all others of it, ascending."""
+    return [each for each in current.hospitals if each != hospital]
 
 
 def unmask_sum(current: Round, sums: RoundSum, responses: Responses) -> UnmaskedSum:
@@ -152,15 +165,20 @@ def unmask_sum(current: Round, sums: RoundSum, responses: Responses) -> Unmasked
         TamperedError, MalformedError: the shares of a secret.
     """
     parts = participants(current, current.sharers)
+    uncovered = uncovered_by(current, parts, responses)
+    wrong = {revealer: ShareInvalid(dealer, index_of(current, revealer)) for revealer, dealer in uncovered.wrong}
+    words = _unmasked(sums.take(current).words, current, parts, uncovered)
+    return UnmaskedSum(words, {**responses.rejected, **wrong})
+
+
+def uncovered_by(current: Round, parts: Sequence[Participant], responses: Responses) -> Uncovered:
+    """Return the secrets that the responses give together; raises as `unmask_sum`."""
     try:
-        uncovered = _uncover(current, parts, responses.shares)
+        return _uncover(current, parts, responses.shares)
     except (TooFewReveals, BelowThreshold, SharesMissing):
         if responses.missing:  # the missing response could have been enough
             raise responses.missing from None
         raise
-    wrong = {revealer: ShareInvalid(dealer, index_of(current, revealer)) for revealer, dealer in uncovered.wrong}
-    words = _unmasked(sums.take(current).words, current, parts, uncovered)
-    return UnmaskedSum(words, {**responses.rejected, **wrong})
 
 
 @timed("reconstruct")

@@ -22,6 +22,7 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.check_verdicts import check_round, checked
 from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
@@ -33,6 +34,7 @@ from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.table_design import TableDesigns
 from fl.replay.trained_rounds import check_calibration, is_untrained
+from fl.roles.update_checks import UpdateChecks
 from fl.training.aggregation.quantise import Vector
 
 
@@ -66,12 +68,15 @@ class Auditor:
         self._sums = RoundSum(self._reader, ports.vault)
         self._designs = TableDesigns(self._account, self._reader, ports.vault, ports.endorser)
         self._rejections = RejectionReporter(ports.notify)
+        self._checks = UpdateChecks(ports, self._reader)
         self._unready = b""
         """The context of the round whose network this process cannot build."""
 
     def step(self) -> bool:
-        """Check and attest a proposal; False when there is none."""
+        """Check updates under their masks, and attest a proposal; False when there is nothing to do."""
         federation = self.view.current()
+        if self._checks.step(federation):
+            return True
         current = federation.active_round
         if current is None or self._account not in current.keys:
             return False
@@ -80,9 +85,18 @@ class Auditor:
             return False
         if current.phase != Phase.PROPOSED:
             return self._sums.step(current)
+        return self._may_look(federation, current) and self._look(federation, current)
+
+    def _may_look(self, federation: Federation, current: Round) -> bool:
+        """Return whether this auditor can look at a proposal now; a verdict about its updates comes first."""
         if self._unready == current.context or self._ports.journal.get(_refused(current)) is not None:
             return False
+        return checked(current, self._ports.vault) is None or self._checks.own(federation, current) is not None
+
+    def _look(self, federation: Federation, current: Round) -> bool:
+        """Attest a proposal, or keep and report why not."""
         try:
+            self._checks.check(federation, current)
             replayed = self._replay(federation, current)
             evaluation = self._judged(federation, current, replayed)
         except (*NOT_READY, TamperedError, MalformedError, RefusedError) as error:
@@ -113,6 +127,7 @@ class Auditor:
         tools = Tools(self._sums, *self._ports.replaying)
         check_kept(federation, current, self._ports.vault)
         config = read_config(current, self._ports.vault)
+        check_round(current, config, federation.book)
         self._designs.check(federation, current, config)
         check_groups(federation, current, config, self._ports.vault)
         check_calibration(federation, current, config, self._ports.vault)

@@ -13,6 +13,7 @@ LONG = (
     "blocks",
     "blood_cells",
     "browser",
+    "checked",
     "crowd",
     "site",
     "epoch",

@@ -123,3 +123,22 @@ def retain(home: Home, name: str, *, keep_rounds: int) -> None:
     audited = run_audit(Evidence(home, ledger, vault), audit_key(home, name))
     record, digest = record_offer(ledger, vault, audited.report, audited.federation, keep_rounds)
     click.echo(f"{len(record.files)} updates of rounds up to {record.through} may be deleted: record {show(digest)}.")
+
+
+@auditor.command()
+@chain_options
+@name_option("auditor")
+@click.option("--round", "number", type=click.IntRange(1), required=True, help="The round in which you named it.")
+@click.option("--hospital", required=True, help="The hospital's registered name.")
+@guarded
+def lift(home: Home, name: str, *, number: int, hospital: str) -> None:
+    """Name a hospital no more that you named for its update under the mask. Then it may take part again.
+
+    Talk to the hospital first: it should know why its update was too long. What you said before stays on the ledger.
+    """
+    from scripts.wiring.lifting import lift_hospital
+    from scripts.wiring.roles import open_ledger
+
+    ledger = open_ledger(home, home.member(name).as_a(Role.AUDITOR), strict=True)
+    lift_hospital(ledger, home.vault, number, hospital)
+    click.echo(f"You name {hospital} in round {number} no more. If no other auditor does, it is in the next roster.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role
-from fl.protocol.rounds.config import WORD_BITS, RoundConfig
+from fl.protocol.rounds.config import BUCKETS, WORD_BITS, Check, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_plan import show_plan
 from scripts.commands.coordinator_retain import retain_files
@@ -61,6 +62,11 @@ ROUNDS = (
     "How many rounds of training to reach in all; with voted, how many votes. Data cards and calibration do not count. "
     "Default: as --preset; private head: 8."
 )
+CHECK = (
+    "Masked rounds: so many auditors check the length of every update under its mask, and name a hospital whose update "
+    "is too long. Default: no check."
+)
+SKETCH = "With --check-updates: the size of what auditors see of an update, 4 times so many sums."
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 
 
@@ -94,6 +100,14 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
 @wide_options
+@click.option("--check-updates", type=click.IntRange(1, 1024), metavar="AUDITORS", help=CHECK)
+@click.option(
+    "--check-buckets",
+    type=click.Choice([str(each) for each in BUCKETS]),
+    default=str(max(BUCKETS)),
+    show_default=True,
+    help=SKETCH,
+)
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model. For sealed rounds only.")
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
@@ -130,6 +144,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     min_commitments: int | None,
     attestations: int,
     protection: str | None,
+    check_updates: int | None,
+    check_buckets: str,
     hold_back: bool,
     step_timeout: int,
     w_max: int,
@@ -160,6 +176,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     and --classes replace the task of consortium.json. The task cannot change between rounds.
     """
     from fl.roles.coordinator.agent import Coordinator
+    from fl.roles.coordinator.checks import check_plan
     from fl.roles.coordinator.plan import Plan
     from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
@@ -194,8 +211,9 @@ def run(  # noqa: PLR0913  # one parameter per option
         raise SettingInvalid(
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
-    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
-    closing = closing_rounds(config, hospitals) if calibrated else ()
+    check = Check(check_updates, int(check_buckets)) if check_updates else None
+    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), check)
+    closing = closing_rounds(replace(config, check=None), hospitals) if calibrated else ()
     plan = Plan(
         rounds=wanted,
         closing=closing,
@@ -212,6 +230,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     )
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
         initial, paused = first_model(recipe), held_by(member.folder)
+        check_plan(plan, initial)
         watching.pass_through(calls.noting)
         save_plan(member, click.get_current_context(), document_of(plan, initial))
 

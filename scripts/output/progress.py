@@ -32,6 +32,7 @@ TROUBLE = (
     Event.MISSING_IN_SET,
     Event.ROUND_REFUSED,
     Event.MODEL_NOT_ATTESTED,
+    Event.UPDATES_SUSPECT,
     Event.CALIBRATION_WEAK,
     Event.WAITING,
 )

@@ -20,6 +20,17 @@ from fl.protocol.errors.authority import (
     WrongCeremony,
     WrongRequest,
 )
+from fl.protocol.errors.checked import (
+    CheckMissing,
+    CheckUnusable,
+    SketchDisputed,
+    SketchFalse,
+    SketchInvalid,
+    SketchMissing,
+    SketchVerdictWrong,
+    UpdatesSuspect,
+    UpdateTooLong,
+)
 from fl.protocol.errors.families import (
     HemaledgerError,
     MalformedError,

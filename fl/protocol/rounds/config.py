@@ -21,6 +21,8 @@ LARGEST_BOUND = 2.0**64
 """clip and l2_bound are between this and its inverse, so that a product with a float32 weight fits binary64."""
 
 WORD_BITS = (32, 64)
+BUCKETS = (64, 128, 256)
+"""Sizes of a sketch that a round may ask for: sums in each of its 4 rows (PROTOCOL.md 5C)."""
 FEW = 1024
 """Up to so many hospitals in the roster, the words have all their steps."""
 _STEPS = {32: 21, 64: 43}
@@ -34,6 +36,29 @@ def steps_bits(word_bits: int, roster: int) -> int:
     roster * 2^q <= 2^53 for words of 64 bits, where binary64 is exact.
     """
     return _STEPS[word_bits] - max(0, (roster - 1).bit_length() - (FEW - 1).bit_length())
+
+
+@dataclass(frozen=True)
+class Check:
+    """That every update of a masked round is checked under its masks (PROTOCOL.md 5C)."""
+
+    auditors: int
+    """1..1024: how many of them must find nothing wrong before a hospital attests the model."""
+    buckets: int
+    """64, 128 or 256."""
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        return {"auditors": self.auditors, "buckets": self.buckets}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, JsonValue]) -> Check:
+        """Parse the entry, or raise EncodingError."""
+        fields = Fields(value, "check of updates")
+        fields.only("auditors", "buckets")
+        check = cls(fields.integer("auditors"), fields.integer("buckets"))
+        if not 1 <= check.auditors <= FEW or check.buckets not in BUCKETS:
+            raise EncodingError("check of updates", f"auditors is not in 1..{FEW}, or buckets not one of {BUCKETS}")
+        return check
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,8 @@ class RoundConfig:
     """Whether trustees must release the new model before hospitals can use it (K_MODEL)."""
     word_bits: int = 32
     """32 or 64: the sum is mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
+    check: Check | None = None
+    """None: updates are not checked under their masks. Then the document has no such entry."""
     roster: int = field(default=1, compare=False)
     """How many hospitals the round's roster has. Not in the document: who reads it takes this from the round."""
 
@@ -68,8 +95,10 @@ class RoundConfig:
         return min(self.w_max, 1 << self.steps_bits)
 
     def to_bytes(self) -> bytes:
+        checked: dict[str, JsonValue] = {"check": self.check.to_dict()} if self.check else {}
         return write_document(
             {
+                **checked,
                 "clip": self.clip,
                 "l2_bound": self.l2_bound,
                 "release": self.release,
@@ -84,7 +113,7 @@ class RoundConfig:
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("clip", "l2_bound", "release", "task", "training", "w_max", "word_bits")
+        fields.only("check", "clip", "l2_bound", "release", "task", "training", "w_max", "word_bits")
         config = cls(
             fields.number("clip"),
             fields.number("l2_bound"),
@@ -93,6 +122,7 @@ class RoundConfig:
             Task.from_dict(fields.mapping("task")),
             fields.truth("release"),
             fields.integer("word_bits"),
+            Check.from_dict(fields.mapping("check")) if "check" in fields.value else None,
         )
         bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
         if not bounded or not 1 <= config.w_max <= 2**21:

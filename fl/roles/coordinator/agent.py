@@ -61,6 +61,7 @@ from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
+from fl.roles.coordinator.checks import Checks
 from fl.roles.coordinator.declines import Declines
 from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
@@ -105,6 +106,7 @@ class Coordinator:
         self._granting = Granting(ports, self._reader)
         self._sums = RoundSum(self._reader, ports.vault)
         self._declines = Declines(ports, self._abort)
+        self._checks = Checks(ports, self._abort)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
         self._wide = WideSteps(ports, self._abort)
@@ -178,7 +180,8 @@ class Coordinator:
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
                 return self._set_up.step(federation, current) or self._sums.step(current)
             case _:
-                return self._finalise(current)
+                verdict = self._checks.judge(federation, current)
+                return self._finalise(current, cleared=verdict is None) if not verdict else True
 
     def _open_federation(self, federation: Federation) -> bool:
         """Record the initial model as soon as this coordinator, enough hospitals and an auditor have keys."""
@@ -238,13 +241,16 @@ class Coordinator:
         if self._account not in readers and not self._is_held(federation):
             self._pauses.alarm(federation, "this coordinator waits until a hospital grants it the current model")
             return False
-        roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
+        able = sorted(account for account in self._hospitals(federation) if account in readers)
+        suspects = self._checks.excluded(federation, self._plan.config)
+        roster = tuple(account for account in able if account not in suspects)
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
+        held = self._held_back(federation) or self._held_by_a_person(federation)
+        if held or self._pauses.hold(federation) or self._checks.waits_for_verdicts(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
-            self._pauses.alarm(federation, why_no_round(federation, roster, fewest))
+            self._pauses.alarm(federation, why_no_round(federation, roster, fewest, suspects))
             return False
         manifest = self._manifest(federation)
         if manifest is None:
@@ -254,7 +260,11 @@ class Coordinator:
         for each in (self._plan.config, *self._plan.closing):
             check_fits(each, len(roster))
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
-        config, threshold = following.config, following.threshold
+        words, threshold = (
+            words_of(replace(following.config, roster=len(following.roster)), manifest),
+            following.threshold,
+        )
+        config = self._checks.fit(federation, following, self._plan.wide, words)
         check_next(federation, config.task, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)
@@ -267,7 +277,7 @@ class Coordinator:
             min_commitments=max(following.fewest, threshold),
             attestations=self._plan.attestations + threshold,
             threshold=threshold,
-            parameters=words_of(replace(config, roster=len(following.roster)), manifest),
+            parameters=words,
             config_digest=config_digest,
             step_timeout=self._plan.step_timeout_s,
             commit_deadline=commit_deadline,
@@ -320,6 +330,8 @@ class Coordinator:
         """Verify, open and sum the updates, then seal and propose the new model; a masked sum needs enough answers."""
         if current.masked and not is_answered(current):
             return self._unmasking.wait(federation, current)
+        if current.masked and self._checks.waits_for_answers(current):
+            return self._sums.step(current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
@@ -359,11 +371,14 @@ class Coordinator:
             return self._unmasking.total(federation, current, work)
         return self._opening.total(current, work)
 
-    def _finalise(self, current: Round) -> bool:
-        """Finalise after enough attestations; abort at the deadline, or when a hospital was revoked."""
+    def _finalise(self, current: Round, *, cleared: bool) -> bool:
+        """Finalise after enough attestations; abort at the deadline, or when a hospital was revoked.
+
+        `cleared`: whether auditors found every update in order, where these are checked.
+        """
         book = self.view.federation.book
         audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
-        if audited >= self._plan.attestations and len(current.attestations) >= current.terms.attestations:
+        if cleared and audited >= self._plan.attestations and len(current.attestations) >= current.terms.attestations:
             self._check_alarms(current)
             try:
                 model = current.proposal.model_digest if current.proposal else NO_DIGEST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Role
@@ -22,14 +22,18 @@ def why_not_open(federation: Federation, fewest: int) -> str:
     return reason
 
 
-def why_no_round(federation: Federation, roster: Collection[Address], fewest: int) -> str:
-    """Return why too few hospitals could take part in the next round."""
+def why_no_round(
+    federation: Federation, roster: Collection[Address], fewest: int, suspects: Mapping[Address, str]
+) -> str:
+    """Return why too few hospitals could take part in the next round; `suspects`: whom auditors named, and why."""
     book = federation.book
     reason = f"{len(roster)} hospitals could take part, and the next round needs {fewest}"
     reason += f" ({named(book, roster)})" if roster else ""
     others = [each for each in book.having(Role.HOSPITAL) if each.account not in roster]
     keyless = [each.account for each in others if each.key is None]
-    blind = [each.account for each in others if each.key is not None]
+    blind = [each.account for each in others if each.key is not None and each.account not in suspects]
+    named_ones = [f"{book.name_of(who)}: {why}" for who, why in suspects.items() if who not in keyless]
     reason += f"; without a key: {named(book, keyless)}" if keyless else ""
     reason += f"; cannot open the current model yet: {named(book, blind)}" if blind else ""
+    reason += f"; left out until an auditor lifts it: {', '.join(named_ones)}" if named_ones else ""
     return reason

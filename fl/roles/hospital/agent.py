@@ -17,6 +17,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.records import RoundAborted
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
+from fl.replay.check_verdicts import check_round
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_aggregation
@@ -90,7 +91,7 @@ class Hospital:
             VaultMissing: a file is missing, and may still come.
         """
         federation = self.view.current()
-        self._promises.settle_ended(federation)
+        self._promises.settle_ended(federation, self._masked.checks.needs_keys)
         current = federation.rounds[-1] if federation.rounds else None
         if federation.openings and federation.active_round is None and self._granting.step(federation):
             return True
@@ -129,7 +130,7 @@ class Hospital:
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended."""
-        self._promises.settle_ended(self.view.refresh())
+        self._promises.settle_ended(self.view.refresh(), self._masked.checks.needs_keys)
 
     def finish_training(self) -> None:
         """Wait for the background training of a masked round, if one runs."""
@@ -155,6 +156,7 @@ class Hospital:
         Raises:
             TaskMismatch: task and labels differ.
             AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
+            CheckUnusable: the updates of this round cannot be checked under their masks.
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
             NoiseMissing, EpsilonExceeded: the round would cost more than this hospital allows.
             PolicyRefused: the round breaks a rule of the site policy.
@@ -165,6 +167,7 @@ class Hospital:
         self._policy.check(current, config)
         check_labels(current, config.task, self._task)
         check_aggregation(current, config)
+        check_round(current, config, federation.book)
         self._designs.check(federation, current, config)
         check_groups(federation, current, config, self._ports.vault)
         check_calibration(federation, current, config, self._ports.vault)

@@ -63,6 +63,7 @@ from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers
 from fl.roles.graph_promise import check_graph
 from fl.roles.hospital.background_training import Background
+from fl.roles.hospital.checked_rounds import CheckedRounds
 from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.opened_shares import OpenedShares
 from fl.roles.hospital.outbox import RoundOutbox, key_of
@@ -86,6 +87,7 @@ class MaskedHospital:
         self._promises = promises
         self._rejections = RejectionReporter(ports.notify)
         self._opened = OpenedShares()
+        self.checks = CheckedRounds(ports, reader, promises)
         self._compared = b""
         """The context of the final round whose model was compared with its digest, though others summed it again."""
         self._account = ports.ledger.account
@@ -255,7 +257,7 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._add_early(current)
+        return self.checks.step(federation, current) or self._add_early(current)
 
     def _add_early(self, current: Round) -> bool:
         """Add one more file to the sum while others act, if this hospital surely sums the round again."""
@@ -299,6 +301,7 @@ class MaskedHospital:
         digest = digest or self._promises.promise("answer", current, self._answer_file(federation, current))
         self._ports.append(SharesRevealed(self._account, current.number, current.set_digest, digest))
         self._promises.deliver("answer", current)
+        self._promises.deliver("sketch", current)
         self._ports.notify(Event.SHARES_REVEALED, {"round": current.number})
         return True
 
@@ -312,6 +315,7 @@ class MaskedHospital:
         for each in parcels(current, closed, me, self._ports.vault) if closed else []:
             shares[each.dealer.account] = open_shares(each, keys.transport)
         body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
+        body += self.checks.tags(federation, current)
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
 
@@ -321,9 +325,13 @@ class MaskedHospital:
         """Replay and attest a proposal; a hospital that was not drawn compares the final model with its digest."""
         if self._account not in current.hospitals:
             return False
+        if self.checks.step(federation, current):
+            return True
         if self._account not in drawn(current):
             return current.phase == Phase.FINAL and self._compare(federation, current)
         if current.ended or self._account in current.attestations:
+            return False
+        if not self.checks.may_attest(federation, current):
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
+from fl.crypto.pair_sketches import OPENING_BYTES
 from fl.crypto.round_keys import RoundKeys
 from fl.crypto.share_delivery import SEALED_BYTES
 from fl.crypto.share_encryption import bundle_from_bytes
@@ -28,6 +29,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import ANSWER_CAP
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import BUNDLE_CAP
+from fl.replay.round_check import largest_body
 from fl.replay.vault_files import Presence
 from fl.timing import timed
 from fl.training.aggregation.lanes import Entries
@@ -92,6 +94,11 @@ class RoundOutbox:
             keys = self._ports.journal.once(key, RoundKeys.generate(current.terms.threshold).to_bytes())
         return RoundKeys.from_bytes(keys)
 
+    def kept_secret(self, current: Round) -> int | None:
+        """Return the secret of this hospital's masks, None if the keys of the round are gone."""
+        keys = self._ports.journal.get(key_of("keys", current))
+        return None if keys is None else RoundKeys.from_bytes(keys).mask_secret
+
     def promised(self, what: str, current: Round) -> Digest | None:
         """Return the digest of the round's one file of this kind, None before the file was made."""
         digest = self._ports.journal.get(key_of(what, current))
@@ -142,6 +149,7 @@ class RoundOutbox:
             ("bundle", current.dealt),
             ("update", current.commitments),
             ("answer", current.revealed),
+            ("sketch", current.revealed),
         )
         delivered = [account in those and self.deliver(what, current) for what, those in recorded]
         return any(delivered)
@@ -212,10 +220,15 @@ class RoundOutbox:
 
     # --- After the end -----------------------------------------------------------------------------------------
 
-    def settle_ended(self, federation: Federation) -> None:
-        """Erase the secrets of every round that has ended, even if this hospital was not running at its end."""
+    def settle_ended(self, federation: Federation, needs_keys: Callable[[Round], bool]) -> None:
+        """Erase the secrets of every round that has ended, even if this hospital was not running at its end.
+
+        `needs_keys` says of a round that its keys must wait a little longer.
+        """
         while self._settled < len(federation.rounds) and federation.rounds[self._settled].ended:
             ended = federation.rounds[self._settled]
+            if needs_keys(ended):
+                return
             key = key_of("keys", ended)
             if self._ports.journal.get(key) is not None:
                 self._ports.journal.erase(key)
@@ -237,8 +250,13 @@ def _digest(values: Vector | Entries) -> Digest:
 
 def _cap(what: str, current: Round) -> int:
     """Return the largest size of a promised file, in bytes."""
-    caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
-    return sealed_size(caps[what], MAX_RECIPIENTS)
+    caps = {
+        "bundle": BUNDLE_CAP,
+        "update": body_bytes(current.terms.parameters),
+        "answer": ANSWER_CAP,
+        "sketch": largest_body(len(current.hospitals)),
+    }
+    return sealed_size(caps.get(what, OPENING_BYTES), MAX_RECIPIENTS)
 
 
 def spent_key(learned: Digest) -> str:

@@ -36,6 +36,8 @@ WARNINGS = frozenset(
         Event.KEY_ORDER_REFUSED,
         Event.ANSWER_LEFT_OUT,
         Event.MODEL_NOT_ATTESTED,
+        Event.MASK_OPENED,
+        Event.UPDATES_SUSPECT,
         Event.CEREMONY_STUCK,
         Event.CEREMONY_ABORTED,
         Event.SHARE_MISSED,

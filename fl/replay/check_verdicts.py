@@ -1,0 +1,301 @@
+"""What auditors state about the updates of a checked round, and what follows from it for everybody.
+
+Invariant: all of it follows from the ledger's statements and the documents whose digests they name. Of each auditor's
+statements about a round the newest counts. A document that cannot be read counts as no statement.
+
+Source: PROTOCOL.md 5C (Verdict).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
+from fl.protocol.errors import (
+    AggregationUnusable,
+    CheckUnusable,
+    ClaimOutOfBounds,
+    EncodingError,
+    HashMismatch,
+    MalformedError,
+    SketchDisputed,
+    SketchFalse,
+    SketchInvalid,
+    SketchMissing,
+    TooLarge,
+    UpdateTooLong,
+    VaultMissing,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.keys.members import KeyBook
+from fl.protocol.names import Address, Digest, Protection, Role, StatementKind, address, digest, parse_hex, show
+from fl.protocol.ports import Vault
+from fl.protocol.records import Entry, StatementMade
+from fl.protocol.rounds.config import Check, RoundConfig
+from fl.protocol.rounds.mask_graph import is_answered
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import read_config
+from fl.replay.vault_files import read_document
+from fl.training.aggregation.choice import FEDADAM, FEDAVG, FEDAVGM, FEDYOGI, Aggregation
+from fl.training.aggregation.lengths import next_bound
+from fl.training.aggregation.work import SumSpec
+
+VERDICT_CAP = 1 << 20
+"""Bytes of an auditor's document about a round of at most 1,024 hospitals."""
+WORDS_PER_BUCKET = 256
+"""A model needs so many weights for each bucket, so that a sketch is a small part of an update."""
+LARGEST_RATIO = 128
+"""C / c with words of 32 bits, so that no sum of an honest hospital wraps."""
+_WHAT = "statement about updates"
+FAULTS = {
+    SketchMissing.__name__: "the auditor cannot open its sketches",
+    SketchInvalid.__name__: "its sketches are not those that it promised",
+    SketchFalse.__name__: "it promised a false sketch of a mask",
+    SketchDisputed.__name__: "it and another hospital say different things about their mask",
+    ClaimOutOfBounds.__name__: "it claims numbers that no honest hospital has",
+    UpdateTooLong.__name__: "its update is longer than that of any honest hospital",
+}
+"""The faults of a verdict, for people."""
+TEXT_CAP = 200
+"""Characters of the names in a statement."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One auditor's judgement of the updates of a round."""
+
+    auditor: Address
+    round: int
+    set_digest: Digest
+    named: Mapping[Address, str] = field(default_factory=dict)
+    """Hospital -> the name of the error in what it sent."""
+    unclear: Mapping[Address, str] = field(default_factory=dict)
+    """Hospital -> the name of an error that it or somebody else made."""
+    absent: tuple[Address, ...] = ()
+    """Whose answer or sketches were not there, ascending."""
+    lifted: tuple[Address, ...] = ()
+    """Whom the auditor does not name any more although the files are the same: a person decided so; ascending."""
+    usual: float = 0.0
+    """Lower median of the lengths per weight, in units of weights, rounded up to 6 binary digits; 0 if unknown."""
+    times: Mapping[Address, float] = field(default_factory=dict)
+    """Hospital -> how many times its update is longer than an honest one can look."""
+
+    @property
+    def clean(self) -> bool:
+        return not self.named and not self.unclear
+
+    @property
+    def disputed(self) -> bool:
+        """Return whether an opening could still settle something."""
+        return SketchDisputed.__name__ in self.unclear.values()
+
+    def to_bytes(self) -> bytes:
+        return write_document(
+            {
+                "absent": [show(each) for each in self.absent],
+                "auditor": show(self.auditor),
+                "lifted": [show(each) for each in self.lifted],
+                "named": {show(who): name for who, name in self.named.items()},
+                "round": self.round,
+                "set": show(self.set_digest),
+                "times": {show(who): times for who, times in self.times.items()},
+                "unclear": {show(who): name for who, name in self.unclear.items()},
+                "usual": self.usual,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Verdict:
+        """Parse a canonical document, or raise EncodingError."""
+        fields = Fields(parse_document(data, _WHAT), _WHAT)
+        fields.only("absent", "auditor", "lifted", "named", "round", "set", "times", "unclear", "usual")
+        times = Fields(fields.mapping("times"), _WHAT)
+        return cls(
+            _account(fields.text("auditor")),
+            fields.integer("round"),
+            digest(parse_hex(fields.text("set"), 32, _WHAT)),
+            _faults(fields.mapping("named")),
+            _faults(fields.mapping("unclear")),
+            _accounts(fields.value.get("absent")),
+            _accounts(fields.value.get("lifted")),
+            fields.number("usual"),
+            {_account(who): times.number(who) for who in times.value},
+        )
+
+    def sentence(self, book: KeyBook) -> str:
+        """Return who is named and who is not to blame for sure, for people; empty if everything is in order."""
+        parts = [f"{book.name_of(who)}: {self._fault(who, name)}" for who, name in self.named.items()]
+        parts += [f"unclear, {book.name_of(who)}: {self._fault(who, name)}" for who, name in self.unclear.items()]
+        return "; ".join(parts)
+
+    def _fault(self, who: Address, name: str) -> str:
+        times = f", {self.times[who]:.3g} times what may be" if who in self.times else ""
+        return f"{FAULTS.get(name, name)}{times}"
+
+
+def lifted(verdict: Verdict, hospital: Address) -> Verdict:
+    """Return the verdict that names a hospital no more, because a person looked into it."""
+    named = {who: name for who, name in verdict.named.items() if who != hospital}
+    return replace(verdict, named=named, lifted=tuple(sorted({*verdict.lifted, hospital})))
+
+
+def _account(text: str) -> Address:
+    return address(parse_hex(text, 20, _WHAT))
+
+
+def _accounts(value: JsonValue) -> tuple[Address, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise EncodingError(_WHAT, "a list of accounts is missing")
+    found = tuple(_account(str(each)) for each in value)
+    if list(found) != sorted(set(found)):
+        raise EncodingError(_WHAT, "accounts do not ascend")
+    return found
+
+
+def _faults(value: Mapping[str, JsonValue]) -> dict[Address, str]:
+    if not all(isinstance(name, str) and name.isidentifier() and len(name) <= TEXT_CAP for name in value.values()):
+        raise EncodingError(_WHAT, "a fault is not the name of an error")
+    return {_account(who): str(name) for who, name in value.items()}
+
+
+# --- Which rounds ----------------------------------------------------------------------------------------------
+
+
+def check_usable(config: RoundConfig, protection: Protection, weights: int, auditors: int) -> None:
+    """Check that a round can be checked under its masks, if its configuration says so.
+
+    `weights`: d of the terms; `auditors`: how many have a key.
+
+    Raises:
+        CheckUnusable: it cannot.
+    """
+    check = config.check
+    if check is None:
+        return
+    if protection != Protection.MASKED:
+        raise CheckUnusable("only masked rounds that are not wide can be; other protections show each update or none")
+    if SumSpec.from_dict(config.training) is not None or config.release:
+        raise CheckUnusable("it sums lanes, or trustees hold its model back")
+    if _rule(config) not in (FEDAVG, FEDAVGM, FEDADAM, FEDYOGI):
+        raise CheckUnusable(f"the rule {_rule(config)} has other updates")
+    if weights < WORDS_PER_BUCKET * check.buckets:
+        most = weights // WORDS_PER_BUCKET
+        raise CheckUnusable(f"a model of {weights} weights bears {most} buckets, not {check.buckets}")
+    if config.word_bits == 32 and config.l2_bound > LARGEST_RATIO * config.clip:  # noqa: PLR2004 - of two widths
+        raise CheckUnusable(f"l2_bound is more than {LARGEST_RATIO} times clip, so sums of 32 bits could wrap")
+    if auditors < check.auditors:
+        raise CheckUnusable(f"it needs {check.auditors} auditors with a key, and there are {auditors}")
+
+
+def _rule(config: RoundConfig) -> str:
+    try:
+        return Aggregation.of(config.training).rule
+    except (EncodingError, AggregationUnusable):
+        return "?"
+
+
+def check_round(current: Round, config: RoundConfig, book: KeyBook) -> None:
+    """Check a round as `check_usable` does."""
+    check_usable(config, current.terms.protection, current.terms.parameters, len(auditors_of(current, book)))
+
+
+def auditors_of(current: Round, book: KeyBook) -> list[Address]:
+    """Return the auditors who had a key when a round opened, ascending."""
+    return sorted(account for account in current.keys if book.members[account].role == Role.AUDITOR)
+
+
+def checked(current: Round, vault: Vault) -> Check | None:
+    """Return how a round's updates are checked; None if they are not, or if its configuration is not there."""
+    if not current.masked or current.wide is not None:
+        return None
+    try:
+        return read_config(current, vault).check
+    except (VaultMissing, HashMismatch, TooLarge, MalformedError):
+        return None
+
+
+def judged(current: Round) -> bool:
+    """Return whether a checked round has come so far that auditors can judge it: its answers cannot change any more."""
+    over = current.phase in (Phase.PROPOSED, Phase.FINAL, Phase.ABORTED)
+    return over and current.frozen is not None and is_answered(current)
+
+
+# --- What was stated -------------------------------------------------------------------------------------------
+
+
+def statements(federation: Federation, current: Round, vault: Vault) -> Iterator[tuple[Entry, Verdict]]:
+    """Yield what auditors stated about a round, in ledger order; what cannot be read is left out."""
+    auditors = auditors_of(current, federation.book)
+    for entry, made in federation.stated(StatementKind.CHECKED):
+        if made.round != current.number or made.sender not in auditors or entry.position < current.opened.position:
+            continue
+        verdict = _read(made, vault)
+        if verdict is not None and (verdict.set_digest, verdict.round) == (current.set_digest, current.number):
+            yield entry, verdict
+
+
+def _read(made: StatementMade, vault: Vault) -> Verdict | None:
+    try:
+        verdict = Verdict.from_bytes(read_document(vault, made.digest, VERDICT_CAP))
+    except (VaultMissing, HashMismatch, TooLarge, MalformedError):
+        return None
+    return verdict if verdict.auditor == made.sender else None
+
+
+def verdicts(federation: Federation, current: Round, vault: Vault) -> dict[Address, Verdict]:
+    """Return the newest verdict of each auditor about a round."""
+    return {verdict.auditor: verdict for _, verdict in statements(federation, current, vault)}
+
+
+def blame(found: Mapping[Address, Verdict], book: KeyBook) -> str:
+    """Return what auditors found wrong, for people; empty if nothing."""
+    return "; ".join(
+        f"{book.name_of(who)} says: {each.sentence(book)}" for who, each in found.items() if not each.clean
+    )
+
+
+def cleared(check: Check, found: Mapping[Address, Verdict]) -> bool:
+    """Return whether enough auditors found every update in order, and none something else."""
+    return len(found) >= check.auditors and all(each.clean for each in found.values())
+
+
+def left_out(federation: Federation, vault: Vault) -> dict[Address, str]:
+    """Return who must not take part in the next round, with the round and the error.
+
+    A hospital counts if as many auditors say so as its round asks for. Who is named is left out until they lift it, and
+    both partners of a disputed mask until one of them opens it. Who was absent and looks bad is left out of one round.
+    """
+    rounds = [each for each in federation.rounds if judged(each) and checked(each, vault)]
+    newest = federation.rounds[-1].number if federation.rounds else 0
+    out: dict[Address, str] = {}
+    for current in rounds:
+        check, found = checked(current, vault), verdicts(federation, current, vault)
+        fewest = check.auditors if check else 1
+        for kind in ("named", "unclear"):
+            counted = Counter((who, name) for each in found.values() for who, name in getattr(each, kind).items())
+            for (who, name), count in counted.items():
+                passing = kind == "unclear" and name != SketchDisputed.__name__ and current.number != newest
+                if count >= fewest and not passing:
+                    out[who] = f"{FAULTS.get(name, name)} (round {current.number})"
+    return out
+
+
+def bound_after(federation: Federation, config: RoundConfig, vault: Vault) -> float:
+    """Return C of the next round: that of the plan, or less after a checked round that became final."""
+    for current in reversed(federation.rounds):
+        if current.phase == Phase.FINAL and checked(current, vault):
+            usual = [each.usual for each in verdicts(federation, current, vault).values() if each.clean]
+            return next_bound(config.l2_bound, max(usual, default=0.0))
+    return config.l2_bound
+
+
+def differences(stated: Verdict, found: Verdict) -> str:
+    """Return in what a statement differs from the files, with what its auditor alone can know taken as it says."""
+    named = {who: name for who, name in found.named.items() if who not in stated.lifted}
+    if dict(stated.named) != named:
+        return "it names others"
+    if dict(stated.unclear) != dict(found.unclear):
+        return "other hospitals are unclear"
+    return "" if stated.usual == found.usual else "the usual length is another one"

@@ -1,0 +1,277 @@
+"""Judges every update of a checked round under its masks: from the sketches of the masked files and of the masks.
+
+Invariant: the verdict follows from the files that auditors can open, from the openings, and from who was absent. So two
+auditors with the same of them get the same bytes. A hospital that did what it should is never named.
+
+Source: PROTOCOL.md 5C (Verdict).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fl.crypto import masking
+from fl.crypto.mask_sketch import PLAIN, SketchMap, sketch_from_bytes
+from fl.crypto.pair_sketches import (
+    OPENING_BYTES,
+    Opened,
+    PairSketch,
+    Tags,
+    body_bytes,
+    map_seed,
+    pair_sketches,
+    parse_body,
+    read_opening,
+)
+from fl.crypto.round_keys import Participant, pair_seed, self_seed
+from fl.crypto.unmasking_shares import Uncovered
+from fl.protocol.errors import (
+    CheckUnusable,
+    HemaledgerError,
+    MalformedError,
+    RefusedError,
+    SketchDisputed,
+    SketchFalse,
+    SketchInvalid,
+    SketchMissing,
+    TamperedError,
+    UnavailableError,
+    UpdateTooLong,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.keys.members import MemberKey
+from fl.protocol.names import Address, Digest, StatementKind
+from fl.protocol.ports import Vault
+from fl.protocol.records import Position
+from fl.protocol.rounds.config import BUCKETS, RoundConfig
+from fl.protocol.rounds.round import Round
+from fl.replay.check_verdicts import Verdict
+from fl.replay.expected_files import FileReader
+from fl.replay.participants import participants
+from fl.replay.unmasking import partners, read_responses, uncovered_by
+from fl.replay.vault_files import read_document
+from fl.training.aggregation.lengths import Measured, fault_of, usual_length
+
+Pairs = dict[Address, dict[Address, PairSketch]]
+"""Hospital -> partner -> what the hospital says about their mask."""
+
+
+def map_of(current: Round, config: RoundConfig) -> SketchMap:
+    """Return the map of a frozen, checked round.
+
+    Raises:
+        CheckUnusable: the round is not checked, or not frozen.
+    """
+    if config.check is None or current.frozen is None:
+        raise CheckUnusable("it is not a checked round whose set is frozen")
+    seed = map_seed(current.mask_context, current.set_digest, current.frozen.block_hash)
+    return SketchMap(seed, config.check.buckets, current.terms.parameters, wide=config.word_bits == 64)  # noqa: PLR2004
+
+
+def sketch_body(current: Round, mapping: SketchMap) -> int:
+    """Return the size of the content of a hospital's file of sketches, in bytes."""
+    return body_bytes(len(current.hospitals) - 1, mapping.size_bytes)
+
+
+def largest_body(hospitals: int) -> int:
+    """Return the size of the largest content of such a file in a round of so many hospitals, in bytes."""
+    return body_bytes(hospitals - 1, SketchMap(bytes(32), max(BUCKETS), 0, wide=True).size_bytes)
+
+
+def openings_of(federation: Federation, current: Round, vault: Vault, before: Position | None = None) -> list[Opened]:
+    """Return the masks of a round that were opened, before a position; an opening that does not hold is left out."""
+    known = {part.account: part for part in participants(current, current.hospitals)}
+    found = []
+    for entry, made in federation.stated(StatementKind.OPENED):
+        later = before is not None and entry.position >= before
+        if made.round != current.number or made.sender not in known or later:
+            continue
+        try:
+            data = read_document(vault, made.digest, OPENING_BYTES)
+            opened = read_opening(data, known, Digest(current.mask_context))
+        except (MalformedError, RefusedError, TamperedError, UnavailableError):
+            continue
+        if opened.opener == made.sender:
+            found.append(opened)
+    return found
+
+
+def disputes(tags: Mapping[Address, Tags]) -> list[tuple[Address, Address]]:
+    """Return the pairs of hospitals whose tags for their mask differ, ascending."""
+    every = [(one, other) for one in sorted(tags) for other in sorted(tags) if one < other]
+    return [(one, other) for one, other in every if tags[one].of[other] != tags[other].of[one]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a verdict takes as given, because it cannot follow from files."""
+
+    openings: Sequence[Opened] = ()
+    absent: tuple[Address, ...] | None = None
+    """None: those whose files are not in the vault now."""
+    missing: frozenset[Address] = frozenset()
+    """Whose answer or sketches another auditor could not open, as it says."""
+
+
+class Judging:
+    """One auditor's look at the updates of a round whose answers cannot change any more."""
+
+    def __init__(
+        self, current: Round, reader: FileReader, required: Sequence[MemberKey], known: Known | None = None
+    ) -> None:
+        """Open the answers; `required` are the keys of the round's auditors.
+
+        Raises:
+            CheckUnusable: the round is not checked, or not frozen.
+            TamperedError, MalformedError, UnavailableError: the keys on the ledger, or the configuration.
+        """
+        known = known or Known()
+        self._round, self._reader, self._required, self._known = current, reader, required, known
+        self._config = reader.config(current)
+        self._map = map_of(current, self._config)
+        self._wide = self._config.word_bits == 64  # noqa: PLR2004 - of two widths
+        self._parts = {part.account: part for part in participants(current, current.sharers)}
+        self._responses = read_responses(current, reader)
+        self._absent = self._absent_now() if known.absent is None else known.absent
+        self._tags = {who: each for who, each in self._responses.tags.items() if who not in self._absent}
+        self.named: dict[Address, HemaledgerError] = {}
+        self.unclear: dict[Address, HemaledgerError] = {}
+
+    @property
+    def incomplete(self) -> bool:
+        """Return whether a file or an opening may still come that changes the verdict."""
+        opened = {each.pair for each in self._known.openings}
+        disputed = any(frozenset(pair) not in opened for pair in disputes(self._tags))
+        return disputed or bool(set(self._absent) - set(self._responses.rejected))
+
+    def verdict(self, auditor: Address) -> Verdict:
+        """Return the verdict about the round.
+
+        Raises:
+            TooFewReveals, BelowThreshold, ReconstructMismatch: the answers do not uncover the masks.
+            TamperedError, MalformedError, RefusedError, UnavailableError: a masked file.
+        """
+        current, tags, absent = self._round, self._tags, self._absent
+        uncovered = uncovered_by(current, list(self._parts.values()), self._responses)
+        said, opened = self._said(tags), self._opened()
+        self._compare(tags, opened)
+        self._settle(said, opened)
+        measured = {who: each for who in current.hospitals if (each := self._measured(who, said, uncovered))}
+        for who, each in measured.items():
+            self._weigh(who, each, present=who in tags)
+        good = [each for who, each in measured.items() if who not in self.named and who not in self.unclear]
+        faults = {**self.unclear, **self.named}
+        return Verdict(
+            auditor=auditor,
+            round=current.number,
+            set_digest=current.set_digest,
+            named={who: self.named[who].name for who in sorted(self.named)},
+            unclear={who: self.unclear[who].name for who in sorted(self.unclear)},
+            absent=absent,
+            usual=usual_length(good, self._config),
+            times={who: error.times for who, error in sorted(faults.items()) if isinstance(error, UpdateTooLong)},
+        )
+
+    def _absent_now(self) -> tuple[Address, ...]:
+        """Return whose answer cannot be used, or whose sketches are not there."""
+        there = {who for who, tags in self._responses.tags.items() if self._reader.has(tags.file)}
+        return tuple(each for each in self._round.hospitals if each not in there)
+
+    def _said(self, tags: Mapping[Address, Tags]) -> Pairs:
+        """Open the sketches of each hospital; name those whose file cannot be used."""
+        closed = {*self._responses.rejected, *self._known.missing}
+        self.named |= {who: SketchMissing(who) for who in closed if who in self._round.in_set}
+        said: Pairs = {}
+        for who, each in tags.items():
+            if who in closed:
+                continue
+            try:
+                said[who] = self._opened_file(who, each)
+            except SketchMissing as error:
+                self.named[who] = error
+            except (MalformedError, RefusedError, TamperedError):
+                self.named[who] = SketchInvalid(who)
+        return said
+
+    def _opened_file(self, who: Address, tags: Tags) -> dict[Address, PairSketch]:
+        body = sketch_body(self._round, self._map)
+        try:
+            data = self._reader.sketches(self._round, who, tags.file, body, self._required)
+        except (MalformedError, RefusedError, TamperedError) as error:
+            raise SketchMissing(who) from error
+        pairs = parse_body(data, partners(self._round, who), self._map.size_bytes)
+        for partner, pair in pairs.items():
+            if pair.tag(who, partner) != tags.of[partner]:
+                raise SketchInvalid(who)
+        return pairs
+
+    def _opened(self) -> dict[frozenset[Address], PairSketch]:
+        """Return the true sketches of the masks that were opened."""
+        seeds = {each.pair: each.seed for each in self._known.openings}
+        made = pair_sketches([*seeds.values()], self._map, self._round.mask_context, self._round.set_digest)
+        return dict(zip(seeds, made, strict=True))
+
+    def _compare(self, tags: Mapping[Address, Tags], opened: Mapping[frozenset[Address], PairSketch]) -> None:
+        """Name who gave a false tag for an opened mask; a dispute without an opening is unclear."""
+        for pair, truth in opened.items():
+            for who in pair & tags.keys():
+                (partner,) = pair - {who}
+                if tags[who].of[partner] != truth.tag(who, partner):
+                    self.named.setdefault(who, SketchFalse(who))
+        for one, other in disputes(tags):
+            if frozenset((one, other)) not in opened:
+                self.unclear |= {one: SketchDisputed(one), other: SketchDisputed(other)}
+
+    def _settle(self, said: Pairs, opened: Mapping[frozenset[Address], PairSketch]) -> None:
+        """Put the true sketch of each opened mask in place of what its partners say."""
+        for pair, truth in opened.items():
+            for who in pair & said.keys():
+                (partner,) = pair - {who}
+                said[who][partner] = truth
+
+    def _measured(self, who: Address, said: Pairs, uncovered: Uncovered) -> Measured | None:
+        """Return the sketch of a hospital's update; None if a mask of it is known to nobody who could open it."""
+        masks = [(other, self._mask(who, other, said)) for other in partners(self._round, who)]
+        if any(sketch is None for _, sketch in masks):
+            return None
+        own, context = self._parts[who], Digest(self._round.mask_context)
+        gone = [(self._parts[each], secret) for each, secret in uncovered.mask_secrets.items()]
+        seeds = [pair_seed(secret, part, own, context) for part, secret in gone]
+        body = self._reader.masked(self._round, who)
+        words = masking.from_bytes(body, self._round.terms.parameters + PLAIN, wide=self._wide)
+        first, mine, *dropped = self._map.of([words, self_seed(uncovered.self_secrets[who], own, context), *seeds])
+        rest = first - mine
+        others = [(part, sketch) for (part, _), sketch in zip(gone, dropped, strict=True)]
+        others += [(self._parts[other], sketch) for other, sketch in masks if sketch is not None]
+        for part, sketch in others:
+            rest = rest - sketch if part.index > own.index else rest + sketch
+        return Measured.of(masking.to_signed(rest))
+
+    def _mask(self, who: Address, other: Address, said: Pairs) -> masking.Masked | None:
+        """Return the sketch of a mask as the hospital itself says, or its partner if the hospital says nothing."""
+        pair = said.get(who, {}).get(other) or said.get(other, {}).get(who)
+        return None if pair is None else sketch_from_bytes(pair.sketch, wide=self._wide)
+
+    def _weigh(self, who: Address, measured: Measured, *, present: bool) -> None:
+        error = fault_of(measured, self._config, self._buckets)
+        if error is None:
+            return
+        if present and who not in self.unclear:
+            self.named.setdefault(who, error)
+        elif who not in self.named:
+            self.unclear.setdefault(who, error)
+
+    @property
+    def _buckets(self) -> int:
+        return self._config.check.buckets if self._config.check else 0
+
+
+def own_sketches(
+    current: Round, config: RoundConfig, secret: int, own: Participant, others: Iterable[Participant]
+) -> dict[Address, PairSketch]:
+    """Return the true sketches of a hospital's masks with the others of the frozen set, from its s."""
+    context = Digest(current.mask_context)
+    seeds = {each.account: pair_seed(secret, own, each, context) for each in others if each.account != own.account}
+    made = pair_sketches([*seeds.values()], map_of(current, config), current.mask_context, current.set_digest)
+    return dict(zip(seeds, made, strict=True))
