@@ -63,6 +63,14 @@ def why_sealed_away(federation: Federation, key: AuditKey, current: Round) -> st
     return ""
 
 
+def suite_if_known(source: Round | LedgerOpening, vault: Vault) -> Suite:
+    """Return how a round's files are sealed; suite 1 if its configuration cannot be read, which is a finding itself."""
+    try:
+        return suite_of(source, vault)
+    except HemaledgerError:
+        return Suite.P256
+
+
 def _held_back(current: Round, vault: Vault) -> str:
     try:
         release_needed = read_config(current, vault).release

@@ -205,7 +205,7 @@ class RoundAudit:
         """Check a model envelope; with a key, open it and compare the digest."""
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
-            expected = expected_model(source, manifest.length)
+            expected = expected_model(source, manifest.length, suite_if_known(source, self._bench.vault))
             if isinstance(source, LedgerOpening):
                 self._files.check_first(source, expected)
             else:

@@ -106,4 +106,4 @@ def file_of(source: Round | LedgerOpening) -> Digest:
 def cap_of(federation: Federation, source: Round | LedgerOpening, vault: Vault) -> int:
     """Return the largest size of a model's sealed file; raises as `read_manifest`."""
     before = [each for each in federation.openings if each.opened.position <= source.opened.position]
-    return expected_model(source, read_manifest(before[-1], vault).length).cap
+    return expected_model(source, read_manifest(before[-1], vault).length, suite_of(source, vault)).cap

@@ -337,12 +337,14 @@ class Coordinator:
             return self._abort(current, f"{error.name}: {error}")
         model = outcome.model
         digest = model_digest(manifest.digest, model)
-        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        keys = reader_keys(federation, current, self._ports.vault)
+        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None, keys)
         if not config.release:
             recipients = with_group_key(current, recipients, self._ports.vault)
-        file = seal(model_core(current), recipients, vector_to_bytes(model))
+        file = seal(model_core(current, config.suite), recipients, vector_to_bytes(model))
         envelope = self._ports.vault.put(file)
-        self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
+        expected = expected_model(current, manifest.length, config.suite)
+        self._reader.remember(replace(expected, digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         self._ports.notify(Event.MODEL_PROPOSED, {"round": current.number, **_figures(outcome, total.claims)})
         self._warn(current, config, manifest.weights_of(model))

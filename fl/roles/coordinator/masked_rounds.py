@@ -125,7 +125,7 @@ class Unmasking:
             TooFewReveals, BelowThreshold, VaultMissing: more answers are needed.
             UpdateUnusable, TamperedError, MalformedError, RefusedError: the round cannot succeed.
         """
-        responses = read_responses(current, self._sums.reader, masked_recipients(current, federation.book))
+        responses = read_responses(current, self._sums.reader, masked_readers(federation, current, self._ports.vault))
         self._rejections.report(federation.book, current, responses.rejected)
         unmasked = unmask_sum(current, self._sums, responses)
         self._rejections.report(federation.book, current, unmasked.rejected)

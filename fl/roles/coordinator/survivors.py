@@ -91,7 +91,7 @@ class Freezing:
         if mark is None:
             return
         read_config(current, self._ports.vault)  # if this file is missing, no hospital is to blame
-        recipients = masked_recipients(current, federation.book) if current.masked else ()
+        recipients = masked_readers(federation, current, self._ports.vault) if current.masked else ()
         try:
             self._sums.add(current, hospital, recipients)
         except VaultMissing:
@@ -103,5 +103,6 @@ class Freezing:
         self._presence.remember(digest, mark)
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
-        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
+        expected_file = expected_masked if current.masked else expected_update
+        expected = expected_file(current, hospital, Suite.HYBRID)  # only its digest, and the larger cap
         return self._presence.holds(expected.digest, expected.cap)

@@ -233,8 +233,8 @@ class MaskedHospital:
         words = checked_work(current, config, manifest).encode(previous, learned)
         self._promises.offer(current, previous, learned)
         body = self._masked(current, words)
-        core = masked_core(current, self._account, Kind.MASKED)
-        return seal(core, masked_recipients(current, federation.book), body)
+        core = masked_core(current, self._account, Kind.MASKED, config.suite)
+        return seal(core, masked_readers(federation, current, self._ports.vault), body)
 
     @timed("mask")
     def _masked(self, current: Round, words: Words) -> memoryview:
@@ -312,8 +312,8 @@ class MaskedHospital:
         for each in parcels(current, closed, me, self._ports.vault) if closed else []:
             shares[each.dealer.account] = open_shares(each, keys.transport)
         body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
-        core = masked_core(current, self._account, Kind.UNMASK)
-        return seal(core, masked_recipients(current, federation.book), body)
+        core = masked_core(current, self._account, Kind.UNMASK, suite_of(current, self._ports.vault))
+        return seal(core, masked_readers(federation, current, self._ports.vault), body)
 
     # --- End ---------------------------------------------------------------------------------------------------
 

@@ -238,7 +238,7 @@ def _digest(values: Vector | Entries) -> Digest:
 def _cap(what: str, current: Round) -> int:
     """Return the largest size of a promised file, in bytes."""
     caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
-    return sealed_size(caps[what], MAX_RECIPIENTS)
+    return sealed_size(caps[what], MAX_RECIPIENTS, suite=Suite.HYBRID)
 
 
 def spent_key(learned: Digest) -> str:

@@ -81,7 +81,9 @@ class SealedHospital:
         learned = self._train(job)
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
         body = to_bytes(work.encode(job.previous, learned))
-        return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
+        keys = reader_keys(federation, current, self._ports.vault)
+        readers = update_recipients(current, federation.book, keys)
+        return seal(update_core(current, self._account, config.suite), readers, body)
 
     def _upload(self, current: Round) -> bool:
         """Put the promised file into the vault unless it is there; False if it is."""
