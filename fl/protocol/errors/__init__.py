@@ -106,6 +106,7 @@ from fl.protocol.errors.refused import (
 from fl.protocol.errors.rounds import (
     BatchTooLarge,
     BelowThreshold,
+    CheckpointBackwards,
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateAttestation,
