@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from fl.audit.access import suite_if_known
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_core, check_digest, check_file
 from fl.protocol.audit import AuditStep, Report

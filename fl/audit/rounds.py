@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from fl.audit.access import AuditKey, why_closed, why_model_closed, why_sealed_away
+from fl.audit.access import AuditKey, suite_if_known, why_closed, why_model_closed, why_sealed_away
 from fl.audit.files import FileAudit
 from fl.audit.findings import FindingCollector
 from fl.audit.reports import check_report

@@ -295,9 +295,7 @@ class FileReader:
         key, secret = self._release(source, file := self._fetch(expected))
         return open_with(file, expected, key, secret)
 
-    def _open(
-        self, expected: Expected, source: Round | LedgerOpening, required: Collection[ReaderKey] = ()
-    ) -> bytes:
+    def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[ReaderKey] = ()) -> bytes:
         if self._account not in source.keys:
             raise RecipientNotFound
         terms, file = self._fetch_for(expected, source)

@@ -8,7 +8,7 @@ Source: PROTOCOL.md 3 (Long keys) and 4 (Suite 2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from fl.crypto.hpke_keys import verify_possession
@@ -31,10 +31,15 @@ def reader_keys(federation: Federation, source: Source, vault: Vault) -> ReaderK
 
     Raises:
         LongKeyMissing: the round has suite 2, and a reader has no long key.
+        EncodingError: it has suite 2 and is wide.
         VaultMissing: the configuration, or the document of a long key.
     """
     if suite_of(source, vault) != Suite.HYBRID:
         return source.keys
+    if isinstance(source, Round) and source.wide is not None:
+        raise EncodingError(
+            "round configuration", "a wide round has a group key of suite 1, so its files cannot have suite 2"
+        )
     members = federation.book.members
     wanted = {
         account: key
@@ -60,9 +65,9 @@ def long_keys_of(
     """
     stated = _newest(federation, before)
     found = {who: _read(federation.anchor, who, key, stated.get(who), vault) for who, key in wanted.items()}
-    lacking = sorted(federation.book.name_of(who) for who, key in found.items() if key is None)
+    lacking = [who for who, key in found.items() if key is None]
     if lacking:
-        raise LongKeyMissing(", ".join(lacking))
+        raise LongKeyMissing(names_of(federation, lacking))
     return {who: key for who, key in found.items() if key is not None}
 
 
@@ -84,6 +89,11 @@ def has_long_key(
         return bool(long_keys_of(federation, {account: key}, vault, before))
     except (LongKeyMissing, VaultMissing, TooLarge, HashMismatch):
         return False
+
+
+def names_of(federation: Federation, accounts: Collection[Address]) -> str:
+    """Return the names of members for people."""
+    return ", ".join(sorted(federation.book.name_of(account) for account in accounts))
 
 
 def _newest(federation: Federation, before: Position | None) -> dict[Address, Digest]:

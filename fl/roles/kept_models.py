@@ -15,7 +15,7 @@ from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import Blob, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import expected_model, read_manifest
+from fl.replay.expected_files import expected_model, read_manifest, suite_of
 from fl.replay.ledger_view import LedgerView
 from fl.replay.vault_files import read_document
 from fl.roles.runner import Agent

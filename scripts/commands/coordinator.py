@@ -26,6 +26,7 @@ from scripts.wiring.options import (
     chain_options,
     despite_alarm_option,
     keep_models_option,
+    long_lived_option,
     name_option,
     protection_option,
     seed_option,
@@ -47,6 +48,7 @@ from scripts.wiring.plans import (
     made_private,
     protection_of,
     rounds_of,
+    suite_of,
     with_network,
 )
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
@@ -94,6 +96,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
 @wide_options
+@long_lived_option
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model. For sealed rounds only.")
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
@@ -130,6 +133,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     min_commitments: int | None,
     attestations: int,
     protection: str | None,
+    long_lived: bool,
     hold_back: bool,
     step_timeout: int,
     w_max: int,
@@ -194,7 +198,12 @@ def run(  # noqa: PLR0913  # one parameter per option
         raise SettingInvalid(
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
-    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
+    if hold_back and long_lived:
+        raise SettingInvalid(
+            "hold-back", "trustees hold models back by a classical key; it does not go with --long-lived"
+        )
+    suite = suite_of(long_lived=long_lived)
+    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), suite)
     closing = closing_rounds(config, hospitals) if calibrated else ()
     plan = Plan(
         rounds=wanted,

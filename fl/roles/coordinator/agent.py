@@ -22,6 +22,7 @@ from fl.protocol.errors import (
     DeadlineNotPassed,
     GrantUnusable,
     HashMismatch,
+    LongKeyMissing,
     MalformedError,
     RevokedMidRound,
     SharesMissing,
@@ -34,7 +35,7 @@ from fl.protocol.errors import (
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role, Suite
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -57,6 +58,7 @@ from fl.replay.expected_files import (
 from fl.replay.first_file import seal_first
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
+from fl.replay.long_keys import lacking_long_keys, names_of, reader_keys
 from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
@@ -240,7 +242,12 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
+        if (
+            self._lacks_long_keys(federation)
+            or self._held_back(federation)
+            or self._held_by_a_person(federation)
+            or self._pauses.hold(federation)
+        ):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
@@ -255,7 +262,7 @@ class Coordinator:
             check_fits(each, len(roster))
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
         config, threshold = following.config, following.threshold
-        check_next(federation, config.task, self._ports.vault)
+        check_next(federation, config, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)
         self._reader.model(federation.source, manifest)
@@ -279,6 +286,16 @@ class Coordinator:
             return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
+
+    def _lacks_long_keys(self, federation: Federation) -> bool:
+        """Return whether a round of suite 2 must wait for somebody's long key; report who lacks one."""
+        if self._plan.config.suite != Suite.HYBRID:
+            return False
+        lacking = lacking_long_keys(federation, self._ports.vault)
+        if lacking:
+            reason = f"the next round waits: {LongKeyMissing(names_of(federation, lacking))}"
+            self._pauses.alarm(federation, reason, Event.WAITING)
+        return bool(lacking)
 
     def _held_by_a_person(self, federation: Federation) -> bool:
         """Return whether a person holds the next round back; report it."""

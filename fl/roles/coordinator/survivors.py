@@ -15,12 +15,13 @@ from fl.events import Event
 from fl.failures import refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Address
+from fl.protocol.names import NO_DIGEST, Address, Suite
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import expected_masked, expected_update, masked_recipients, read_config
+from fl.replay.expected_files import expected_masked, expected_update, read_config
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import masked_readers
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
 from fl.roles.coordinator.drop_outs import named, short_cluster, without

@@ -44,8 +44,9 @@ from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.replay.expected_files import FileReader, digest_of, masked_core, read_config, read_manifest, suite_of
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import masked_readers
 from fl.replay.participants import (
     advertised,
     masking_with,

@@ -21,7 +21,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import FolderCopied, UpdateSpent
 from fl.protocol.federation import Federation
 from fl.protocol.merkle import root_of
-from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Suite
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
