@@ -87,7 +87,7 @@ def has_long_key(
     """Return whether a member has a long key for an HPKE key; a document that is missing or wrong is none."""
     try:
         return bool(long_keys_of(federation, {account: key}, vault, before))
-    except (LongKeyMissing, VaultMissing, TooLarge, HashMismatch):
+    except (LongKeyMissing, VaultMissing):
         return False
 
 
@@ -105,7 +105,11 @@ def _read(anchor: Anchor, account: Address, key: MemberKey, digest: Digest | Non
     """Return the long key in a document that was stated; None without one, and for a document that is not right."""
     if digest is None:
         return None
-    return _checked(read_document(vault, digest, DOCUMENT_BYTES), anchor, account, key)
+    try:
+        data = read_document(vault, digest, DOCUMENT_BYTES)
+    except (TooLarge, HashMismatch):
+        return None
+    return _checked(data, anchor, account, key)
 
 
 @lru_cache(maxsize=4096)

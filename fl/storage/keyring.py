@@ -1,4 +1,4 @@
-"""A member's HPKE keys as password-protected files, one per epoch: `hpke-1.pem`, `hpke-2.pem`...; long keys beside them.
+"""A member's HPKE keys as password-protected files, one per epoch: `hpke-1.pem`, ...; and long keys.
 
 Invariant: a key file is written once and never replaced, and only its owner can read it. A key is overwritten before
 it is deleted, but the disk may keep copies.

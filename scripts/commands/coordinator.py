@@ -199,9 +199,7 @@ def run(  # noqa: PLR0913  # one parameter per option
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
     if hold_back and long_lived:
-        raise SettingInvalid(
-            "hold-back", "trustees hold models back by a classical key; it does not go with --long-lived"
-        )
+        raise SettingInvalid("hold-back", "trustees hold models back by a classical key, so not with --long-lived")
     suite = suite_of(long_lived=long_lived)
     config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), suite)
     closing = closing_rounds(config, hospitals) if calibrated else ()

@@ -242,12 +242,8 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if (
-            self._lacks_long_keys(federation)
-            or self._held_back(federation)
-            or self._held_by_a_person(federation)
-            or self._pauses.hold(federation)
-        ):
+        waits = (self._lacks_long_keys, self._held_back, self._held_by_a_person, self._pauses.hold)
+        if any(wait(federation) for wait in waits):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:

@@ -152,7 +152,7 @@ class KeyOrders:
         self._ports.notify(Event.MEMBER_KEY_REPLACED, {"epoch": epoch})
 
     def _state_long_key(self, order: KeyOrder, federation: Federation, member: Member, key: PrivateKey) -> bool:
-        """Make and state a long key for the new key, if this hospital had one before; False if there is nothing to do."""
+        """Make and state a long key for the new key if this hospital had one before; False if nothing is to do."""
         ports, newest = self._ports, member.keys[-1]
         if newest.epoch != key.epoch or not stated_before(federation, self._account):
             return False
