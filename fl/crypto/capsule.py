@@ -174,6 +174,7 @@ class Capsule:
         header = self.header
         for what, right in (
             ("this key does not open files of its kind", _KINDS.get(binding.use) == header.kind),
+            ("it is sealed for decades (suite 2), and this cannot be opened here", header.suite != Suite.HYBRID),
             ("its suite or flags are unknown", (header.suite, header.flags) == (Suite.P256, 0)),
             ("its label is not the one in the request", self.label == binding.label),
             ("it is sealed to another key", self.key_id == key.key_id),

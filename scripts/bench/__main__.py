@@ -15,6 +15,7 @@ LONG = (
     "browser",
     "crowd",
     "site",
+    "envelopes",
     "epoch",
     "load",
     "loop",

@@ -236,7 +236,8 @@ def long_key(machine: Machine) -> str:
         return "this role reads no models"
     ledger = open_ledger(machine.home)
     federation, account = LedgerView(ledger).refresh(), load_account(member).address
-    key = federation.book.active(account, member.role).key
+    found = federation.book.members.get(account)
+    key = found.key if found is not None else None
     there = key is not None and has_long_key(federation, account, key, machine.home.vault)
     source = federation.source if federation.openings else None
     used = source is not None and suite_of(source, machine.home.vault) == Suite.HYBRID

@@ -141,6 +141,7 @@ _STATEMENTS: Mapping[StatementKind, Any] = {
     StatementKind.POLICY: _l("%(sender)s recorded the fingerprint of its site policy."),
     StatementKind.DECLINE: _l("%(sender)s does not take part in round %(round)s. The rule: %(text)s"),
     StatementKind.RETENTION: _l("%(sender)s recorded which old updates may be deleted: %(text)s"),
+    StatementKind.LONG_KEY: _l("%(sender)s recorded the fingerprint of its long key."),
     StatementKind.OMITTED: _l("%(sender)s says that round %(round)s left out its signed step: %(text)s"),
 }
 _NO_POLICY = _l("%(sender)s has no site policy any more.")
