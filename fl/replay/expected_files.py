@@ -305,9 +305,7 @@ class FileReader:
 
     def _suite(self, source: Round | LedgerOpening) -> Suite:
         """Return `suite_of` a round; the newest configuration is read once."""
-        if isinstance(source, LedgerOpening):
-            return Suite.P256
-        digest = source.terms.config_digest
+        digest = _made_by(source)
         if self._suites[0] != digest:
             self._suites = digest, suite_of(source, self._vault)
         return self._suites[1]
@@ -361,8 +359,11 @@ def digest_of(source: Round | LedgerOpening) -> Digest:
 
 def read_config(current: Round, vault: Vault) -> RoundConfig:
     """Return the round's configuration, checked against the digest in its terms; it knows the size of the roster."""
-    config = RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
-    return replace(config, roster=len(current.roster))
+    return replace(_read_config(current.terms.config_digest, vault), roster=len(current.roster))
+
+
+def _read_config(digest: Digest, vault: Vault) -> RoundConfig:
+    return RoundConfig.from_bytes(read_document(vault, digest, CONFIG_CAP))
 
 
 def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
@@ -371,8 +372,16 @@ def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
 
 
 def suite_of(source: Round | LedgerOpening, vault: Vault) -> Suite:
-    """Return how the files of a round are sealed, from its configuration; a ledger's first model has suite 1."""
-    return Suite.P256 if isinstance(source, LedgerOpening) else read_config(source, vault).suite
+    """Return how the files of a round are sealed, from its configuration.
+
+    A model with which a later ledger opens is sealed as in the round that made it; the first one of all has suite 1.
+    """
+    digest = _made_by(source)
+    return Suite.P256 if digest == NO_DIGEST else _read_config(digest, vault).suite
+
+
+def _made_by(source: Round | LedgerOpening) -> Digest:
+    return source.terms.config_digest if isinstance(source, Round) else source.config_digest
 
 
 def _keys(keys: ReaderKeys, book: KeyBook, roles: tuple[Role, ...]) -> list[ReaderKey]:

@@ -34,7 +34,6 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.grants import MODEL_READERS
-from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role, Suite
 from fl.protocol.records import (
     FederationOpened,
@@ -49,16 +48,18 @@ from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     FileReader,
+    ReaderKey,
     expected_model,
     model_core,
     model_recipients,
     read_config,
     read_manifest,
+    suite_of,
 )
 from fl.replay.first_file import seal_first
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
-from fl.replay.long_keys import lacking_long_keys, names_of, reader_keys
+from fl.replay.long_keys import lacking_long_keys, long_keys_of, names_of, reader_keys
 from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
@@ -198,6 +199,8 @@ class Coordinator:
         if manifest is None:
             return False
         model = self._reader.model(federation.source, manifest)
+        if suite_of(federation.source, self._ports.vault) == Suite.HYBRID and self._waits_for_long_keys(federation):
+            return False
         self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
         return True
 
@@ -215,10 +218,11 @@ class Coordinator:
         anchor, digest = self._ports.ledger.anchor, model.manifest.digest
         context = genesis_context(anchor, federation.last_round, digest)
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
-        core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
+        suite = suite_of(federation.source, self._ports.vault) if federation.openings else Suite.P256
+        core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context, suite=suite)
         self._ports.vault.put(model.manifest.to_bytes())
         weights, vault = model_digest(digest, model.vector), self._ports.vault
-        file = seal_first(core, weights, self._recipients(federation), vector_to_bytes(model.vector), vault)
+        file = seal_first(core, weights, self._recipients(federation, suite), vector_to_bytes(model.vector), vault)
         envelope = vault.put(file)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
@@ -284,12 +288,13 @@ class Coordinator:
         return True
 
     def _lacks_long_keys(self, federation: Federation) -> bool:
-        """Return whether a round of suite 2 must wait for somebody's long key; report who lacks one."""
-        if self._plan.config.suite != Suite.HYBRID:
-            return False
+        return self._plan.config.suite == Suite.HYBRID and self._waits_for_long_keys(federation)
+
+    def _waits_for_long_keys(self, federation: Federation) -> bool:
+        """Return whether somebody lacks a long key; report who."""
         lacking = lacking_long_keys(federation, self._ports.vault)
         if lacking:
-            reason = f"the next round waits: {LongKeyMissing(names_of(federation, lacking))}"
+            reason = f"this coordinator waits: {LongKeyMissing(names_of(federation, lacking))}"
             self._pauses.alarm(federation, reason, Event.WAITING)
         return bool(lacking)
 
@@ -416,9 +421,12 @@ class Coordinator:
     def _auditors(self, federation: Federation) -> list[Address]:
         return [member.account for member in federation.book.having(Role.AUDITOR) if member.key]
 
-    def _recipients(self, federation: Federation) -> list[MemberKey]:
+    def _recipients(self, federation: Federation, suite: Suite) -> list[ReaderKey]:
         members = federation.book.members.values()
-        return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
+        keys = {m.account: m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS}
+        if suite == Suite.HYBRID:
+            return [*long_keys_of(federation, keys, self._ports.vault).values()]
+        return [*keys.values()]
 
 
 def _figures(outcome: Outcome, claims: Claims) -> dict[str, float]:

@@ -16,12 +16,14 @@ from fl.events import Event
 from fl.protocol.errors import LongKeyMissing
 from fl.protocol.keys.long_keys import LongKeyDocument
 from fl.protocol.names import Digest, Protection, Role, StatementKind, Suite
-from fl.protocol.records import StatementMade
+from fl.protocol.records import LedgerHandedOver, StatementMade
 from fl.protocol.rounds.round import Round
 from fl.replay.long_keys import has_long_key, lacking_long_keys, long_keys_of
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.long_key_statement import long_key_statement
+from fl.roles.runner import Agent
 from tests.support.federation import CONFIG, Party, initial, settle
+from tests.support.ledger import MemoryLedger
 from tests.support.world import World, audit
 
 LONG = replace(CONFIG, suite=Suite.HYBRID)
@@ -123,13 +125,14 @@ def test_a_federation_does_not_go_back(world: World, monkeypatch: pytest.MonkeyP
 def test_a_newcomer_gets_a_grant_after_its_long_key(world: World) -> None:
     settle(coordinator(world, 1), world.auditor(), *world.hospitals())
     delta = world.join("delta", Role.HOSPITAL)
-    agents = [coordinator(world, 2), world.auditor(), *world.hospitals(), world.hospital_of(delta)]
+    agents: list[Agent] = [coordinator(world, 2), world.auditor(), *world.hospitals(), world.hospital_of(delta)]
     settle(*agents)
-    assert world.federation.grants.made == ()
+    assert not world.federation.grants.made
     assert world.phases() == ["FINAL"]
     add_long_key(world, delta)
     settle(*agents)
-    [grant] = world.federation.grants.made
+    assert len(world.federation.grants.made) == 1
+    grant = world.federation.grants.made[0]
     assert Header.from_bytes(world.consortium.vault.get(grant.record.digest, 2000)[:CORE_BYTES]).suite == Suite.HYBRID
     assert delta.account in world.current.hospitals
     assert world.phases() == ["FINAL", "FINAL"]
@@ -169,3 +172,31 @@ def test_a_rotation_needs_a_new_long_key(world: World) -> None:
     add_long_key(world, alpha, 2)
     settle(coordinator(world, 1), world.auditor(), *world.hospitals())
     assert world.phases() == ["FINAL"]
+
+
+def test_a_later_ledger_opens_with_the_model_sealed_as_before(world: World) -> None:
+    settle(coordinator(world, 1), world.auditor(), *world.hospitals())
+    gamma, consortium = world.party("gamma"), world.consortium
+    gamma.keys[2] = PrivateKey.generate(2)
+    gamma.ledger.append(key_record(gamma.ledger.anchor, gamma.account, gamma.keys[2]))
+    assert isinstance(consortium.operator, MemoryLedger)
+    chain = consortium.operator._chain
+    successor = chain.deploy_successor()
+    consortium.operator.append(LedgerHandedOver(consortium.operator.account, successor))
+    consortium.operator = MemoryLedger(chain, consortium.operator.account, successor)
+    for party in consortium.everybody():
+        party.ledger = MemoryLedger(chain, party.account, successor)
+    agents: list[Agent] = [coordinator(world, 2), world.auditor(), *world.hospitals()]
+    settle(*agents)
+    assert len(world.federation.openings) == 1
+    add_long_key(world, gamma, 2)
+    settle(*agents)
+    assert world.phases() == ["FINAL", "FINAL"]
+    opening = world.federation.opening
+    file = consortium.vault.get(opening.record.envelope_digest, 10**7)
+    assert Header.from_bytes(file[:CORE_BYTES]).suite == Suite.HYBRID
+    assert Parts.of(file).wraps.keys() == {
+        party.long_keys[max(party.long_keys)].key_id for party in consortium.everybody()
+    }
+    report = audit(world)
+    assert report.clean, report.findings
