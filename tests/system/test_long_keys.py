@@ -84,7 +84,8 @@ def test_members_make_long_keys_and_a_round_is_sealed_to_them(home: Home) -> Non
     assert sorted(load_long_keys(home.member("beta").folder, home.member("beta").password)) == [1, 2]
     assert lacking(home) == []
 
-    settle(*agents(home, events := []))
+    events: list[Event] = []
+    settle(*agents(home, events))
     assert Event.ROUND_FINAL in events
     [current] = LedgerView(open_ledger(home)).refresh().rounds
     assert current.proposal is not None
