@@ -13,7 +13,7 @@ from chain.transactions import keystore
 from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey
 from fl.events import Notify
-from fl.protocol.errors import ContractRefused, KeyEpochMismatch, SettingInvalid
+from fl.protocol.errors import KeyEpochMismatch, SettingInvalid
 from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
@@ -239,7 +239,7 @@ def register_long_key(home: Home, name: str) -> int:
 
     Raises:
         KeyEpochMismatch: the member has no HPKE key yet.
-        SettingInvalid: the ledger is older than version 1.3.0.
+        LedgerOutdated: the ledger is older than version 1.3.0.
     """
     from fl.replay.long_keys import has_long_key
     from fl.roles.long_key_statement import long_key_statement
@@ -257,10 +257,7 @@ def register_long_key(home: Home, name: str) -> int:
         LONG.create(member.folder, epoch, member.password),
     )
     if not has_long_key(federation, ledger.account, registered, vault):
-        try:
-            ledger.append(long_key_statement(ledger.anchor, ledger.account, vault, key, long_key))
-        except ContractRefused as error:
-            raise SettingInvalid("long-key", "the ledger is older than version 1.3.0; hand it over first") from error
+        ledger.append(long_key_statement(ledger.anchor, ledger.account, vault, key, long_key))
     return epoch
 
 

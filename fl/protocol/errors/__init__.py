@@ -82,6 +82,7 @@ from fl.protocol.errors.refused import (
     FileNotRecorded,
     GraphTooThin,
     InvitationRefused,
+    LedgerOutdated,
     LongKeyMissing,
     NoiseMissing,
     NotDrawn,
