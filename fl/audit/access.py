@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.grants import model_of
-from fl.protocol.names import Address, Role
+from fl.protocol.names import Address, Role, Suite
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import read_config
+from fl.replay.expected_files import read_config, suite_of
 from fl.replay.ledger_view import Keyring
 
 
@@ -36,7 +36,7 @@ def why_closed(federation: Federation, key: AuditKey, source: Round | LedgerOpen
     role = key.role(federation)
     if key.account not in source.keys:
         return f"the {role} had no key in this federation at that time"
-    if source.keys[key.account].epoch not in key.keyring.keys:
+    if not _has_key(key, source.keys[key.account].epoch, suite_if_known(source, vault)):
         return f"the key that the {role} had at that time is missing on this machine"
     if role == "hospital" and federation.book.members[key.account].revoked:
         return "the hospital was revoked, so no file is sealed to it any more"
@@ -46,8 +46,9 @@ def why_closed(federation: Federation, key: AuditKey, source: Round | LedgerOpen
 def why_model_closed(federation: Federation, key: AuditKey, source: Round | LedgerOpening, vault: Vault) -> str:
     """Return why this key cannot open a model by its file or by a grant; empty when it can."""
     granted = any(
-        grant.record.reader == key.account and grant.record.epoch in key.keyring.keys
+        _has_key(key, grant.record.epoch, suite_if_known(grant.model.source, vault))
         for grant in federation.grants.of(model_of(source).digest)
+        if grant.record.reader == key.account
     )
     return "" if granted else why_closed(federation, key, source, vault)
 
@@ -61,6 +62,18 @@ def why_sealed_away(federation: Federation, key: AuditKey, current: Round) -> st
     if current.wide is None and key.account not in current.roster:
         return "its masked files are sealed to the hospitals of its roster, and this hospital was not one of them"
     return ""
+
+
+def suite_if_known(source: Round | LedgerOpening, vault: Vault) -> Suite:
+    """Return how a round's files are sealed; suite 1 if its configuration cannot be read, which is a finding itself."""
+    try:
+        return suite_of(source, vault)
+    except HemaledgerError:
+        return Suite.P256
+
+
+def _has_key(key: AuditKey, epoch: int, suite: Suite) -> bool:
+    return epoch in (key.keyring.long_keys if suite == Suite.HYBRID else key.keyring.keys)
 
 
 def _held_back(current: Round, vault: Vault) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from fl.audit.access import suite_if_known
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_core, check_digest, check_file
 from fl.protocol.audit import AuditStep, Report
@@ -117,7 +118,8 @@ class FileAudit:
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""
         subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
-        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
+        expected_file = expected_masked if current.masked else expected_update
+        expected = expected_file(current, hospital, suite_if_known(current, self._vault))
         if hospital not in current.hospitals and not self._vault.has(expected.digest):
             when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
             self._report.notes.append(
@@ -161,7 +163,7 @@ class FileAudit:
             self._report.notes.append(f"Round {current.number}: the {subject} is not in the vault.")
             return True
         with self._finding(current.number, subject, AuditStep.ANSWERS) as outcome:
-            self.check_one(expected_answer(current, hospital))
+            self.check_one(expected_answer(current, hospital, suite_if_known(current, self._vault)))
         return outcome.ok
 
     def _name(self, account: Address) -> str:

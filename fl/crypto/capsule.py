@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Self
 
-from fl.crypto.envelope import CORE_BYTES, SUITE_P256, Core, Header, Kind, Parts
+from fl.crypto.envelope import CORE_BYTES, Core, Header, Kind, Parts
 from fl.crypto.key_wrapping import KEY_ID_BYTES, ciphertext_of
 from fl.crypto.threshold import CIPHERTEXT_BYTES, Ciphertext, ThresholdKey, label_of
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import CiphertextInvalid, EncodingError, PolicyNotApproved, RecipientNotFound
-from fl.protocol.names import Address, Digest, KeyUse, Purpose
+from fl.protocol.names import Address, Digest, KeyUse, Purpose, Suite
 from fl.protocol.ports import Anchor
 
 RECORD_ID_BYTES = 16
@@ -174,7 +174,8 @@ class Capsule:
         header = self.header
         for what, right in (
             ("this key does not open files of its kind", _KINDS.get(binding.use) == header.kind),
-            ("its suite or flags are unknown", (header.suite, header.flags) == (SUITE_P256, 0)),
+            ("it is sealed for decades (suite 2), and this cannot be opened here", header.suite != Suite.HYBRID),
+            ("its suite or flags are unknown", (header.suite, header.flags) == (Suite.P256, 0)),
             ("its label is not the one in the request", self.label == binding.label),
             ("it is sealed to another key", self.key_id == key.key_id),
             ("its context does not follow from its policy or round", self._in_context(binding, key)),

@@ -29,12 +29,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fl.crypto.curve import Point
-from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.key_wrapping import (
     CONTENT_KEY_BYTES,
     KEY_ID_BYTES,
+    LONG_WRAP_BYTES,
     MEMBER_WRAP_BYTES,
     THRESHOLD_WRAP_BYTES,
+    AnyPrivateKey,
     Recipient,
     unwrap,
     unwrap_with,
@@ -56,14 +57,14 @@ from fl.protocol.errors import (
     WrongContext,
     WrongSender,
 )
-from fl.protocol.names import LABEL_PREFIX, NO_DIGEST, Address, Blob, Digest
+from fl.protocol.keys.long_keys import LongKey
+from fl.protocol.keys.members import MemberKey
+from fl.protocol.names import LABEL_PREFIX, NO_DIGEST, Address, Blob, Digest, Suite
 from fl.protocol.ports import Anchor
 from fl.timing import timed
 
 MAGIC = b"BAFL"
 VERSION = 1
-SUITE_P256 = 1
-"""DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM."""
 CORE_BYTES = LABELLED_BYTES
 HEAD_BYTES = 180
 TAG_BYTES = 16
@@ -100,9 +101,11 @@ class Core:
     context: bytes
     """32 bytes: the round's ctx."""
     seq: int = 0
+    suite: Suite = Suite.P256
+    """It follows from the purpose and from what was agreed before, never from a file."""
 
     def to_bytes(self) -> bytes:
-        writer = Writer().raw(MAGIC, 4).u8(VERSION).u8(self.kind).u16(SUITE_P256).u16(0)
+        writer = Writer().raw(MAGIC, 4).u8(VERSION).u8(self.kind).u16(self.suite).u16(0)
         writer.raw(self.anchor.consortium, 32).u64(self.anchor.chain_id).raw(self.anchor.contract, 20)
         writer.raw(self.sender, 20).u64(self.round).u32(self.epoch).u32(self.seq)
         return writer.raw(self.context, 32).bytes()
@@ -195,9 +198,10 @@ class Expected:
     """Bytes; a larger file is refused unread."""
 
 
-def sealed_size(body: int, members: int, thresholds: int = 0) -> int:
+def sealed_size(body: int, members: int, thresholds: int = 0, suite: Suite = Suite.P256) -> int:
     """Return the size of an envelope with `body` plaintext bytes, in bytes."""
-    return HEAD_BYTES + MEMBER_WRAP_BYTES * members + THRESHOLD_WRAP_BYTES * thresholds + body + TAG_BYTES
+    of_member = LONG_WRAP_BYTES if suite == Suite.HYBRID else MEMBER_WRAP_BYTES
+    return HEAD_BYTES + of_member * members + THRESHOLD_WRAP_BYTES * thresholds + body + TAG_BYTES
 
 
 @timed("seal")
@@ -205,12 +209,13 @@ def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytear
     """Seal `plaintext` to every recipient under a fresh content key; two members with the same key get one wrap.
 
     Raises:
-        EncodingError: fewer than 1 or more than 1024 recipients.
+        EncodingError: fewer than 1 or more than 1024 recipients, or a key of another suite.
         InvalidPoint: a recipient's key is not a point.
     """
     recipients = list({recipient.key_id: recipient for recipient in recipients}.values())
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise EncodingError("envelope", f"it has {len(recipients)} recipients")
+    _check_keys(core.suite, recipients)
     body_bytes = len(plaintext) + TAG_BYTES
     core_bytes = core.to_bytes()
     content_key = os.urandom(CONTENT_KEY_BYTES)
@@ -223,7 +228,14 @@ def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytear
     return out
 
 
-def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
+def _check_keys(suite: Suite, recipients: Sequence[Recipient]) -> None:
+    """Raise EncodingError unless all keys are of a suite: one classical key would open a file of suite 2."""
+    allowed = LongKey if suite == Suite.HYBRID else (MemberKey, ThresholdKey)
+    if not all(isinstance(recipient, allowed) for recipient in recipients):
+        raise EncodingError("envelope", f"a reader has no key of suite {int(suite)}")
+
+
+def receive(file: bytes, expected: Expected, key: AnyPrivateKey) -> bytes:
     """Check and open a file, in the order of PROTOCOL.md 4; nothing is decrypted before step 4.
 
     Raises:
@@ -237,11 +249,11 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
 
 
 @timed("open")
-def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
+def open_file(file: bytes, core: Core, key: AnyPrivateKey) -> bytes:
     """Do steps 3 and 4, for a file with the right size and digest; raises as `receive` does."""
     check_core(file, core)
     parts = Parts.of(file)
-    return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
+    return _open(parts, key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
 
 
 @timed("open")
@@ -257,16 +269,16 @@ def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point)
     return _open(parts, key.key_id, lambda sealed: unwrap_with(sealed, key, secret, parts.head))
 
 
-def content_key(file: bytes, core: Core, key: PrivateKey) -> bytes:
+def content_key(file: bytes, core: Core, key: AnyPrivateKey) -> bytes:
     """Return the content key of a file with the right size and digest, 32 bytes, so that it can be granted to others.
 
     Raises as `receive` does in steps 3 and 4, but does not open the body.
     """
     check_core(file, core)
     parts = Parts.of(file)
-    if key.member_key.key_id not in parts.wraps:
+    if key.key_id not in parts.wraps:
         raise RecipientNotFound
-    found = unwrap(parts.wraps[key.member_key.key_id], key, parts.head)
+    found = unwrap(parts.wraps[key.key_id], key, parts.head)
     _body_key(parts, found)
     return found
 
@@ -302,7 +314,7 @@ def check_digest(file: bytes, recorded: Digest) -> None:
 def check_core(file: bytes, expected: Core) -> None:
     """Step 3: compare the header with the one rebuilt from the ledger; raise at the first difference."""
     header = Header.from_bytes(file[:CORE_BYTES])
-    if header.suite != SUITE_P256:
+    if header.suite != expected.suite:
         raise UnsupportedSuite(header.suite)
     if header.sender != expected.sender:
         raise WrongSender(expected.sender, header.sender)

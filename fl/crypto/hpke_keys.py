@@ -49,6 +49,10 @@ class PrivateKey:
         """Return the public key as the key book stores it."""
         return MemberKey(self.epoch, self.public_key)
 
+    @property
+    def key_id(self) -> bytes:
+        return self.member_key.key_id
+
     def prove_possession(self, message: bytes) -> bytes:
         """Return r ‖ s (64 bytes, low s) of ECDSA-P256-SHA256 over `message` (keys.possession_message)."""
         r, s = decode_dss_signature(self.secret.sign(message, ec.ECDSA(hashes.SHA256())))

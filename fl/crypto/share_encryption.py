@@ -19,15 +19,13 @@ mode_base), 5.2 (AES-256-GCM, sequence number 0); RFC 9497, 2.2.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from fl.crypto import schnorr_proof as knowledge
 from fl.crypto.curve import GENERATOR, POINT_BYTES, SCALAR_BYTES, UNCOMPRESSED_BYTES, Point, encode_uncompressed
@@ -44,6 +42,7 @@ from fl.crypto.group import (
     scalar_bytes,
     shared_x,
 )
+from fl.crypto.hpke_schedule import KEY_BYTES, base_schedule, expand, extract, suite_id
 from fl.crypto.schnorr_proof import KNOWLEDGE_BYTES
 from fl.crypto.sharing import Commitments, Share, verify
 from fl.protocol.codec import Reader, Writer
@@ -64,9 +63,7 @@ _TAG_BYTES = 16
 _COUNT_BYTES = 2
 _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _KEM_ID = b"KEM" + (0x0010).to_bytes(2, "big")
-_HPKE_ID = b"HPKE" + b"".join(number.to_bytes(2, "big") for number in (0x0010, 0x0001, 0x0002))
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
+_HPKE_ID = suite_id(0x0010)
 
 
 @dataclass(frozen=True)
@@ -238,21 +235,6 @@ def check_bundle(data: bytes, count: int, size: int) -> None:
 
 def _schedule(dh: bytes, kem_context: bytes, info: bytes) -> tuple[bytes, bytes]:
     """Return (key, base_nonce) of RFC 9180's base mode from the raw key agreement."""
-    agreed = _extract(_KEM_ID, b"", b"eae_prk", dh)
-    shared = _expand(_KEM_ID, agreed, b"shared_secret" + kem_context, _KEY_BYTES)
-    context = b"\x00" + _extract(_HPKE_ID, b"", b"psk_id_hash", b"") + _extract(_HPKE_ID, b"", b"info_hash", info)
-    secret = _extract(_HPKE_ID, shared, b"secret", b"")
-    return (
-        _expand(_HPKE_ID, secret, b"key" + context, _KEY_BYTES),
-        _expand(_HPKE_ID, secret, b"base_nonce" + context, _NONCE_BYTES),
-    )
-
-
-def _extract(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> bytes:
-    return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + secret, "sha256")
-
-
-def _expand(suite: bytes, secret: bytes, labelled: bytes, length: int) -> bytes:
-    """LabeledExpand; `labelled` is label ‖ info."""
-    info = length.to_bytes(2, "big") + b"HPKE-v1" + suite + labelled
-    return HKDFExpand(hashes.SHA256(), length, info).derive(secret)
+    agreed = extract(_KEM_ID, b"", b"eae_prk", dh)
+    shared = expand(_KEM_ID, agreed, b"shared_secret" + kem_context, KEY_BYTES)
+    return base_schedule(_HPKE_ID, shared, info)

@@ -29,7 +29,7 @@ from fl.protocol.errors import (
 from fl.protocol.federation_state import Federation as Federation  # noqa: PLC0414 - others know it from here
 from fl.protocol.grants import check_reader
 from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain
-from fl.protocol.names import NO_ADDRESS, Address, Protection, Role, StatementKind
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection, Role, StatementKind
 from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 - others know it from here
 from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
 from fl.protocol.records import (
@@ -205,8 +205,11 @@ def _open_federation(federation: Federation, entry: Entry, record: FederationOpe
         raise FederationAlreadyOpened
     elif record.predecessor != NO_ADDRESS or record.last_round != 0:
         raise PredecessorMismatch
-    anchor = replace(federation.anchor, contract=entry.contract)
-    opening = LedgerOpening(record, entry, anchor, _active_keys(federation.book))
+    anchor, made_by = replace(federation.anchor, contract=entry.contract), NO_DIGEST
+    if federation.openings:
+        source = federation.source
+        made_by = source.terms.config_digest if isinstance(source, Round) else source.config_digest
+    opening = LedgerOpening(record, entry, anchor, _active_keys(federation.book), made_by)
     return replace(federation, anchor=anchor, openings=(*federation.openings, opening), successor=None)
 
 

@@ -74,6 +74,15 @@ class StatementKind(IntEnum):
     """The key with which a keeper signs checkpoints of the log."""
 
 
+class Suite(IntEnum):
+    """How an envelope is sealed to members (PROTOCOL.md 4)."""
+
+    P256 = 1
+    """DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM."""
+    HYBRID = 2
+    """MLKEM768-P256 instead of DHKEM(P-256): for files that must stay closed for decades. Experimental."""
+
+
 class KeyUse(IntEnum):
     """What a threshold key opens; every use has its own key (PROTOCOL.md 9)."""
 

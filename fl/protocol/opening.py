@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fl.protocol.codec import Writer
 from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import Address, Digest
+from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, FederationOpened
 
@@ -24,6 +24,8 @@ class LedgerOpening:
     anchor: Anchor
     keys: Mapping[Address, MemberKey]
     """The key of every active member at that moment."""
+    config_digest: Digest = NO_DIGEST
+    """Of the round that made its model; NO_DIGEST for the first model of all."""
 
     @property
     def context(self) -> bytes:

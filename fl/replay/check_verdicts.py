@@ -178,6 +178,8 @@ def check_usable(config: RoundConfig, protection: Protection, weights: int, audi
         raise CheckUnusable("only masked rounds that are not wide can be; other protections show each update or none")
     if SumSpec.from_dict(config.training) is not None or config.release:
         raise CheckUnusable("it sums lanes, or trustees hold its model back")
+    if config.suite != Suite.P256:
+        raise CheckUnusable("its files are sealed to long keys, and sketches cannot be")
     if _rule(config) not in (FEDAVG, FEDAVGM, FEDADAM, FEDYOGI):
         raise CheckUnusable(f"the rule {_rule(config)} has other updates")
     if weights < WORDS_PER_BUCKET * check.buckets:

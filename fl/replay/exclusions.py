@@ -16,9 +16,10 @@ from fl.replay.expected_files import (
     check_readers,
     expected_masked,
     expected_update,
-    masked_recipients,
     read_config,
+    suite_of,
 )
+from fl.replay.long_keys import masked_readers
 from fl.replay.round_replay import Tools
 from fl.replay.vault_files import read_document
 
@@ -46,9 +47,10 @@ def why_excluded(
     federation: Federation, current: Round, hospital: Address, vault: Vault, reader: FileReader | None
 ) -> str:
     """Return the error in an update outside the set; without a `reader`, check only the update's head."""
-    expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
-    required = masked_recipients(current, federation.book) if current.masked else ()
+    expected_file = expected_masked if current.masked else expected_update
     try:
+        expected = expected_file(current, hospital, suite_of(current, vault))
+        required = masked_readers(federation, current, vault) if current.masked else ()
         if reader is None:
             file = read_document(vault, expected.digest, expected.cap)
             check_file(file, expected)

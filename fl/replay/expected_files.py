@@ -7,7 +7,7 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +25,7 @@ from fl.crypto.envelope import (
     open_with,
     sealed_size,
 )
-from fl.crypto.hpke_keys import PrivateKey
-from fl.crypto.key_wrapping import Recipient
+from fl.crypto.key_wrapping import AnyPrivateKey, Recipient
 from fl.crypto.pair_sketches import tags_bytes
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
@@ -46,8 +45,9 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import LedgerOpening
 from fl.protocol.grants import MODEL_READERS, Grant, Grants
+from fl.protocol.keys.long_keys import LongKey
 from fl.protocol.keys.members import KeyBook, MemberKey
-from fl.protocol.names import NO_DIGEST, Address, Digest, Role
+from fl.protocol.names import NO_DIGEST, Address, Digest, Role, Suite
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import CONFIG_CAP, RoundConfig
 from fl.protocol.rounds.round import Round
@@ -65,34 +65,37 @@ UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
 """Who may open one hospital's update in a sealed round."""
 ANSWER_CAP = 2 + 53 * 1024 + tags_bytes(1024)
 """With the tags of a checked round (PROTOCOL.md 5C)."""
+ReaderKey = MemberKey | LongKey
+ReaderKeys = Mapping[Address, MemberKey] | Mapping[Address, LongKey]
+"""The keys to which the files of a round are sealed (long_keys.reader_keys)."""
 
 
-def update_core(current: Round, hospital: Address) -> Core:
+def update_core(current: Round, hospital: Address, suite: Suite = Suite.P256) -> Core:
     if hospital not in current.keys or hospital not in current.roster:
         raise NotInRoster(hospital)
     epoch = current.keys[hospital].epoch
-    return Core(Kind.UPDATE, current.anchor, hospital, current.number, epoch, current.context)
+    return Core(Kind.UPDATE, current.anchor, hospital, current.number, epoch, current.context, suite=suite)
 
 
-def update_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+def update_recipients(current: Round, book: KeyBook, keys: ReaderKeys | None = None) -> list[ReaderKey]:
     """Return who may open an update of a sealed round: the coordinator and the auditors."""
-    return _keys(current, book, UPDATE_READERS)
+    return _keys(keys or current.keys, book, UPDATE_READERS)
 
 
-def expected_update(current: Round, hospital: Address) -> Expected:
-    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
-    return Expected(update_core(current, hospital), current.commitments.get(hospital, NO_DIGEST), cap)
+def expected_update(current: Round, hospital: Address, suite: Suite = Suite.P256) -> Expected:
+    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS, suite=suite)
+    return Expected(update_core(current, hospital, suite), current.commitments.get(hospital, NO_DIGEST), cap)
 
 
-def masked_core(current: Round, hospital: Address, kind: Kind) -> Core:
+def masked_core(current: Round, hospital: Address, kind: Kind, suite: Suite = Suite.P256) -> Core:
     """Return the header of a hospital's MASKED or UNMASK file; its context is ctx2."""
     if hospital not in current.sharers:
         raise NotInSet(hospital)
     epoch = current.keys[hospital].epoch
-    return Core(kind, current.anchor, hospital, current.number, epoch, current.mask_context)
+    return Core(kind, current.anchor, hospital, current.number, epoch, current.mask_context, suite=suite)
 
 
-def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+def masked_recipients(current: Round, book: KeyBook, keys: ReaderKeys | None = None) -> list[ReaderKey]:
     """Return who may open the masked files of a round: all its hospitals, the coordinator and the auditors.
 
     In a wide round they have its group key.
@@ -101,24 +104,25 @@ def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
     if group is not None:
         return [group]
     readers = (*current.roster, *(account for account, member in book.members.items() if member.role in UPDATE_READERS))
-    return [key for account, key in current.keys.items() if account in readers and not book.members[account].revoked]
+    named = (keys or current.keys).items()
+    return [key for account, key in named if account in readers and not book.members[account].revoked]
 
 
-def expected_masked(current: Round, hospital: Address) -> Expected:
-    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
+def expected_masked(current: Round, hospital: Address, suite: Suite = Suite.P256) -> Expected:
+    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS, suite=suite)
     digest = current.commitments.get(hospital, NO_DIGEST)
-    return Expected(masked_core(current, hospital, Kind.MASKED), digest, cap)
+    return Expected(masked_core(current, hospital, Kind.MASKED, suite), digest, cap)
 
 
-def expected_answer(current: Round, hospital: Address) -> Expected:
-    cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS)
+def expected_answer(current: Round, hospital: Address, suite: Suite = Suite.P256) -> Expected:
+    cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS, suite=suite)
     digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
-    return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
+    return Expected(masked_core(current, hospital, Kind.UNMASK, suite), digest, cap)
 
 
-def sketch_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+def sketch_recipients(current: Round, book: KeyBook) -> list[ReaderKey]:
     """Return who may open the sketches of a checked round: its auditors alone."""
-    return _keys(current, book, (Role.AUDITOR,))
+    return _keys(current.keys, book, (Role.AUDITOR,))
 
 
 def expected_sketch(current: Round, hospital: Address, digest: Digest, body: int) -> Expected:
@@ -126,7 +130,7 @@ def expected_sketch(current: Round, hospital: Address, digest: Digest, body: int
     return Expected(masked_core(current, hospital, Kind.SKETCH), digest, sealed_size(body, MAX_RECIPIENTS))
 
 
-def model_core(source: Round | LedgerOpening) -> Core:
+def model_core(source: Round | LedgerOpening, suite: Suite = Suite.P256) -> Core:
     """Return the header of a round's proposed model, or of the model with which the ledger opened.
 
     Raises:
@@ -138,26 +142,28 @@ def model_core(source: Round | LedgerOpening) -> Core:
         sender, number = source.record.sender, source.record.last_round
     if sender not in source.keys:
         raise KeyEpochMismatch(1, 0)
-    return Core(Kind.MODEL, source.anchor, sender, number, source.keys[sender].epoch, source.context)
+    return Core(Kind.MODEL, source.anchor, sender, number, source.keys[sender].epoch, source.context, suite=suite)
 
 
-def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None) -> list[Recipient]:
+def model_recipients(
+    source: Round, book: KeyBook, held_by: ThresholdKey | None, keys: ReaderKeys | None = None
+) -> list[Recipient]:
     """Return who may open a new global model: coordinator, auditors, and hospitals with a key when the round opened.
 
     With `held_by`, K_MODEL, hospitals cannot open it until trustees release it.
     """
     if held_by is not None:
-        return [*_keys(source, book, UPDATE_READERS), held_by]
-    return [*_keys(source, book, MODEL_READERS)]
+        return [*_keys(source.keys, book, UPDATE_READERS), held_by]
+    return [*_keys(keys or source.keys, book, MODEL_READERS)]
 
 
-def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
-    cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1)
+def expected_model(source: Round | LedgerOpening, parameters: int, suite: Suite = Suite.P256) -> Expected:
+    cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1, suite)
     if isinstance(source, Round):
         digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST
     else:
         digest, cap = source.record.envelope_digest, cap + HEAD_CAP
-    return Expected(model_core(source), digest, cap)
+    return Expected(model_core(source, suite), digest, cap)
 
 
 GrantsNow = Callable[[], Grants]
@@ -191,28 +197,30 @@ class FileReader:
         self._vault = vault
         self._keyring = keyring
         self._groups = GroupKeys(vault)
+        self._suites = NO_DIGEST, Suite.P256
+        """The configuration that was read last, and its suite."""
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model that this reader opened or this member made; the next round starts from it."""
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
         """Return a hospital's words [d + LANES], after checking their claims, or raise the error in the file."""
-        body = self._open(expected_update(current, hospital), current)
+        body = self._open(expected_update(current, hospital, config.suite), current)
         words = from_bytes(body, current.terms.parameters, config)
         work_of(config).check_update(words)
         return words
 
-    def masked(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
+    def masked(self, current: Round, hospital: Address, required: Collection[ReaderKey] = ()) -> bytes:
         """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes.
 
         Raises:
             RecipientNotFound: it is not sealed to this member, or not to all `required` readers.
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
-        return self._open(expected_masked(current, hospital), current, required)
+        return self._open(expected_masked(current, hospital, self._suite(current)), current, required)
 
-    def answer(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
+    def answer(self, current: Round, hospital: Address, required: Collection[ReaderKey] = ()) -> bytes:
         """Return a hospital's unmasking response; raises as `masked` does."""
-        return self._open(expected_answer(current, hospital), current, required)
+        return self._open(expected_answer(current, hospital, self._suite(current)), current, required)
 
     def sketches(
         self, current: Round, hospital: Address, digest: Digest, body: int, required: Collection[MemberKey] = ()
@@ -240,7 +248,7 @@ class FileReader:
             GrantUnusable: it was granted to this member, and no grant opens it.
             TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
         """
-        expected = expected_model(source, manifest.length)
+        expected = expected_model(source, manifest.length, self._suite(source))
         if self._last is not None and self._last[:2] == (expected, digest_of(source)):
             return self._last[2]
         body = self._open_model(expected, source, manifest.length)
@@ -262,10 +270,10 @@ class FileReader:
 
     def content_key(self, source: Round | LedgerOpening, parameters: int) -> bytes:
         """Return the content key of a model's file, 32 bytes, to grant it to somebody else; raises as `model`."""
-        expected = expected_model(source, parameters)
+        expected = expected_model(source, parameters, self._suite(source))
         terms, file = self._fetch_for(expected, source)
         if self._account in source.keys:
-            return content_key(file, expected.core, self._key_to(file, source, terms))
+            return content_key(file, expected.core, self._key_to(file, source, terms, expected.core.suite))
         _, key = self._by_grant(source, parameters)
         open_granted(file, expected.core, key)  # an earlier file can have the same model
         return key
@@ -284,7 +292,8 @@ class FileReader:
         absent: VaultMissing | None = None
         for grant in self._granted(source):
             try:
-                key = open_grant(grant, self._vault, self._keyring.of(grant.record.epoch))
+                suite = self._suite(grant.model.source)
+                key = open_grant(grant, self._vault, self._own(grant.record.epoch, suite), suite)
             except VaultMissing as why:
                 absent = why
                 continue
@@ -294,7 +303,7 @@ class FileReader:
             except (GrantUnusable, KeystoreUnreadable) as why:
                 error = why
                 continue
-            expected = expected_model(grant.model.source, parameters)
+            expected = expected_model(grant.model.source, parameters, suite)
             try:
                 return open_granted(self._fetch_for(expected, grant.model.source)[1], expected.core, key), key
             except KeyCommitMismatch:
@@ -312,22 +321,35 @@ class FileReader:
         key, secret = self._release(source, file := self._fetch(expected))
         return open_with(file, expected, key, secret)
 
-    def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[MemberKey] = ()) -> bytes:
+    def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[ReaderKey] = ()) -> bytes:
         if self._account not in source.keys:
             raise RecipientNotFound
         terms, file = self._fetch_for(expected, source)
-        body = open_file(file, expected.core, self._key_to(file, source, terms))
+        body = open_file(file, expected.core, self._key_to(file, source, terms, expected.core.suite))
         check_readers(file, required)
         return body
 
-    def _key_to(self, file: bytes, source: Round | LedgerOpening, terms: GroupTerms | None) -> PrivateKey:
+    def _suite(self, source: Round | LedgerOpening) -> Suite:
+        """Return `suite_of` a round; the newest configuration is read once."""
+        digest = _made_by(source)
+        if self._suites[0] != digest:
+            self._suites = digest, suite_of(source, self._vault)
+        return self._suites[1]
+
+    def _own(self, epoch: int, suite: Suite) -> AnyPrivateKey:
+        """Return this member's own key of a suite, or raise KeystoreUnreadable."""
+        return self._keyring.long_of(epoch) if suite == Suite.HYBRID else self._keyring.of(epoch)
+
+    def _key_to(
+        self, file: bytes, source: Round | LedgerOpening, terms: GroupTerms | None, suite: Suite
+    ) -> AnyPrivateKey:
         """Return the key that opens a file: the group key of `terms`, or this member's own.
 
         A model that trustees hold back is sealed to members themselves in a wide round, too.
         """
         epoch = source.keys[self._account].epoch
         if terms is None or terms.key_id not in Parts.of(file).wraps:
-            return self._keyring.of(epoch)
+            return self._own(epoch, suite)
         return self._groups.held(terms, lambda: self._keyring.of(epoch))
 
     def check_group(self, current: Round) -> None:
@@ -346,7 +368,7 @@ class FileReader:
         return read_document(self._vault, expected.digest, expected.cap)
 
 
-def check_readers(file: bytes, required: Collection[MemberKey]) -> None:
+def check_readers(file: bytes, required: Collection[ReaderKey]) -> None:
     """Raise RecipientNotFound unless a file names each `required` key; only its owner can tell whether it opens."""
     if not {key.key_id for key in required} <= Parts.of(file).wraps.keys():
         raise RecipientNotFound
@@ -363,8 +385,11 @@ def digest_of(source: Round | LedgerOpening) -> Digest:
 
 def read_config(current: Round, vault: Vault) -> RoundConfig:
     """Return the round's configuration, checked against the digest in its terms; it knows the size of the roster."""
-    config = RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
-    return replace(config, roster=len(current.roster))
+    return replace(_read_config(current.terms.config_digest, vault), roster=len(current.roster))
+
+
+def _read_config(digest: Digest, vault: Vault) -> RoundConfig:
+    return RoundConfig.from_bytes(read_document(vault, digest, CONFIG_CAP))
 
 
 def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
@@ -372,7 +397,20 @@ def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
     return Manifest.from_bytes(read_document(vault, opening.record.manifest_digest, MANIFEST_CAP))
 
 
-def _keys(current: Round, book: KeyBook, roles: tuple[Role, ...]) -> list[MemberKey]:
-    """Return the round's keys of members with these roles, except those revoked since the round opened."""
-    members = ((book.members[account], key) for account, key in current.keys.items())
+def suite_of(source: Round | LedgerOpening, vault: Vault) -> Suite:
+    """Return how the files of a round are sealed, from its configuration.
+
+    A model with which a later ledger opens is sealed as in the round that made it; the first one of all has suite 1.
+    """
+    digest = _made_by(source)
+    return Suite.P256 if digest == NO_DIGEST else _read_config(digest, vault).suite
+
+
+def _made_by(source: Round | LedgerOpening) -> Digest:
+    return source.terms.config_digest if isinstance(source, Round) else source.config_digest
+
+
+def _keys(keys: ReaderKeys, book: KeyBook, roles: tuple[Role, ...]) -> list[ReaderKey]:
+    """Return the keys of members with these roles, except those revoked since the round opened."""
+    members = ((book.members[account], key) for account, key in keys.items())
     return [key for member, key in members if member.role in roles and not member.revoked]

@@ -17,6 +17,7 @@ from fl.crypto.envelope import MAX_RECIPIENTS, Core, seal
 from fl.protocol.batches import MAX_KEY_FILES
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import EncodingError, KeyEpochMismatch
+from fl.protocol.keys.long_keys import LongKey
 from fl.protocol.keys.members import PUBLIC_KEY_BYTES, MemberKey
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Blob, Digest
 from fl.protocol.opening import LedgerOpening
@@ -29,7 +30,9 @@ HEAD_CAP = len(_HEAD) + PUBLIC_KEY_BYTES + 2 + DIGEST_BYTES * MAX_KEY_FILES
 """Bytes in front of the envelope, at most."""
 
 
-def seal_first(core: Core, model: Digest, readers: Sequence[MemberKey], plaintext: Blob, vault: Vault) -> Blob:
+def seal_first(
+    core: Core, model: Digest, readers: Sequence[MemberKey | LongKey], plaintext: Blob, vault: Vault
+) -> Blob:
     """Return the file of a ledger's first model; the files of its group key are in the vault then.
 
     Args:
@@ -38,10 +41,16 @@ def seal_first(core: Core, model: Digest, readers: Sequence[MemberKey], plaintex
         readers: Everybody who may open it.
         plaintext: Its weights.
         vault: Where the key files go.
+
+    Raises:
+        EncodingError: more than 1,024 readers with long keys; their group key would have suite 1.
     """
     if len({reader.key_id for reader in readers}) <= MAX_RECIPIENTS:
         return seal(core, readers, plaintext)
-    drawn = draw(Opening(core.anchor, core.sender, core.epoch, core.round, model), readers)
+    members = [reader for reader in readers if isinstance(reader, MemberKey)]
+    if len(members) < len(readers):
+        raise EncodingError("first model", f"suite 2 has room for {MAX_RECIPIENTS} readers, not {len(readers)}")
+    drawn = draw(Opening(core.anchor, core.sender, core.epoch, core.round, model), members)
     writer = Writer(_LABEL).raw(drawn.public_key, PUBLIC_KEY_BYTES).u16(len(drawn.files))
     for file in drawn.files:
         writer.raw(vault.put(file), DIGEST_BYTES)

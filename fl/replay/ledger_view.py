@@ -6,9 +6,11 @@ Invariant: a view remembers nothing that ledger, vault and journal do not have; 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from fl.crypto.hpke_keys import PrivateKey, verify_possession
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.events import Notify
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
@@ -72,12 +74,20 @@ class Keyring:
     """A member's own private keys by epoch; old keys open files sealed before a rotation."""
 
     keys: Mapping[int, PrivateKey]
+    long_keys: Mapping[int, LongPrivateKey] = field(default_factory=lambda: MappingProxyType({}))
+    """For files of suite 2."""
 
     def of(self, epoch: int) -> PrivateKey:
         """Return the private key of an epoch, or raise KeystoreUnreadable."""
         if epoch not in self.keys:
             raise KeystoreUnreadable(f"epoch {epoch}", "this machine has no such key")
         return self.keys[epoch]
+
+    def long_of(self, epoch: int) -> LongPrivateKey:
+        """Return the private long key of an epoch, or raise KeystoreUnreadable."""
+        if epoch not in self.long_keys:
+            raise KeystoreUnreadable(f"long key of epoch {epoch}", "this machine has no such key")
+        return self.long_keys[epoch]
 
 
 @dataclass(frozen=True)

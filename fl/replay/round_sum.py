@@ -16,12 +16,11 @@ import numpy as np
 from fl.crypto import masking
 from fl.failures import ROUND_ONLY
 from fl.protocol.errors import UnavailableError, UpdateUnusable
-from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import FileReader, read_config
+from fl.replay.expected_files import FileReader, ReaderKey, read_config
 from fl.replay.round_aggregation import check_aggregation
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
@@ -74,7 +73,7 @@ class RoundSum:
             total.broken = True
         return not total.broken
 
-    def add(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> None:
+    def add(self, current: Round, hospital: Address, required: Collection[ReaderKey] = ()) -> None:
         """Open and add a hospital's file, once; a masked file must name all `required` readers.
 
         Raises:
@@ -114,7 +113,7 @@ class RoundSum:
         return total
 
     def _words(
-        self, total: Total, current: Round, hospital: Address, required: Collection[MemberKey]
+        self, total: Total, current: Round, hospital: Address, required: Collection[ReaderKey]
     ) -> masking.Masked:
         """Return the words of a hospital's file, uint32 or uint64 [d + LANES], or raise the error in it."""
         if current.masked:

@@ -29,14 +29,13 @@ from fl.protocol.errors import (
     TooFewReveals,
     UnavailableError,
 )
-from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.rounds.clusters import clusters_of, numbers_seen, terms_of
 from fl.protocol.rounds.mask_graph import check_answered, check_holders, graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.expected_files import FileReader
+from fl.replay.expected_files import FileReader, ReaderKey
 from fl.replay.participants import honest, index_of, participants, sharing_with
 from fl.replay.round_sum import RoundSum
 from fl.timing import timed
@@ -119,7 +118,7 @@ def check_sharers(current: Round, vault: Vault, among: Collection[Address] | Non
             raise SetMismatch(account)
 
 
-def read_responses(current: Round, reader: FileReader, required: Collection[MemberKey] = ()) -> Responses:
+def read_responses(current: Round, reader: FileReader, required: Collection[ReaderKey] = ()) -> Responses:
     """Open the recorded unmasking responses; reject one that a member in `required` cannot read.
 
     Raises:

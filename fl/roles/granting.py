@@ -28,12 +28,14 @@ from fl.protocol.errors import (
 from fl.protocol.federation import Federation
 from fl.protocol.grants import MODEL_READERS, planned
 from fl.protocol.keys.members import Member
-from fl.protocol.names import NO_DIGEST, Address, Role
+from fl.protocol.names import NO_DIGEST, Address, Role, Suite
+from fl.protocol.ports import Vault
 from fl.protocol.records import ModelGranted
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import FileReader, read_config, read_manifest
+from fl.replay.expected_files import FileReader, read_config, read_manifest, suite_of
 from fl.replay.granted_models import seal_grant
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import has_long_key, long_keys_of
 
 TURN_S = 20
 """The coordinator grants at once. When it does not, hospitals take turns, one after this many seconds, in an order that
@@ -92,11 +94,17 @@ class Granting:
         return federation.model_digest, len(grants_to(federation, self._account))
 
     def _may(self, federation: Federation, member: Member) -> bool:
-        """Return whether a member may have the model: no hospital gets one that trustees must release first."""
-        source = federation.source
-        if member.role != Role.HOSPITAL or not isinstance(source, Round):
+        """Return whether a member may have the model.
+
+        No hospital gets one that trustees must release first, and nobody without a long key one of suite 2.
+        """
+        source, vault = federation.source, self._ports.vault
+        if not isinstance(source, Round):
             return True
-        return not read_config(source, self._ports.vault).release
+        config = read_config(source, vault)
+        if config.suite == Suite.HYBRID and not _has_long_key(federation, member, vault):
+            return False
+        return member.role != Role.HOSPITAL or not config.release
 
     def _is_due(self, federation: Federation, member: Member) -> bool:
         """Return whether it is this member's turn."""
@@ -113,7 +121,11 @@ class Granting:
         record = ModelGranted(self._account, member.account, len(member.keys), federation.model_digest, NO_DIGEST)
         manifest = read_manifest(federation.opening, self._ports.vault)
         content_key = self._reader.content_key(federation.source, manifest.length)
-        file = seal_grant(planned(record, federation.model, federation.book), content_key)
+        plan, vault = planned(record, federation.model, federation.book), self._ports.vault
+        long_key = None
+        if suite_of(federation.source, vault) == Suite.HYBRID:
+            long_key = long_keys_of(federation, {member.account: plan.reader_key}, vault)[member.account]
+        file = seal_grant(plan, content_key, long_key)
         digest = self._ports.vault.put(file)
         self._ports.append(ModelGranted(record.sender, record.reader, record.epoch, record.model_digest, digest))
         self._ports.notify(Event.MODEL_GRANTED, {"member": member.name})
@@ -130,6 +142,10 @@ def lacking(federation: Federation) -> Iterator[Member]:
         reads = member.role in MODEL_READERS and member.key is not None and not member.revoked
         if reads and member.account not in able:
             yield member
+
+
+def _has_long_key(federation: Federation, member: Member, vault: Vault) -> bool:
+    return member.key is not None and has_long_key(federation, member.account, member.key, vault)
 
 
 def _acted(federation: Federation) -> Iterator[Address]:

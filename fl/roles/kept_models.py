@@ -15,7 +15,7 @@ from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import Blob, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import expected_model, read_manifest
+from fl.replay.expected_files import expected_model, read_manifest, suite_of
 from fl.replay.ledger_view import LedgerView
 from fl.replay.vault_files import read_document
 from fl.roles.runner import Agent
@@ -106,4 +106,4 @@ def file_of(source: Round | LedgerOpening) -> Digest:
 def cap_of(federation: Federation, source: Round | LedgerOpening, vault: Vault) -> int:
     """Return the largest size of a model's sealed file; raises as `read_manifest`."""
     before = [each for each in federation.openings if each.opened.position <= source.opened.position]
-    return expected_model(source, read_manifest(before[-1], vault).length).cap
+    return expected_model(source, read_manifest(before[-1], vault).length, suite_of(source, vault)).cap

@@ -16,6 +16,7 @@ LONG = (
     "checked",
     "crowd",
     "site",
+    "envelopes",
     "epoch",
     "load",
     "loop",

@@ -276,18 +276,16 @@ def _required(home: Home | None) -> Home:
 
 
 def _key(home: Home | None, options: AuditOptions) -> AuditKey | None:
-    from scripts.wiring.roles import audit_key
+    from scripts.wiring.roles import audit_key, stored_keyring
 
     if options.keys and options.account:
         from chain.transactions.addresses import parse_address
         from fl.audit.access import AuditKey
-        from fl.replay.ledger_view import Keyring
-        from fl.storage.keyring import load_keys
         from scripts.wiring.home import MemberHome
 
         member = MemberHome(options.keys, "auditor")
         account = parse_address(options.account, "account")
-        return AuditKey(account, Keyring(load_keys(member.folder, member.password)))
+        return AuditKey(account, stored_keyring(member))
     return audit_key(_required(home), options.name) if options.name else None
 
 

@@ -27,6 +27,7 @@ from scripts.wiring.options import (
     chain_options,
     despite_alarm_option,
     keep_models_option,
+    long_lived_option,
     name_option,
     protection_option,
     seed_option,
@@ -48,6 +49,7 @@ from scripts.wiring.plans import (
     made_private,
     protection_of,
     rounds_of,
+    suite_of,
     with_network,
 )
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
@@ -108,6 +110,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
     show_default=True,
     help=SKETCH,
 )
+@long_lived_option
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model. For sealed rounds only.")
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
@@ -146,6 +149,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     protection: str | None,
     check_updates: int | None,
     check_buckets: str,
+    long_lived: bool,
     hold_back: bool,
     step_timeout: int,
     w_max: int,
@@ -211,8 +215,15 @@ def run(  # noqa: PLR0913  # one parameter per option
         raise SettingInvalid(
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
+    if hold_back and long_lived:
+        raise SettingInvalid("hold-back", "trustees hold models back by a classical key, so not with --long-lived")
+    if check_updates and long_lived:
+        raise SettingInvalid(
+            "check-updates", "sketches of updates are sealed to classical keys, so not with --long-lived"
+        )
     check = Check(check_updates, int(check_buckets)) if check_updates else None
-    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), check)
+    suite = suite_of(long_lived=long_lived)
+    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), check, suite)
     closing = closing_rounds(replace(config, check=None), hospitals) if calibrated else ()
     plan = Plan(
         rounds=wanted,

@@ -16,6 +16,7 @@ from scripts.wiring.options import (
     AggregationOptions,
     TaskOptions,
     chain_options,
+    long_lived_option,
     name_option,
     protection_option,
     seed_option,
@@ -32,6 +33,7 @@ from scripts.wiring.plans import (
     first_model,
     held_back,
     protection_of,
+    suite_of,
 )
 from scripts.wiring.watch.options import WatchOptions, watch_options
 
@@ -52,6 +54,7 @@ KINDS = ("regression", "network")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
+@long_lived_option
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
@@ -70,6 +73,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     hospitals: int,
     attestations: int,
     protection: str | None,
+    long_lived: bool,
     step_timeout: int,
     commit_timeout: int,
     close_timeout: int,
@@ -105,11 +109,12 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     spec = fitted_to(chosen.spec, summed)
     recipe = held_back(Recipe(spec, chosen.local, seed, rule), calibrate=not spec.several)
     protected = protection_of(protection, hospitals)
+    base = RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, summed, suite=suite_of(long_lived=long_lived))
     plan = Plan(
         rounds=0,
         min_commitments=fewest(protected, hospitals),
         attestations=attestations,
-        config=sum_config(purpose, recipe.to_dict(), RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, summed), hospitals),
+        config=sum_config(purpose, recipe.to_dict(), base, hospitals),
         commit_timeout_s=commit_timeout,
         close_timeout_s=close_timeout,
         min_hospitals=hospitals,
@@ -145,6 +150,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
+@long_lived_option
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
@@ -168,6 +174,7 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     hospitals: int,
     attestations: int,
     protection: str | None,
+    long_lived: bool,
     step_timeout: int,
     commit_timeout: int,
     close_timeout: int,
@@ -196,13 +203,14 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     watching, bits = Watching.of(home, member, watch), (most_rows - 1).bit_length()
     meaning, options = load_schema(schema), Options(indicators, splines)
     regression = TablePlan(meaning, options, ridge, bits, steps)
+    task = task_of_table(meaning)
     table = regression if kind == KINDS[0] else network_plan(regression, rounds, epochs, seed)
     protected = protection_of(protection, hospitals)
     plan = Plan(
         rounds=0,
         min_commitments=fewest(protected, hospitals),
         attestations=attestations,
-        config=RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, task_of_table(meaning)),
+        config=RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, task, suite=suite_of(long_lived=long_lived)),
         commit_timeout_s=commit_timeout,
         close_timeout_s=close_timeout,
         min_hospitals=hospitals,

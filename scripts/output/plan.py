@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fl.protocol.errors import EncodingError
-from fl.protocol.names import Protection, shown
+from fl.protocol.names import Protection, Suite, shown
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.work import SumSpec
 from fl.training.recipe import Recipe
@@ -17,6 +17,8 @@ def lines_of(protection: Protection, hospitals: int, parameters: int, config: Ro
     yield f"Task: {shown(config.task.name)} ({classes})"
     yield f"  protection: {protection.name.lower()}; hospitals: at least {hospitals}"
     yield f"  numbers in an update: {parameters}"
+    if config.suite == Suite.HYBRID:
+        yield "  files sealed for decades: suite 2 (ML-KEM-768 and P-256), experimental"
     spec = SumSpec.from_dict(config.training)
     if spec is not None:
         yield f"  no network is trained: the round adds up numbers (rule {shown(spec.rule)})"

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fl.protocol.names import NO_DIGEST
-from fl.replay.ledger_view import Keyring
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.query_desk import QueryDesk
 from fl.roles.serving.query_messages import PictureAnswer, PictureQuestion
 from fl.roles.serving.routing import Health
-from fl.storage.keyring import LiveKeys
 from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
@@ -24,6 +22,7 @@ from scripts.server.server import Server, raise_file_limit
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
+from scripts.wiring.roles import keyring_of
 from webui.federation.predictions import FederationPredictions
 
 
@@ -42,7 +41,7 @@ def build_queries(home: Home, name: str, places: int) -> RunningQueries:
     member = home.member(name)
     following = followed(home, member, announce(name))
     ledger = CircuitBreakerLedger(following, time.monotonic)
-    keyring = Keyring(LiveKeys(member.folder, member.password))
+    keyring = keyring_of(member)
     vault = CircuitBreakerVault(home.vault, home.vault_name)
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, models.open)
     predictions = FederationPredictions(reader, vault)

@@ -16,13 +16,11 @@ from fl.audit.rounds import Bench
 from fl.crypto.sealed_query import Asker
 from fl.protocol.errors import PortInUse
 from fl.protocol.keys.members import KeyBook
-from fl.replay.ledger_view import Keyring
 from fl.roles.requester.agent import Requester
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
 from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
 from fl.roles.serving.router import Router
 from fl.storage.key_orders import FolderKeyOrders
-from fl.storage.keyring import LiveKeys
 from fl.storage.lock import locked
 from fl.storage.uploads import FolderUploads
 from fl.training.model.consent import given
@@ -43,7 +41,7 @@ from scripts.server.tables import NO_TABLES, TableOptions, open_tables, start_ta
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import ledger_settings, signatures
+from scripts.wiring.roles import keyring_of, ledger_settings, signatures
 from scripts.wiring.servers import ServerList, read_servers
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
@@ -120,7 +118,7 @@ def open_services(
     member = home.member(name)
     following = followed(home, member, announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
-    keyring = Keyring(LiveKeys(member.folder, member.password))
+    keyring = keyring_of(member)
     vault = CircuitBreakerVault(home.vault, home.vault_name)
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)

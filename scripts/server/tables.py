@@ -13,14 +13,13 @@ from pathlib import Path
 from fl.protocol.errors import SettingInvalid, UnavailableError
 from fl.replay.ledger_view import Keyring
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
-from fl.storage.keyring import LiveKeys
 from fl.training.tables.suggestions import SHIPPED, load_suggestions
 from scripts.predictor.tables import TableProcess
 from scripts.server.followed import followed
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import signatures
+from scripts.wiring.roles import keyring_of, signatures
 from webui.federation.tables import FederationTables, TableSource
 
 RETRY_S = 10.0
@@ -79,7 +78,7 @@ def open_tables(options: TableOptions, name: str, process: TableProcess) -> Fede
     """
     sources = {}
     for key, home in options.homes.items():
-        keyring = Keyring(LiveKeys(home.member(name).folder, home.member(name).password))
+        keyring = keyring_of(home.member(name))
         sources[key] = _Patient(partial(_source, home, name, keyring))
     return FederationTables(sources, process.open)
 

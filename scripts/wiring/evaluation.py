@@ -16,7 +16,6 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task import Task
 from fl.replay.expected_files import read_config
-from fl.replay.ledger_view import Keyring
 from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.roles.serving.current_model import CurrentModel, VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
@@ -29,7 +28,7 @@ from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.listing import reading_of
 from scripts.wiring.options import LabelOptions
-from scripts.wiring.roles import open_ledger
+from scripts.wiring.roles import open_ledger, stored_keyring
 from scripts.wiring.task import Meaning, map_labels
 from scripts.wiring.training import read_labels
 
@@ -61,11 +60,9 @@ def open_model(home: Home, name: str) -> OpenedModel:
         FederationNotOpened: no round is final yet.
         UnavailableError, TamperedError: see current_model.py.
     """
-    from fl.storage.keyring import load_keys
-
     member = home.member(name)
     ledger = open_ledger(home, member)
-    keyring = Keyring(load_keys(member.folder, member.password))
+    keyring = stored_keyring(member)
     use_threads(1)
     return opened(VerifiedModelCache(ledger, home.vault, ledger.account, keyring, now, Predictor), home.vault)
 

@@ -16,10 +16,8 @@ from fl.files import write_atomic
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Digest
 from fl.replay.expected_files import digest_of
-from fl.replay.ledger_view import Keyring
 from fl.replay.trained_rounds import newest_configuration
 from fl.roles.serving.current_model import Predictor, VerifiedModelCache, WholeModel
-from fl.storage.keyring import load_keys
 from fl.training.data.dataset import load_dataset
 from fl.training.local.checkpoint import Progress
 from fl.training.local.train import TrainContext, train_local
@@ -30,7 +28,7 @@ from fl.training.model.weights import Manifest, Vector
 from fl.training.recipe import Recipe
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
-from scripts.wiring.roles import open_ledger
+from scripts.wiring.roles import open_ledger, stored_keyring
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def current_model(home: Home, member: MemberHome) -> tuple[WholeModel, Recipe]:
         UnavailableError, TamperedError: ledger or vault.
     """
     ledger = open_ledger(home, member)
-    keyring = Keyring(load_keys(member.folder, member.password))
+    keyring = stored_keyring(member)
     reader = VerifiedModelCache(ledger, home.vault, ledger.account, keyring, now, _no_predictor)
     whole = reader.whole()
     config = newest_configuration(whole.federation, home.vault)

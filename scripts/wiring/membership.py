@@ -67,7 +67,25 @@ def add_keys(
 
         click.echo(f"The key of {name} now has epoch {rotate_key(home, name)}. {old_key}")
 
+    if role != Role.TRUSTEE:
+        _add_long_key(group, who, default)
     add_password(group, who, default)
+
+
+def _add_long_key(group: click.Group, who: str, default: str | None) -> None:
+    """Add the command that makes a member's long key and puts it on the ledger."""
+
+    @group.command(
+        "long-key", help=f"Make the {who}'s long key, for a federation with --long-lived; put it on the ledger."
+    )
+    @chain_options
+    @name_option(default)
+    @guarded
+    def long_key(home: Home, name: str) -> None:
+        from scripts.wiring.roles import register_long_key
+
+        epoch = register_long_key(home, name)
+        click.echo(f"The long key of {name} for epoch {epoch} is on the ledger. {OLD_KEYS}")
 
 
 def add_password(group: click.Group, who: str, default: str | None = None) -> None:

@@ -103,6 +103,11 @@ protection_option = click.option(
     help="masked: nobody sees one hospital's update. sealed: the coordinator and the auditors see it. "
     "Default: masked with 3 hospitals or more, else sealed.",
 )
+long_lived_option = click.option(
+    "--long-lived",
+    is_flag=True,
+    help="Seal updates and models for decades, to the members' long keys (ML-KEM-768 and P-256). Experimental.",
+)
 keep_models_option = click.option(
     "--keep-models",
     type=click.IntRange(1, 100),

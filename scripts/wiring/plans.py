@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import Protection
+from fl.protocol.names import Protection, Suite
 from fl.protocol.rounds.rules import MIN_MASKED
 from scripts.wiring.options import AggregationOptions, TaskOptions
 from scripts.wiring.training_options import NetworkOptions, PrivacyOptions
@@ -121,6 +121,11 @@ def protection_of(name: str | None, hospitals: int) -> Protection:
     if name:
         return Protection[name.upper()]
     return Protection.MASKED if hospitals >= MIN_MASKED else Protection.SEALED
+
+
+def suite_of(*, long_lived: bool) -> Suite:
+    """Return how the files of rounds are sealed."""
+    return Suite.HYBRID if long_lived else Suite.P256
 
 
 def fewest(protection: Protection, hospitals: int) -> int:

@@ -13,7 +13,7 @@ from chain.transactions import keystore
 from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey
 from fl.events import Notify
-from fl.protocol.errors import SettingInvalid
+from fl.protocol.errors import KeyEpochMismatch, SettingInvalid
 from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
@@ -138,9 +138,18 @@ def privacy_limit(member: MemberHome, epsilon: float | None = None, delta: float
 
 def keyring_of(member: MemberHome) -> Keyring:
     """Return a member's keys. A trustee's keys stay on disk, where it can destroy them (open_safe)."""
-    from fl.storage.keyring import LiveKeys
+    from fl.storage.keyring import LiveKeys, LiveLongKeys
 
-    return Keyring({} if member.role == Role.TRUSTEE else LiveKeys(member.folder, member.password))
+    if member.role == Role.TRUSTEE:
+        return Keyring({})
+    return Keyring(LiveKeys(member.folder, member.password), LiveLongKeys(member.folder, member.password))
+
+
+def stored_keyring(member: MemberHome) -> Keyring:
+    """Return the keys that a member has now, or raise KeystoreUnreadable."""
+    from fl.storage.keyring import load_keys, load_long_keys
+
+    return Keyring(load_keys(member.folder, member.password), load_long_keys(member.folder, member.password))
 
 
 def open_safe(member: MemberHome) -> TrusteeStores:
@@ -225,23 +234,52 @@ def register_key(home: Home, name: str) -> None:
     ledger.append(key_record(ledger.anchor, ledger.account, key))
 
 
+def register_long_key(home: Home, name: str) -> int:
+    """Make a member's long key for its newest HPKE key, put it on the ledger, and return the epoch. May be repeated.
+
+    Raises:
+        KeyEpochMismatch: the member has no HPKE key yet.
+        LedgerOutdated: the ledger is older than version 1.3.0.
+    """
+    from fl.replay.long_keys import has_long_key
+    from fl.roles.long_key_statement import long_key_statement
+    from fl.storage.keyring import LONG, create_key
+
+    member = home.member(name)
+    ledger, vault = open_ledger(home, member), home.vault
+    federation = LedgerView(ledger).refresh()
+    registered = federation.book.active(ledger.account).key
+    if registered is None:
+        raise KeyEpochMismatch(1, 0)
+    epoch = registered.epoch
+    key, long_key = (
+        create_key(member.folder, epoch, member.password),
+        LONG.create(member.folder, epoch, member.password),
+    )
+    if not has_long_key(federation, ledger.account, registered, vault):
+        ledger.append(long_key_statement(ledger.anchor, ledger.account, vault, key, long_key))
+    return epoch
+
+
 def rotate_key(home: Home, name: str) -> int:
-    """Replace a member's HPKE key and return the new epoch. Old keys remain for old files."""
+    """Replace a member's HPKE key, and its long key if it has one; return the new epoch. Old keys remain."""
     from fl.crypto.hpke_keys import key_record
+    from fl.roles.long_key_statement import stated_before
     from fl.storage.keyring import create_key
 
     member = home.member(name)
     ledger = open_ledger(home, member)
-    epoch = len(LedgerView(ledger).refresh().book.active(ledger.account).keys) + 1
+    federation = LedgerView(ledger).refresh()
+    epoch = len(federation.book.active(ledger.account).keys) + 1
     key = create_key(member.folder, epoch, member.password)
     ledger.append(key_record(ledger.anchor, ledger.account, key))
+    if stated_before(federation, ledger.account):
+        register_long_key(home, name)
     return epoch
 
 
 def audit_key(home: Home, name: str) -> AuditKey:
     from fl.audit.access import AuditKey
-    from fl.storage.keyring import load_keys
 
     member = home.member(name)
-    ledger = open_ledger(home, member)
-    return AuditKey(ledger.account, Keyring(load_keys(member.folder, member.password)))
+    return AuditKey(open_ledger(home, member).account, stored_keyring(member))

@@ -27,6 +27,8 @@ TEMPLATE = """\
 [rounds]
 # Only masked rounds, in which nobody sees one hospital's update.
 masked_only = true
+# Only rounds whose files are sealed for decades, to long keys (docs/long-keys.md).
+# long_lived = true
 # The fewest hospitals in a round, this one included.
 min_hospitals = 3
 # Whether rounds may add up numbers without training a network (data cards, calibration, tables).

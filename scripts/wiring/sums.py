@@ -100,7 +100,9 @@ def sum_config(name: str, recipe: Mapping[str, JsonValue], base: RoundConfig, ho
     purpose = PURPOSES[name]
     plan = purpose.plan(base.task, {})
     training = {**recipe, **SumSpec(plan, purpose.rule).to_dict()}
-    return RoundConfig(base.clip, base.l2_bound, base.w_max, training, base.task, word_bits=plan.bits_for(hospitals))
+    return RoundConfig(
+        base.clip, base.l2_bound, base.w_max, training, base.task, suite=base.suite, word_bits=plan.bits_for(hospitals)
+    )
 
 
 def next_sum(plan: Plan, ports: Ports) -> Plan:

@@ -17,6 +17,7 @@ import numpy as np
 from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import generate
 from fl.crypto.hpke_keys import PrivateKey, key_record
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.events import Event
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger, Vault
@@ -90,6 +91,7 @@ class Party:
     keys: dict[int, PrivateKey]
     events: list[tuple[Event, Mapping[str, object]]] = field(default_factory=list)
     now: Callable[[], int] = lambda: int(time.time())
+    long_keys: dict[int, LongPrivateKey] = field(default_factory=dict)
 
     @property
     def account(self) -> Address:
@@ -102,7 +104,7 @@ class Party:
             vault=Awaited(vault),
             outbox=FolderVault(self.folder / "outbox"),
             journal=SqliteJournal(self.folder / "journal.sqlite"),
-            keyring=Keyring(self.keys),
+            keyring=Keyring(self.keys, self.long_keys),
             now=self.now,
             notify=lambda what, facts: self.events.append((what, facts)),
         )

@@ -164,7 +164,7 @@ def audit(world: World) -> Report:
     made = Audit(
         world.consortium.operator.anchor,
         world.consortium.vault,
-        AuditKey(party.account, Keyring(party.keys)),
+        AuditKey(party.account, Keyring(party.keys, party.long_keys)),
         endorser(),
     )
     return made.run(world.consortium.operator.replay(), lambda _done, _of: None)[0]

@@ -11,7 +11,7 @@
  */
 
 import { equal, Reader, Writer } from "./encoding.js";
-import { CORE_BYTES, KIND, parseHeader, SUITE_P256 } from "./envelope.js";
+import { CORE_BYTES, KIND, parseHeader, SUITE_HYBRID, SUITE_P256 } from "./envelope.js";
 import { Refused } from "./errors.js";
 import {
   CIPHERTEXT_BYTES, KEY_ID_BYTES, labelOf, parseCiphertext, thresholdKeyId, verifyCiphertext,
@@ -60,6 +60,7 @@ export function checkCapsule(capsule, binding, key) {
   const keyId = thresholdKeyId(key);
   for (const [what, right] of [
     ["this key does not open its kind of file", KIND_OF_USE[binding.use] === header.kind],
+    ["it is sealed for decades (suite 2), and this cannot be opened here", header.suite !== SUITE_HYBRID],
     ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
     ["its label is not the requested one", equal(labelOf(capsule.core), binding.label)],
     ["it is sealed to another key", equal(capsule.keyId, keyId)],

@@ -19,6 +19,8 @@ import { aeadSeal, sealBase } from "./hpke.js";
 const MAGIC = ascii("BAFL");
 const VERSION = 1;
 export const SUITE_P256 = 1;
+/** ML-KEM-768 and P-256: this script has no ML-KEM, so it refuses such files. */
+export const SUITE_HYBRID = 2;
 export const CORE_BYTES = 138;
 export const KIND = Object.freeze({ MODEL: 2, RECORD: 5, PARTIAL: 6 });
 const TAG_BYTES = 16;

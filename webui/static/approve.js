@@ -5171,6 +5171,7 @@ var hemaledger = (() => {
   __export(envelope_exports, {
     CORE_BYTES: () => CORE_BYTES,
     KIND: () => KIND,
+    SUITE_HYBRID: () => SUITE_HYBRID,
     SUITE_P256: () => SUITE_P256,
     coreBytes: () => coreBytes,
     memberKeyId: () => memberKeyId,
@@ -5180,6 +5181,7 @@ var hemaledger = (() => {
   var MAGIC = ascii("BAFL");
   var VERSION = 1;
   var SUITE_P256 = 1;
+  var SUITE_HYBRID = 2;
   var CORE_BYTES = 138;
   var KIND = Object.freeze({ MODEL: 2, RECORD: 5, PARTIAL: 6 });
   var TAG_BYTES2 = 16;
@@ -5374,6 +5376,7 @@ var hemaledger = (() => {
     const keyId = thresholdKeyId(key);
     for (const [what, right] of [
       ["this key does not open its kind of file", KIND_OF_USE[binding.use] === header.kind],
+      ["it is sealed for decades (suite 2), and this cannot be opened here", header.suite !== SUITE_HYBRID],
       ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
       ["its label is not the requested one", equal(labelOf(capsule.core), binding.label)],
       ["it is sealed to another key", equal(capsule.keyId, keyId)],

@@ -164,6 +164,28 @@ class TaskChanged(RefusedError):
 
 
 @dataclass(eq=False)
+class LongKeyMissing(RefusedError):
+    """A file of suite 2 has a reader without a long key (PROTOCOL.md 3)."""
+
+    names: str
+    sentence = (
+        "These members have no long key: {names}. Files that must stay closed for decades are sealed to long keys "
+        "only. Each of them makes one with the command long-key, and again after each new key."
+    )
+
+
+@dataclass(eq=False)
+class SuiteLowered(RefusedError):
+    """A round is sealed by an older suite than the round before it (PROTOCOL.md 4)."""
+
+    round: int
+    sentence = (
+        "Round {round} is not sealed for decades, but the model from which it starts is. A federation does not go back "
+        "to the classical suite."
+    )
+
+
+@dataclass(eq=False)
 class DesignMismatch(RefusedError):
     """A round of a table names means or spreads that are not those of the statistics on the ledger."""
 

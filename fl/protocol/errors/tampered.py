@@ -128,10 +128,10 @@ class StaleRound(TamperedError):
 
 @dataclass(eq=False)
 class UnsupportedSuite(TamperedError):
-    """The envelope's cipher suite is not the protocol's."""
+    """The envelope's cipher suite is not the one agreed for its purpose (PROTOCOL.md 4)."""
 
     suite: int
-    sentence = "The file uses cipher suite {suite}, which this protocol does not allow. It was not opened."
+    sentence = "The file uses cipher suite {suite}, which is not the suite agreed for it. It was not opened."
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError
+from fl.protocol.names import Suite
 from fl.protocol.task import Task
 
 CONFIG_CAP = 64 * 1024
@@ -81,6 +82,8 @@ class RoundConfig:
     """32 or 64: the sum is mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
     check: Check | None = None
     """None: updates are not checked under their masks. Then the document has no such entry."""
+    suite: Suite = Suite.P256
+    """How the round's files are sealed; the document names only suite 2."""
     roster: int = field(default=1, compare=False)
     """How many hospitals the round's roster has. Not in the document: who reads it takes this from the round."""
 
@@ -95,25 +98,26 @@ class RoundConfig:
         return min(self.w_max, 1 << self.steps_bits)
 
     def to_bytes(self) -> bytes:
-        checked: dict[str, JsonValue] = {"check": self.check.to_dict()} if self.check else {}
-        return write_document(
-            {
-                **checked,
-                "clip": self.clip,
-                "l2_bound": self.l2_bound,
-                "release": self.release,
-                "task": self.task.to_dict(),
-                "training": self.training,
-                "w_max": self.w_max,
-                "word_bits": self.word_bits,
-            }
-        )
+        document: dict[str, JsonValue] = {
+            "clip": self.clip,
+            "l2_bound": self.l2_bound,
+            "release": self.release,
+            "task": self.task.to_dict(),
+            "training": self.training,
+            "w_max": self.w_max,
+            "word_bits": self.word_bits,
+        }
+        if self.check:
+            document["check"] = self.check.to_dict()
+        if self.suite != Suite.P256:
+            document["suite"] = int(self.suite)
+        return write_document(document)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("check", "clip", "l2_bound", "release", "task", "training", "w_max", "word_bits")
+        fields.only("check", "clip", "l2_bound", "release", "suite", "task", "training", "w_max", "word_bits")
         config = cls(
             fields.number("clip"),
             fields.number("l2_bound"),
@@ -123,10 +127,21 @@ class RoundConfig:
             fields.truth("release"),
             fields.integer("word_bits"),
             Check.from_dict(fields.mapping("check")) if "check" in fields.value else None,
+            _suite(fields),
         )
         bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
         if not bounded or not 1 <= config.w_max <= 2**21:
             raise EncodingError("round configuration", "clip, l2_bound or w_max is out of its range")
         if config.word_bits not in WORD_BITS:
             raise EncodingError("round configuration", "word_bits is neither 32 nor 64")
+        if config.release and config.suite != Suite.P256:
+            raise EncodingError("round configuration", "a model of suite 2 cannot be held back")
         return config
+
+
+def _suite(fields: Fields) -> Suite:
+    if "suite" not in fields.value:
+        return Suite.P256
+    if fields.integer("suite") != Suite.HYBRID:
+        raise EncodingError("round configuration", "it names a suite other than 2")
+    return Suite.HYBRID

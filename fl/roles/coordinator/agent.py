@@ -22,6 +22,7 @@ from fl.protocol.errors import (
     DeadlineNotPassed,
     GrantUnusable,
     HashMismatch,
+    LongKeyMissing,
     MalformedError,
     RevokedMidRound,
     SharesMissing,
@@ -33,8 +34,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.grants import MODEL_READERS
-from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role, Suite
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -48,15 +48,18 @@ from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     FileReader,
+    ReaderKey,
     expected_model,
     model_core,
     model_recipients,
     read_config,
     read_manifest,
+    suite_of,
 )
 from fl.replay.first_file import seal_first
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
+from fl.replay.long_keys import lacking_long_keys, long_keys_of, names_of, reader_keys
 from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
@@ -199,6 +202,8 @@ class Coordinator:
         if manifest is None:
             return False
         model = self._reader.model(federation.source, manifest)
+        if suite_of(federation.source, self._ports.vault) == Suite.HYBRID and self._waits_for_long_keys(federation):
+            return False
         self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
         return True
 
@@ -216,10 +221,11 @@ class Coordinator:
         anchor, digest = self._ports.ledger.anchor, model.manifest.digest
         context = genesis_context(anchor, federation.last_round, digest)
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
-        core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
+        suite = suite_of(federation.source, self._ports.vault) if federation.openings else Suite.P256
+        core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context, suite=suite)
         self._ports.vault.put(model.manifest.to_bytes())
         weights, vault = model_digest(digest, model.vector), self._ports.vault
-        file = seal_first(core, weights, self._recipients(federation), vector_to_bytes(model.vector), vault)
+        file = seal_first(core, weights, self._recipients(federation, suite), vector_to_bytes(model.vector), vault)
         envelope = vault.put(file)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
@@ -245,8 +251,8 @@ class Coordinator:
         suspects = self._checks.excluded(federation, self._plan.config)
         roster = tuple(account for account in able if account not in suspects)
         threshold = self._plan.threshold(len(roster))
-        held = self._held_back(federation) or self._held_by_a_person(federation)
-        if held or self._pauses.hold(federation) or self._checks.waits_for_verdicts(federation):
+        waits = (self._lacks_long_keys, self._held_back, self._held_by_a_person, self._pauses.hold)
+        if any(wait(federation) for wait in waits) or self._checks.waits_for_verdicts(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
@@ -265,7 +271,7 @@ class Coordinator:
             following.threshold,
         )
         config = self._checks.fit(federation, following, self._plan.wide, words)
-        check_next(federation, config.task, self._ports.vault)
+        check_next(federation, config, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)
         self._reader.model(federation.source, manifest)
@@ -289,6 +295,17 @@ class Coordinator:
             return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
+
+    def _lacks_long_keys(self, federation: Federation) -> bool:
+        return self._plan.config.suite == Suite.HYBRID and self._waits_for_long_keys(federation)
+
+    def _waits_for_long_keys(self, federation: Federation) -> bool:
+        """Return whether somebody lacks a long key; report who."""
+        lacking = lacking_long_keys(federation, self._ports.vault)
+        if lacking:
+            reason = f"this coordinator waits: {LongKeyMissing(names_of(federation, lacking))}"
+            self._pauses.alarm(federation, reason, Event.WAITING)
+        return bool(lacking)
 
     def _held_by_a_person(self, federation: Federation) -> bool:
         """Return whether a person holds the next round back; report it."""
@@ -349,12 +366,14 @@ class Coordinator:
             return self._abort(current, f"{error.name}: {error}")
         model = outcome.model
         digest = model_digest(manifest.digest, model)
-        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        keys = reader_keys(federation, current, self._ports.vault)
+        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None, keys)
         if not config.release:
             recipients = with_group_key(current, recipients, self._ports.vault)
-        file = seal(model_core(current), recipients, vector_to_bytes(model))
+        file = seal(model_core(current, config.suite), recipients, vector_to_bytes(model))
         envelope = self._ports.vault.put(file)
-        self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
+        expected = expected_model(current, manifest.length, config.suite)
+        self._reader.remember(replace(expected, digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         self._ports.notify(Event.MODEL_PROPOSED, {"round": current.number, **_figures(outcome, total.claims)})
         self._warn(current, config, manifest.weights_of(model))
@@ -416,9 +435,12 @@ class Coordinator:
     def _auditors(self, federation: Federation) -> list[Address]:
         return [member.account for member in federation.book.having(Role.AUDITOR) if member.key]
 
-    def _recipients(self, federation: Federation) -> list[MemberKey]:
+    def _recipients(self, federation: Federation, suite: Suite) -> list[ReaderKey]:
         members = federation.book.members.values()
-        return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
+        keys = {m.account: m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS}
+        if suite == Suite.HYBRID:
+            return [*long_keys_of(federation, keys, self._ports.vault).values()]
+        return [*keys.values()]
 
 
 def _figures(outcome: Outcome, claims: Claims) -> dict[str, float]:

@@ -18,8 +18,8 @@ from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import masked_recipients
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import masked_readers
 from fl.replay.participants import advertisers, dealers, honest, why_not
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_sum import RoundSum
@@ -125,7 +125,7 @@ class Unmasking:
             TooFewReveals, BelowThreshold, VaultMissing: more answers are needed.
             UpdateUnusable, TamperedError, MalformedError, RefusedError: the round cannot succeed.
         """
-        responses = read_responses(current, self._sums.reader, masked_recipients(current, federation.book))
+        responses = read_responses(current, self._sums.reader, masked_readers(federation, current, self._ports.vault))
         self._rejections.report(federation.book, current, responses.rejected)
         unmasked = unmask_sum(current, self._sums, responses)
         self._rejections.report(federation.book, current, unmasked.rejected)

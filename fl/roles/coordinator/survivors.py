@@ -15,12 +15,13 @@ from fl.events import Event
 from fl.failures import refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Address
+from fl.protocol.names import NO_DIGEST, Address, Suite
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import expected_masked, expected_update, masked_recipients, read_config
+from fl.replay.expected_files import expected_masked, expected_update, read_config
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import masked_readers
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
 from fl.roles.coordinator.drop_outs import named, short_cluster, without
@@ -91,7 +92,7 @@ class Freezing:
         if mark is None:
             return
         read_config(current, self._ports.vault)  # if this file is missing, no hospital is to blame
-        recipients = masked_recipients(current, federation.book) if current.masked else ()
+        recipients = masked_readers(federation, current, self._ports.vault) if current.masked else ()
         try:
             self._sums.add(current, hospital, recipients)
         except VaultMissing:
@@ -103,5 +104,6 @@ class Freezing:
         self._presence.remember(digest, mark)
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
-        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
+        expected_file = expected_masked if current.masked else expected_update
+        expected = expected_file(current, hospital, Suite.HYBRID)  # only its digest, and the larger cap
         return self._presence.holds(expected.digest, expected.cap)

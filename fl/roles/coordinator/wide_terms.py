@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import Protection, Role
+from fl.protocol.names import Protection, Role, Suite
 from fl.protocol.records import RoundOpened, WideOpening, WideTerms
 from fl.protocol.rounds.replayers import needed_of
 from fl.replay.group_key import Drawn, Opening, draw
@@ -25,11 +26,14 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     The files of its group key are in the vault then.
 
     Raises:
-        SettingInvalid: no graph bears the colluders and drop-outs of the plan.
+        SettingInvalid: no graph bears the colluders and drop-outs of the plan, or its files have suite 2.
     """
     wide, count = plan.wide, len(opened.roster)
     if wide is None or opened.terms.protection != Protection.MASKED or count <= wide.above:
         return opened
+    if plan.config.suite == Suite.HYBRID:
+        why = f"{count} hospitals make a wide round, whose group key has suite 1; start with --wide-above 0"
+        raise SettingInvalid("long-lived", why)
     degree, threshold, clusters = wide.graph(count)
     replayers = wide.drawn(count, clustered=clusters is not None)
     hospitals = needed_of(replayers) if replayers else threshold

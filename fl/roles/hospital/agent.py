@@ -20,9 +20,10 @@ from fl.protocol.task import Task
 from fl.replay.check_verdicts import check_round
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
+from fl.replay.long_keys import reader_keys
 from fl.replay.round_aggregation import check_aggregation
 from fl.replay.round_groups import check_groups
-from fl.replay.round_task import check_labels
+from fl.replay.round_task import check_labels, check_suite
 from fl.replay.table_design import TableDesigns
 from fl.replay.trained_rounds import check_calibration
 from fl.roles.granting import Granting
@@ -160,12 +161,16 @@ class Hospital:
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
             NoiseMissing, EpsilonExceeded: the round would cost more than this hospital allows.
             PolicyRefused: the round breaks a rule of the site policy.
+            SuiteLowered: it is sealed by an older suite than the model from which it starts.
+            LongKeyMissing: it is sealed for decades, and a reader has no long key.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
             return
         config = read_config(current, self._ports.vault)
         self._policy.check(current, config)
         check_labels(current, config.task, self._task)
+        check_suite(federation, current, self._ports.vault)
+        reader_keys(federation, current, self._ports.vault)
         check_aggregation(current, config)
         check_round(current, config, federation.book)
         self._designs.check(federation, current, config)

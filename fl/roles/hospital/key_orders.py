@@ -13,11 +13,14 @@ from enum import StrEnum
 from typing import Protocol
 
 from fl.crypto.hpke_keys import PrivateKey, key_record
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.events import Event
 from fl.protocol.errors import KeyEpochMismatch, KeystoreUnreadable, RefusedError
 from fl.protocol.federation import Federation
 from fl.protocol.keys.members import Member
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.long_keys import has_long_key
+from fl.roles.long_key_statement import long_key_statement, stated_before
 from fl.roles.runner import Agent
 
 VALID_S = 24 * 3600
@@ -90,6 +93,10 @@ class NewKeys(Protocol):
         """
         ...
 
+    def create_long(self, epoch: int) -> LongPrivateKey:
+        """Return the long key of an epoch, as `create` does."""
+        ...
+
 
 class KeyOrders:
     """Carries out the orders of one hospital."""
@@ -122,10 +129,10 @@ class KeyOrders:
         elif outcome is None:
             self._note(order, OrderState.TAKEN, len(member.keys) + 1)
         else:
-            self._replace(order, member, outcome.epoch)
+            self._replace(order, federation, member, outcome.epoch)
 
-    def _replace(self, order: KeyOrder, member: Member, epoch: int) -> None:
-        """Make the key, or see that the ledger has it; the next look at the ledger ends the order."""
+    def _replace(self, order: KeyOrder, federation: Federation, member: Member, epoch: int) -> None:
+        """Make the keys, or see that the ledger has them; the next look at the ledger ends the order."""
         try:
             key = self._keys.create(epoch)
             if len(member.keys) < epoch:
@@ -139,8 +146,24 @@ class KeyOrders:
         if member.keys[epoch - 1].public_key != key.public_key:
             self._fail(order, "somebody else replaced the key at the same moment")
             return
+        if self._state_long_key(order, federation, member, key):
+            return
         self._note(order, OrderState.DONE, epoch)
         self._ports.notify(Event.MEMBER_KEY_REPLACED, {"epoch": epoch})
+
+    def _state_long_key(self, order: KeyOrder, federation: Federation, member: Member, key: PrivateKey) -> bool:
+        """Make and state a long key for the new key if this hospital had one before; False if nothing is to do."""
+        ports, newest = self._ports, member.keys[-1]
+        if newest.epoch != key.epoch or not stated_before(federation, self._account):
+            return False
+        if has_long_key(federation, self._account, newest, ports.vault):
+            return False
+        try:
+            long_key = self._keys.create_long(key.epoch)
+            ports.append(long_key_statement(ports.ledger.anchor, self._account, ports.vault, key, long_key))
+        except (RefusedError, KeystoreUnreadable) as error:
+            self._fail(order, str(error))
+        return True
 
     def _fail(self, order: KeyOrder, why: str) -> None:
         self._note(order, OrderState.FAILED, why=why)

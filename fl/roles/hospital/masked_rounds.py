@@ -44,8 +44,9 @@ from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.replay.expected_files import FileReader, digest_of, masked_core, read_config, read_manifest, suite_of
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import masked_readers
 from fl.replay.participants import (
     advertised,
     masking_with,
@@ -235,8 +236,8 @@ class MaskedHospital:
         words = checked_work(current, config, manifest).encode(previous, learned)
         self._promises.offer(current, previous, learned)
         body = self._masked(current, words)
-        core = masked_core(current, self._account, Kind.MASKED)
-        return seal(core, masked_recipients(current, federation.book), body)
+        core = masked_core(current, self._account, Kind.MASKED, config.suite)
+        return seal(core, masked_readers(federation, current, self._ports.vault), body)
 
     @timed("mask")
     def _masked(self, current: Round, words: Words) -> memoryview:
@@ -316,8 +317,8 @@ class MaskedHospital:
             shares[each.dealer.account] = open_shares(each, keys.transport)
         body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
         body += self.checks.tags(federation, current)
-        core = masked_core(current, self._account, Kind.UNMASK)
-        return seal(core, masked_recipients(current, federation.book), body)
+        core = masked_core(current, self._account, Kind.UNMASK, suite_of(current, self._ports.vault))
+        return seal(core, masked_readers(federation, current, self._ports.vault), body)
 
     # --- End ---------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import FolderCopied, UpdateSpent
 from fl.protocol.federation import Federation
 from fl.protocol.merkle import root_of
-from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Suite
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Phase, Round
@@ -256,7 +256,7 @@ def _cap(what: str, current: Round) -> int:
         "answer": ANSWER_CAP,
         "sketch": largest_body(len(current.hospitals)),
     }
-    return sealed_size(caps.get(what, OPENING_BYTES), MAX_RECIPIENTS)
+    return sealed_size(caps.get(what, OPENING_BYTES), MAX_RECIPIENTS, suite=Suite.HYBRID)
 
 
 def spent_key(learned: Digest) -> str:

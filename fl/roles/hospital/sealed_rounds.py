@@ -18,6 +18,7 @@ from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
 from fl.replay.ledger_view import Ports
+from fl.replay.long_keys import reader_keys
 from fl.replay.round_work import checked_work
 from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.hospital.jobs import training_job
@@ -81,7 +82,9 @@ class SealedHospital:
         learned = self._train(job)
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
         body = to_bytes(work.encode(job.previous, learned))
-        return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
+        keys = reader_keys(federation, current, self._ports.vault)
+        readers = update_recipients(current, federation.book, keys)
+        return seal(update_core(current, self._account, config.suite), readers, body)
 
     def _upload(self, current: Round) -> bool:
         """Put the promised file into the vault unless it is there; False if it is."""

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import EncodingError, PolicyRefused, SettingInvalid
-from fl.protocol.names import NO_DIGEST, Digest, Protection
+from fl.protocol.names import NO_DIGEST, Digest, Protection, Suite
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.training.aggregation.work import SumSpec
@@ -36,7 +36,7 @@ _WHAT = "site policy"
 _DIGEST_DIGITS = 64
 _PLACE = re.compile(r"line ([0-9]+)")
 _TABLES: Mapping[str, tuple[str, ...]] = {
-    "rounds": ("masked_only", "min_hospitals", "sums"),
+    "rounds": ("long_lived", "masked_only", "min_hospitals", "sums"),
     "training": ("max_epochs", "max_parameters", "models", "tasks"),
     "privacy": ("min_noise", "max_delta"),
     "hours": ("from", "until", "zone"),
@@ -65,6 +65,8 @@ class Hours:
 class SitePolicy:
     """What a hospital allows; the defaults allow everything."""
 
+    long_lived: bool = False
+    """Whether the files of a round must be sealed for decades (suite 2)."""
     masked_only: bool = False
     min_hospitals: int = 0
     """In the roster, this hospital included."""
@@ -148,6 +150,8 @@ def broken(policy: SitePolicy, asked: Proposal, now: int | None) -> Iterator[tup
     config = asked.config
     if policy.masked_only and asked.protection == Protection.SEALED:
         yield "masked_only", f"its updates are {asked.protection.name.lower()}"
+    if policy.long_lived and config.suite != Suite.HYBRID:
+        yield "long_lived", "its files are not sealed for decades (suite 2)"
     if asked.hospitals < policy.min_hospitals:
         yield "min_hospitals", f"it has {asked.hospitals} hospitals, and {policy.min_hospitals} are needed"
     if policy.max_parameters and asked.parameters > policy.max_parameters:

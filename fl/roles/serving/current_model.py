@@ -224,7 +224,7 @@ class VerifiedCache(Generic[P]):
             manifest = read_manifest(opening, self._vault)
             vector = manifest.weights_of(self._reader.model(final, manifest))
             predictor = self._build(Verified(self._view.federation, final, config, vector, self._reader))
-            cap = expected_model(final, manifest.length).cap
+            cap = expected_model(final, manifest.length, config.suite).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error
         now = self._now()

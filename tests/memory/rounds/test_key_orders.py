@@ -6,12 +6,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.protocol.errors import RoleRunning
 from fl.protocol.keys.members import MemberKey
+from fl.protocol.names import StatementKind
 from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import Keyring
+from fl.replay.long_keys import long_keys_of
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.key_orders import VALID_S, KeepingKeys, KeyOrder, KeyOrders, OrderOutcome, OrderState
+from fl.roles.long_key_statement import long_key_statement
 from fl.storage.key_orders import FolderKeyOrders
 from fl.storage.keyring import FolderKeys, LiveKeys, create_key
 from fl.storage.lock import locked, only_one
@@ -40,8 +44,22 @@ def keeper(world: World, fuse: Fuse | None = None) -> KeepingKeys:
     ports = fused(ports, fuse) if fuse is not None else ports
     orders = KeyOrders(ports, box(world), FolderKeys(party.folder, PASSWORD))
     if fuse is not None:
-        orders = KeyOrders(ports, FusedBox(box(world), fuse), FusedKeys(FolderKeys(party.folder, PASSWORD), fuse))
+        disk = FolderKeys(party.folder, PASSWORD)
+        orders = KeyOrders(ports, FusedBox(box(world), fuse), FusedOwnKeys(disk, fuse, disk))
     return KeepingKeys(Hospital(ports, nudge("beta")), orders)
+
+
+@dataclass
+class FusedOwnKeys(FusedKeys):
+    """A hospital's keys, long ones included."""
+
+    disk: FolderKeys
+
+    def create_long(self, epoch: int) -> LongPrivateKey:
+        self.fuse.burn("before keys.create_long")
+        key = self.disk.create_long(epoch)
+        self.fuse.burn("after keys.create_long")
+        return key
 
 
 @dataclass
@@ -93,6 +111,23 @@ def test_an_agent_that_dies_at_any_moment_makes_one_key_all_the_same(world: Worl
     settle(keeper(world))
     assert done(world).state is OrderState.DONE
     assert len(own_keys(world)) == 2
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_hospital_with_a_long_key_gets_a_new_one_at_any_power_cut(world: World, moment: int) -> None:
+    party, vault = world.party("beta"), world.consortium.vault
+    disk = FolderKeys(party.folder, PASSWORD)
+    made = disk.create_long(1)
+    party.ledger.append(long_key_statement(party.ledger.anchor, party.account, vault, party.keys[1], made))
+    order(world)
+    with pytest.raises(PowerCut):
+        settle(keeper(world, Fuse(moment)))
+    settle(keeper(world))
+    assert done(world).state is OrderState.DONE
+    key = own_keys(world)[-1]
+    [found] = long_keys_of(world.federation, {party.account: key}, vault).values()
+    assert found == disk.create_long(2).long_key
+    assert len(list(world.federation.stated(StatementKind.LONG_KEY))) <= 3
 
 
 def test_the_next_round_uses_the_new_key_without_a_restart(world: World) -> None:

@@ -68,6 +68,13 @@ for (const [sentence, name, changes] of [
   test(`refused: ${sentence}`, () => assert.throws(() => check(changes), { name }));
 }
 
+test("a file of suite 2 is refused in words", () => {
+  const hybrid = `${capsule.slice(0, 12)}0002${capsule.slice(16)}`;
+  assert.throws(() => check({ capsule: hybrid, capsule_digest: digest(hybrid) }), {
+    name: "CiphertextInvalid", message: /it is sealed for decades \(suite 2\), and this cannot be opened here/,
+  });
+});
+
 test("the answer is the partial decryption, checked against the public share", async () => {
   const facts = trustee.parseFacts(PAGE);
   const ciphertext = trustee.checkRequest(facts, NOW);
