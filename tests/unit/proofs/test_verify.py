@@ -22,9 +22,9 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import Address
 from fl.protocol.records import CheckpointAnchored, RoundFinalised, UpdateCommitted
-from fl.protocol.tlog.notes import Note
+from fl.protocol.tlog.notes import Note, decode64
 from fl.protocol.tlog.policy import Group
-from fl.protocol.tlog.proof_file import SOFT_CAP, ProofFile
+from fl.protocol.tlog.proof_file import SOFT_CAP, ProofFile, parse_proof
 from fl.protocol.tlog.trust import Trust, parse_trust
 from tests.support.proof_world import FACTS, KINDS, ProofWorld, sealed, vectors
 
@@ -183,3 +183,14 @@ def test_a_trust_file_has_one_form(world: ProofWorld) -> None:
     ):
         with pytest.raises(ProofMalformed):
             parse_trust(wrong)
+
+
+def test_the_example_of_the_protocol_is_the_second_vector() -> None:
+    text = (Path(__file__).resolve().parents[3] / "fl" / "protocol" / "PROTOCOL.md").read_text(encoding="utf-8")
+    lines = text.split("<!-- example: checkpoint -->\n", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    shown = [line.strip("|").split("|")[1].strip().strip("`") for line in lines]
+    case = json.loads(VECTORS.read_text(encoding="utf-8"))["proofs"][1]
+    proof = parse_proof(case["proof"].encode())
+    sealed_line = decode64(case["proof"].split("\n")[1].removeprefix("extra "), "proof")
+    assert shown[:4] == [proof.extra.entry.hex(), case["leaf"], proof.path[0].hex(), case["root"]]
+    assert shown[4:] == [proof.note.text.hex(), sealed_line[-32:-24].hex()]
