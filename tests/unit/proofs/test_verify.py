@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import rlp
 
+from chain.proofs.headers import parse_header
 from chain.transactions.keystore import AccountKey
 from fl.proofs.verify import verify
 from fl.proofs.words import lines_of
@@ -153,6 +154,15 @@ def test_more_than_two_thirds_of_the_validators_seal(seals: int, *, good: bool) 
     else:
         with pytest.raises(BindingInvalid, match=f"only {seals} of the 4"):
             check(fewer, trust)
+
+
+def test_the_validators_are_those_that_the_newest_block_names() -> None:
+    world = ProofWorld(6, validators=4)
+    binding = world.proof().extra.binding
+    assert binding is not None
+    sealed_header, plain = parse_header(binding.header, "qbft"), parse_header(binding.header, "none")
+    assert sealed_header.validators == world.trust.validators
+    assert (plain.validators, plain.hash == sealed_header.hash) == ((), False)
 
 
 def test_seals_of_strangers_do_not_count() -> None:
