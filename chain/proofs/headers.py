@@ -9,7 +9,7 @@ QbftExtraDataCodec (a QBFT block's hash leaves out round and seals; a seal signs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import rlp
@@ -38,7 +38,7 @@ _FEWEST = len(_HASHES) + len(_NUMBERS) + len(_BYTES)
 _MOST = _FEWEST + len(_LATER)
 _TRANSACTIONS, _RECEIPTS, _NUMBER, _TIME, _EXTRA = 4, 5, 8, 11, 12
 _WORD, _SHORT = 32, 8
-_PARTS, _ROUND, _SEALS = 5, 3, 4
+_PARTS = 5
 _SEAL_BYTES = 65
 
 
@@ -51,8 +51,10 @@ class Header:
     time: int
     transactions_root: bytes
     receipts_root: bytes
-    sealers: frozenset[Address]
+    sealers: frozenset[Address] = frozenset()
     """Who sealed it; empty unless it was read as QBFT."""
+    validators: tuple[Address, ...] = ()
+    """Who may seal it, as it says itself; empty unless it was read as QBFT."""
 
 
 def parse_header(raw: bytes, consensus: str) -> Header:
@@ -72,10 +74,10 @@ def parse_header(raw: bytes, consensus: str) -> Header:
         if any(len(fields[place]) != _WORD for place in (_TRANSACTIONS, _RECEIPTS)):
             raise WrongBytesError("a root of the header has another length")
         number, time = (_number(fields[place]) for place in (_NUMBER, _TIME))
-        block_hash, sealers = _sealed(fields) if consensus == QBFT else (bytes(keccak(raw)), frozenset())
+        found = Header(bytes(keccak(raw)), number, time, fields[_TRANSACTIONS], fields[_RECEIPTS])
+        return _sealed(fields, found) if consensus == QBFT else found
     except (rlp.exceptions.RLPException, TypeError, IndexError, RecursionError) as error:
         raise WrongBytesError("it is not a header") from error
-    return Header(block_hash, number, time, fields[_TRANSACTIONS], fields[_RECEIPTS], sealers)
 
 
 def header_of_json(block: Mapping[str, Any]) -> bytes:
@@ -92,15 +94,18 @@ def header_of_json(block: Mapping[str, Any]) -> bytes:
         raise WrongBytesError("a block without a field of its header") from error
 
 
-def _sealed(fields: list[bytes]) -> tuple[bytes, frozenset[Address]]:
-    """Return a QBFT header's hash, and the accounts whose seals are in it."""
+def _sealed(fields: list[bytes], found: Header) -> Header:
+    """Return a header with the hash that QBFT gives it, its validators, and whose seals are in it."""
     extra = rlp.decode(fields[_EXTRA])
     if not isinstance(extra, list) or len(extra) != _PARTS or rlp.encode(extra) != fields[_EXTRA]:
         raise WrongBytesError("the header has no seals of QBFT")
     vanity, validators, vote, turn, seals = extra
+    if not all(isinstance(each, bytes) and len(each) == ADDRESS_BYTES for each in validators):
+        raise WrongBytesError("the header names validators in another form")
     signed = keccak(_with_extra(fields, [vanity, validators, vote, turn, []]))
     block_hash = keccak(_with_extra(fields, [vanity, validators, vote, b"", []]))
-    return bytes(block_hash), frozenset(_signer(seal, signed) for seal in seals)
+    sealers = frozenset(_signer(seal, signed) for seal in seals)
+    return replace(found, hash=bytes(block_hash), sealers=sealers, validators=tuple(map(Address, validators)))
 
 
 def _with_extra(fields: list[bytes], extra: list[Any]) -> bytes:

@@ -14,11 +14,12 @@ import rlp
 from eth_utils.crypto import keccak
 
 from chain.contracts import log_entry
-from chain.proofs.headers import header_of_json, parse_header
-from chain.proofs.trie import proof_of, root_of
+from chain.proofs.headers import QBFT, header_of_json, parse_header
+from chain.proofs.trie import WrongBytesError, proof_of, root_of
 from chain.rpc import shapes
 from chain.rpc.node import Node
 from chain.transactions.signed import raw_of_json
+from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry
 from fl.protocol.tlog.entry import LogEntry
@@ -107,3 +108,13 @@ def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
+
+
+def qbft_validators(node: Node) -> tuple[Address, ...]:
+    """Return the validators that the newest block of a QBFT chain names; none on any other chain."""
+    block = node.parsed(_object, node.request("eth_getBlockByNumber", "latest", False))  # noqa: FBT003 - JSON
+    try:
+        header = parse_header(header_of_json(block), QBFT)
+    except WrongBytesError:
+        return ()
+    return header.validators if "0x" + header.hash.hex() == block.get("hash") else ()

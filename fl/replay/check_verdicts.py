@@ -30,7 +30,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation
 from fl.protocol.keys.members import KeyBook
-from fl.protocol.names import Address, Digest, Protection, Role, StatementKind, address, digest, parse_hex, show
+from fl.protocol.names import Address, Digest, Protection, Role, StatementKind, Suite, address, digest, parse_hex, show
 from fl.protocol.ports import Vault
 from fl.protocol.records import Entry, StatementMade
 from fl.protocol.rounds.config import Check, RoundConfig

@@ -37,7 +37,7 @@ LONG = (
     "device",
     "tables",
 )
-OF_THE_CODE = ("structure", "startup", "graph_check")
+OF_THE_CODE = ("proofs", "structure", "startup", "graph_check")
 ALL = (*QUICK, *LONG, *OF_THE_CODE)
 
 

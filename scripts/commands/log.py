@@ -55,7 +55,8 @@ def init(home: Home, name: str) -> None:
 def checkpoint(home: Home, name: str, others: tuple[Path, ...], out: Path | None) -> None:
     """Sign the log as it is now, record its root on the ledger, and write the checkpoint.
 
-    The file is HOME/log/checkpoint unless --out names another one. Then each witness runs `hemaledger witness cosign` on the file.
+    The file is HOME/log/checkpoint unless --out names another one. Then each witness runs `hemaledger witness cosign`
+    on the file.
     """
     from fl.files import write_atomic
     from fl.protocol.tlog.checkpoint import parse_checkpoint
@@ -97,11 +98,9 @@ def trust(home: Home, quorum: int | None, out: Path | None) -> None:
 
 
 def _trust(home: Home, quorum: int | None) -> Trust:
-    from fl.proofs.trusting import trust_of
-    from scripts.wiring.clock import now
-    from scripts.wiring.proofs import open_log
+    from scripts.wiring.proofs import ledger_trust, open_log
 
-    return trust_of(open_log(home).federation, now(), quorum)
+    return ledger_trust(open_log(home), quorum)
 
 
 def _write(data: bytes, out: Path | None) -> None:

@@ -17,6 +17,7 @@ from scripts.wiring.clock import now
 
 if TYPE_CHECKING:
     from chain.ledger import EthereumLedger
+    from chain.rpc.node import Node
     from fl.proofs.log_view import LogView
     from fl.proofs.make import Maker
     from fl.protocol.federation import Federation
@@ -136,19 +137,34 @@ def read_note(path: Path) -> Note:
     return note
 
 
+def ledger_trust(log: OpenLog, quorum: int | None = None) -> Trust:
+    """Return the trust file that the ledger and this member's node give; raises as trusting.trust_of."""
+    from chain.proofs.headers import QBFT
+    from chain.proofs.source import qbft_validators
+    from fl.proofs.trusting import Consensus, trust_of
+
+    validators = qbft_validators(node_of(log.home))
+    return trust_of(log.federation, now(), quorum, Consensus(QBFT, validators) if validators else None)
+
+
 def maker_of(home: Home, note: Note, trust: Trust | None) -> tuple[OpenLog, Maker]:
     """Return the log and what makes proofs of its entries; without `trust` it is made from the ledger."""
     from chain.proofs.facts import OfflineFacts
     from chain.proofs.source import NodeSource
-    from chain.rpc.node import connect
     from fl.proofs.make import Maker
-    from fl.proofs.trusting import trust_of
-    from scripts.wiring.roles import ledger_settings
 
     log = open_log(home)
-    trusted = trust or trust_of(log.federation, now())
-    source = NodeSource(connect(ledger_settings(home).node), log.ledger.anchor, trusted.consensus)
+    trusted = trust or ledger_trust(log)
+    source = NodeSource(node_of(home), log.ledger.anchor, trusted.consensus)
     return log, Maker(log.view, source, OfflineFacts(), trusted, note)
+
+
+def node_of(home: Home) -> Node:
+    """Return a connection to the run's chain; raises as chain.rpc.node.connect."""
+    from chain.rpc.node import connect
+    from scripts.wiring.roles import ledger_settings
+
+    return connect(ledger_settings(home).node)
 
 
 def account_of(federation: Federation, name: str) -> Address:

@@ -12,6 +12,8 @@ from sqlalchemy import select
 from chain.embedded.chain import DevChain
 from fl.protocol.codec import parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, ProofInvalid, TamperedError, WrongContext
+from fl.protocol.merkle import record_leaf
+from fl.protocol.tlog.proof_file import parse_proof
 from fl.training.evaluation.predict import Predictor
 from scripts.commands.chain import chain_settings
 from scripts.commands.record_proof import check_proof
@@ -124,6 +126,35 @@ def test_a_receipt_holds_without_a_key_and_a_changed_one_does_not(home: Home, si
         check_proof(write_document(document | {"core": core | {"checked_at": 5}}), ledger)
     with pytest.raises(EncodingError, match="another hospital"):
         check_proof(write_document(document | {"core": core | {"hospital": "0x" + "11" * 20}}), ledger)
+
+
+def test_a_receipt_becomes_a_proof_that_shows_a_fingerprint_alone(
+    home: Home, site: Site, row: int, tmp_path: Path
+) -> None:
+    stored = site.record_store.visible(MAYA, row)
+    check = site.patient_records.read(stored).check
+    assert check is not None
+    site.anchoring.anchor()
+    receipt, made, trust = tmp_path / "receipt.json", tmp_path / "answer.tlog-proof", tmp_path / "trust.json"
+    receipt.write_bytes(site.receipts.of(stored, check).to_bytes())
+    at = ("--home", str(home.folder))
+    say("log", "init", *at)
+    for name in ("alpha", "auditor"):
+        say("witness", "init", *at, "--name", name)
+    say("log", "checkpoint", *at)
+    for name in ("alpha", "auditor"):
+        say("witness", "cosign", *at, "--name", name)
+    say("prove", "prediction", *at, str(receipt), "--out", str(made))
+    say("log", "trust", *at, "--out", str(trust))
+    said = say("verify", str(made), "--trust", str(trust))
+    document = parse_document(receipt.read_bytes(), "receipt")
+    core = document["core"]
+    assert isinstance(core, dict)
+    leaf = record_leaf(bytes.fromhex(str(document["salt"])[2:]), sha256(write_document(core)))
+    assert f"the salted fingerprint 0x{leaf.hex()}" in said
+    for fact in (str(document["salt"])[2:], sha256(write_document(core)).hex()):
+        assert fact not in said
+        assert bytes.fromhex(fact) not in parse_proof(made.read_bytes()).extra.encoded()
 
 
 def test_the_operator_erases_by_number(home: Home, site: Site, row: int) -> None:

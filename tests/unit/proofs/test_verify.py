@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import rlp
 
+from chain.proofs.headers import parse_header
 from chain.transactions.keystore import AccountKey
 from fl.proofs.verify import verify
 from fl.proofs.words import lines_of
@@ -22,9 +23,9 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import Address
 from fl.protocol.records import CheckpointAnchored, RoundFinalised, UpdateCommitted
-from fl.protocol.tlog.notes import Note
+from fl.protocol.tlog.notes import Note, decode64
 from fl.protocol.tlog.policy import Group
-from fl.protocol.tlog.proof_file import SOFT_CAP, ProofFile
+from fl.protocol.tlog.proof_file import SOFT_CAP, ProofFile, parse_proof
 from fl.protocol.tlog.trust import Trust, parse_trust
 from tests.support.proof_world import FACTS, KINDS, ProofWorld, sealed, vectors
 
@@ -155,6 +156,15 @@ def test_more_than_two_thirds_of_the_validators_seal(seals: int, *, good: bool) 
             check(fewer, trust)
 
 
+def test_the_validators_are_those_that_the_newest_block_names() -> None:
+    world = ProofWorld(6, validators=4)
+    binding = world.proof().extra.binding
+    assert binding is not None
+    sealed_header, plain = parse_header(binding.header, "qbft"), parse_header(binding.header, "none")
+    assert sealed_header.validators == world.trust.validators
+    assert (plain.validators, plain.hash == sealed_header.hash) == ((), False)
+
+
 def test_seals_of_strangers_do_not_count() -> None:
     world = ProofWorld(6, validators=4)
     proof, trust = world.proof(), world.trust
@@ -183,3 +193,14 @@ def test_a_trust_file_has_one_form(world: ProofWorld) -> None:
     ):
         with pytest.raises(ProofMalformed):
             parse_trust(wrong)
+
+
+def test_the_example_of_the_protocol_is_the_second_vector() -> None:
+    text = (Path(__file__).resolve().parents[3] / "fl" / "protocol" / "PROTOCOL.md").read_text(encoding="utf-8")
+    lines = text.split("<!-- example: checkpoint -->\n", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    shown = [line.strip("|").split("|")[1].strip().strip("`") for line in lines]
+    case = json.loads(VECTORS.read_text(encoding="utf-8"))["proofs"][1]
+    proof = parse_proof(case["proof"].encode())
+    sealed_line = decode64(case["proof"].split("\n")[1].removeprefix("extra "), "proof")
+    assert shown[:4] == [proof.extra.entry.hex(), case["leaf"], proof.path[0].hex(), case["root"]]
+    assert shown[4:] == [proof.note.text.hex(), sealed_line[-32:-24].hex()]
