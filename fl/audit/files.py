@@ -13,13 +13,21 @@ from collections.abc import Mapping
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import AuditStep, Report
+from fl.protocol.errors import MalformedError, TamperedError, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
-from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
+from fl.replay.expected_files import (
+    FileReader,
+    expected_answer,
+    expected_masked,
+    expected_update,
+    read_config,
+    update_files,
+)
 from fl.replay.group_key import expected_key_file, key_readers
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.retention import Update
@@ -66,9 +74,20 @@ class FileAudit:
 
     def deleted(self, current: Round) -> list[Digest]:
         """Return the updates of a round that are gone, and were allowed to go."""
-        updates = current.commitments.values()
-        number = current.number
-        return [each for each in updates if (number, each) in self._deletable and not self._vault.has(each)]
+        updates = (
+            (who, each) for who, each in current.commitments.items() if (current.number, each) in self._deletable
+        )
+        return [digest for hospital, digest in updates if not self._is_there(current, hospital)]
+
+    def _is_there(self, current: Round, hospital: Address) -> bool:
+        """Return whether the vault has a hospital's update, right or wrong, with all its parts."""
+        if not self._vault.has(current.commitments[hospital]):
+            return False
+        try:
+            files = self._files(current, hospital)
+        except (TamperedError, MalformedError):
+            return True  # a wrong list is there
+        return all(self._vault.has(each.digest) for each in files)
 
     def _note_deleted(self, current: Round, gone: list[Digest]) -> None:
         allowed = Counter(self._deletable[current.number, digest] for digest in gone)
@@ -99,8 +118,7 @@ class FileAudit:
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""
         subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
-        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
-        if hospital not in current.hospitals and not self._vault.has(expected.digest):
+        if hospital not in current.hospitals and not self._is_there(current, hospital):
             when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
             self._report.notes.append(
                 f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
@@ -111,8 +129,17 @@ class FileAudit:
             self._report.notes.append(f"Round {current.number}: the set does not include the {subject}; {why}")
             return True
         with self._finding(current.number, subject, AuditStep.UPDATES) as outcome:
-            self.check_one(expected)
+            for expected in self._files(current, hospital):
+                self.check_one(expected)
         return outcome.ok
+
+    def _files(self, current: Round, hospital: Address) -> tuple[Expected, ...]:
+        """Return the files of a hospital's update; without the configuration, which another finding names, its one."""
+        try:
+            read_config(current, self._vault)
+        except (VaultMissing, TamperedError, MalformedError):
+            return (expected_masked(current, hospital) if current.masked else expected_update(current, hospital),)
+        return tuple(part.expected for part in update_files(current, hospital, self._vault))
 
     def _check_bundle(self, current: Round, dealer: Address) -> bool:
         """Check the file of shares of a hospital that continued after the set-up."""

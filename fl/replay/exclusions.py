@@ -14,10 +14,9 @@ from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import (
     FileReader,
     check_readers,
-    expected_masked,
-    expected_update,
     masked_recipients,
     read_config,
+    update_files,
 )
 from fl.replay.round_replay import Tools
 from fl.replay.vault_files import read_document
@@ -46,15 +45,16 @@ def why_excluded(
     federation: Federation, current: Round, hospital: Address, vault: Vault, reader: FileReader | None
 ) -> str:
     """Return the error in an update outside the set; without a `reader`, check only the update's head."""
-    expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
     required = masked_recipients(current, federation.book) if current.masked else ()
     try:
         if reader is None:
-            file = read_document(vault, expected.digest, expected.cap)
-            check_file(file, expected)
-            check_readers(file, required)
+            for part in update_files(current, hospital, vault):
+                file = read_document(vault, part.expected.digest, part.expected.cap)
+                check_file(file, part.expected)
+                check_readers(file, required)
         elif current.masked:
-            reader.masked(current, hospital, required)
+            for _ in reader.masked(current, hospital, required):
+                pass  # opening shows the error
         else:
             reader.update(current, hospital, read_config(current, vault))
     except HemaledgerError as error:

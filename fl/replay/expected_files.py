@@ -7,7 +7,7 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
@@ -52,9 +52,10 @@ from fl.protocol.rounds.round import Round
 from fl.replay.granted_models import open_grant
 from fl.replay.group_key import GroupKeys, group_key
 from fl.replay.ledger_view import Keyring
+from fl.replay.part_files import Length, Part, check_there, parts_of, whole
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.kinds import work_of
-from fl.training.aggregation.quantise import Vector, Words, body_bytes, from_bytes
+from fl.training.aggregation.quantise import LANES, Vector, Words, body_bytes, from_bytes
 from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
 
 MANIFEST_CAP = 4 * 1024 * 1024
@@ -104,6 +105,20 @@ def expected_masked(current: Round, hospital: Address) -> Expected:
     cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
     digest = current.commitments.get(hospital, NO_DIGEST)
     return Expected(masked_core(current, hospital, Kind.MASKED), digest, cap)
+
+
+def update_files(current: Round, hospital: Address, vault: Vault) -> tuple[Part, ...]:
+    """Return the envelopes of a hospital's update: one, or in a masked round perhaps parts of it (PROTOCOL.md 4).
+
+    Raises:
+        VaultMissing, TooLarge, HashMismatch, EncodingError, WrongContext: the configuration, or the list of parts.
+    """
+    words = current.terms.parameters + LANES
+    if not current.masked:
+        return whole(expected_update(current, hospital), Length(words, 0))
+    config = read_config(current, vault)
+    length = Length(words, config.word_bits // 8)
+    return parts_of(expected_masked(current, hospital), length, config.part_words, vault)
 
 
 def expected_answer(current: Round, hospital: Address) -> Expected:
@@ -187,14 +202,19 @@ class FileReader:
         work_of(config).check_update(words)
         return words
 
-    def masked(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
-        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes.
+    def masked(
+        self, current: Round, hospital: Address, required: Collection[MemberKey] = (), first: int = 0
+    ) -> Iterator[tuple[slice, bytes]]:
+        """Yield the parts of a hospital's masked update from part `first` on: place, and 4 or 8 bytes for each word.
 
         Raises:
             RecipientNotFound: it is not sealed to this member, or not to all `required` readers.
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
-        return self._open(expected_masked(current, hospital), current, required)
+        parts = update_files(current, hospital, self._vault)
+        check_there(parts, self._vault)
+        for part in parts[first:]:
+            yield part.place, self._open(part.expected, current, required)
 
     def answer(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
         """Return a hospital's unmasking response; raises as `masked` does."""

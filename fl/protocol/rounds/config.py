@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError
+from fl.protocol.rounds.parts import check_part_words
 from fl.protocol.task import Task
 
 CONFIG_CAP = 64 * 1024
@@ -41,6 +42,8 @@ class RoundConfig:
     """Whether trustees must release the new model before hospitals can use it (K_MODEL)."""
     word_bits: int = 32
     """32 or 64: the sum is mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
+    part_words: int = 0
+    """Masked updates and models with more words than this are in parts of so many words (parts.py); 0: never."""
 
     def to_bytes(self) -> bytes:
         return write_document(
@@ -52,6 +55,7 @@ class RoundConfig:
                 "training": self.training,
                 "w_max": self.w_max,
                 "word_bits": self.word_bits,
+                **({"part_words": self.part_words} if self.part_words else {}),
             }
         )
 
@@ -59,7 +63,7 @@ class RoundConfig:
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("clip", "l2_bound", "release", "task", "training", "w_max", "word_bits")
+        fields.only("clip", "l2_bound", "part_words", "release", "task", "training", "w_max", "word_bits")
         config = cls(
             fields.number("clip"),
             fields.number("l2_bound"),
@@ -68,10 +72,13 @@ class RoundConfig:
             Task.from_dict(fields.mapping("task")),
             fields.truth("release"),
             fields.integer("word_bits"),
+            fields.integer("part_words") if "part_words" in fields.value else 0,
         )
         bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
         if not bounded or not 1 <= config.w_max <= 2**21:
             raise EncodingError("round configuration", "clip, l2_bound or w_max is out of its range")
         if config.word_bits not in WORD_BITS:
             raise EncodingError("round configuration", "word_bits is neither 32 nor 64")
+        if "part_words" in fields.value:
+            check_part_words(config.part_words)
         return config

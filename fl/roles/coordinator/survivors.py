@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fl.crypto.envelope import Expected
 from fl.events import Event
-from fl.failures import refusal_of
+from fl.failures import ROUND_ONLY, refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import expected_masked, expected_update, masked_recipients, read_config
+from fl.replay.expected_files import expected_masked, expected_update, masked_recipients, read_config, update_files
 from fl.replay.ledger_view import Ports
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
@@ -32,6 +33,8 @@ class _Judged:
     """Of the round."""
     verdicts: dict[Address, UpdateUnusable | None] = field(default_factory=dict)
     """By hospital whose file came: why its file cannot be used, or None when it can."""
+    parts: dict[Address, tuple[Expected, ...]] = field(default_factory=dict)
+    """The parts of a file in parts, which must stay in the vault, too."""
 
 
 class Freezing:
@@ -90,15 +93,22 @@ class Freezing:
         read_config(current, self._ports.vault)  # if this file is missing, no hospital is to blame
         recipients = masked_recipients(current, federation.book) if current.masked else ()
         try:
+            parts = [each.expected for each in update_files(current, hospital, self._ports.vault)]
+            marks = [self._ports.vault.mark(each.digest) for each in parts]
             self._sums.add(current, hospital, recipients)
         except VaultMissing:
             return
-        except UpdateUnusable as error:
-            self._judged.verdicts[hospital] = error
+        except ROUND_ONLY as error:
+            unusable = error if isinstance(error, UpdateUnusable) else UpdateUnusable(hospital, error)
+            self._judged.verdicts[hospital] = unusable
         else:
             self._judged.verdicts[hospital] = None
+            self._judged.parts[hospital] = tuple(each for each in parts if each.digest != digest)
+            for each, seen in zip(parts, marks, strict=True):
+                self._presence.remember(each.digest, seen)
         self._presence.remember(digest, mark)
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
         expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
-        return self._presence.holds(expected.digest, expected.cap)
+        files = (expected, *self._judged.parts.get(hospital, ()))
+        return all(self._presence.holds(each.digest, each.cap) for each in files)

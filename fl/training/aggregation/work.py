@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5 (Update) and 5L.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,6 +66,10 @@ class Work(Protocol):
             EncodingError: the hospital learned something else than this round adds up.
             NonFinite, ClaimOutOfBounds: a weight is not finite; an entry is outside its lane's range.
         """
+        ...
+
+    def pieces(self, previous: Vector, learned: Learned, parts: Sequence[slice]) -> Iterator[Words]:
+        """Yield the words of `encode` part by part, without the whole in memory where that is possible; raises so."""
         ...
 
     def check_update(self, words: Words) -> None:

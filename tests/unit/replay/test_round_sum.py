@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -51,13 +51,15 @@ class Files:
         self.wrong: dict[Address, HemaledgerError | ZeroDivisionError] = {}
         self.sum = RoundSum(cast("FileReader", self), vault)
 
-    def masked(self, _current: Round, hospital: Address, _due: Collection[MemberKey]) -> bytes:
+    def masked(
+        self, _current: Round, hospital: Address, _due: Collection[MemberKey], first: int
+    ) -> Iterator[tuple[slice, bytes]]:
         if hospital in self.missing:
             raise VaultMissing(Digest(bytes(32)))
         if hospital in self.wrong:
             raise self.wrong[hospital]
         self.opened.append(hospital)
-        return np.full(D + LANES, hospital[0], "<u4").tobytes()
+        yield slice(0, D + LANES), np.full(D + LANES, hospital[0], "<u4").tobytes()
 
     def take(self, current: Round) -> list[int]:
         words: list[int] = self.sum.take(current).words.tolist()
