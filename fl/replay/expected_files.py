@@ -18,10 +18,11 @@ from fl.crypto.envelope import (
     Expected,
     Kind,
     Parts,
+    check_content_key,
     content_key,
     open_file,
     open_granted,
-    open_with,
+    released_content_key,
     sealed_size,
 )
 from fl.crypto.hpke_keys import PrivateKey
@@ -52,11 +53,11 @@ from fl.protocol.rounds.round import Round
 from fl.replay.granted_models import open_grant
 from fl.replay.group_key import GroupKeys, group_key
 from fl.replay.ledger_view import Keyring
-from fl.replay.part_files import Length, Part, check_there, parts_of, whole
+from fl.replay.part_files import Length, Part, check_there, parts_if_listed, parts_of, whole
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.kinds import work_of
 from fl.training.aggregation.quantise import LANES, Vector, Words, body_bytes, from_bytes
-from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
+from fl.training.model.weights import Manifest, model_digest, vector_in
 
 MANIFEST_CAP = 4 * 1024 * 1024
 UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
@@ -161,6 +162,14 @@ def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
     return Expected(model_core(source), digest, cap)
 
 
+def model_files(source: Round | LedgerOpening, parameters: int, vault: Vault) -> tuple[Part, ...]:
+    """Return the envelopes of a model, float32 [parameters]: one, or its parts; raises as `update_files`."""
+    expected, length = expected_model(source, parameters), Length(parameters, 4)
+    if isinstance(source, Round):
+        return parts_of(expected, length, read_config(source, vault).part_words, vault)
+    return parts_if_listed(expected, length, vault)
+
+
 GrantsNow = Callable[[], Grants]
 """The grants on the ledger now."""
 
@@ -172,6 +181,10 @@ def no_grants() -> Grants:
 
 Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 """A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
+
+
+Opener = tuple[tuple[Part, ...], bytes, bytes]
+"""A model's parts, the file of the first one, and the content key that all share."""
 
 
 class FileReader:
@@ -235,9 +248,12 @@ class FileReader:
         expected = expected_model(source, manifest.length)
         if self._last is not None and self._last[:2] == (expected, digest_of(source)):
             return self._last[2]
-        body = self._open_model(expected, source, manifest.length)
-        vector = vector_from_bytes(body, manifest.length)
-        if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
+        if replayed is not None and self._is(replayed, source):
+            vector = replayed
+        else:
+            vector = np.empty(manifest.length, np.float32)
+            for place, body in self._model(source, manifest.length):
+                vector[place] = vector_in(body, place.stop - place.start)
             actual = model_digest(manifest.digest, vector)
             if actual != digest_of(source):
                 raise ModelDigestMismatch(digest_of(source), actual)
@@ -254,12 +270,9 @@ class FileReader:
 
     def content_key(self, source: Round | LedgerOpening, parameters: int) -> bytes:
         """Return the content key of a model's file, 32 bytes, to grant it to somebody else; raises as `model`."""
-        expected = expected_model(source, parameters)
-        if self._account in source.keys:
-            file = self._fetch(expected)
-            return content_key(file, expected.core, self._key_to(file, source))
-        _, key = self._by_grant(source, parameters)
-        open_granted(self._fetch(expected), expected.core, key)  # an earlier file can have the same model
+        key = self._opener(source, parameters)[2]
+        first = model_files(source, parameters, self._vault)[0].expected
+        check_content_key(self._fetch(first), first.core, key)  # an earlier file can have the same model
         return key
 
     def _granted(self, source: Round | LedgerOpening) -> list[Grant]:
@@ -267,8 +280,8 @@ class FileReader:
         grants = self._grants().of(digest_of(source))
         return [grant for grant in grants if grant.record.reader == self._account][::-1]
 
-    def _by_grant(self, source: Round | LedgerOpening, parameters: int) -> tuple[bytes, bytes]:
-        """Return a model's bytes and its file's content key by the newest grant that opens it.
+    def _by_grant(self, source: Round | LedgerOpening, parameters: int) -> Opener:
+        """Return what opens a model by the newest grant that does.
 
         If none does, a grant whose file may still come counts more than one that is wrong.
         """
@@ -286,23 +299,53 @@ class FileReader:
             except (GrantUnusable, KeystoreUnreadable) as why:
                 error = why
                 continue
-            expected = expected_model(grant.model.source, parameters)
+            parts = model_files(grant.model.source, parameters, self._vault)
+            file = self._fetch(parts[0].expected)
             try:
-                return open_granted(self._fetch(expected), expected.core, key), key
+                check_content_key(file, parts[0].expected.core, key)
             except KeyCommitMismatch:
                 error = GrantUnusable(grant.record.sender, "it holds the key of another file")
+                continue
+            return parts, file, key
         raise absent or error
 
-    def _open_model(self, expected: Expected, source: Round | LedgerOpening, parameters: int) -> bytes:
+    def _is(self, replayed: Vector, source: Round | LedgerOpening) -> bool:
+        """Return whether a model's file has the bits of a replayed one."""
+        bits = replayed.view(np.uint32)
+        return all(
+            np.array_equal(vector_in(body, place.stop - place.start).view(np.uint32), bits[place])
+            for place, body in self._model(source, replayed.size)
+        )
+
+    def _model(self, source: Round | LedgerOpening, parameters: int) -> Iterator[tuple[slice, bytes]]:
+        """Yield the parts of a model, 4 bytes for each weight: each is checked and opened on its own."""
+        parts, file, key = self._opener(source, parameters)
+        check_there(parts, self._vault)
+        for part in parts:
+            file = file or self._fetch(part.expected)
+            body, file = open_granted(file, part.expected.core, key), b""
+            yield part.place, body
+
+    def _own_key(self, expected: Expected, source: Round | LedgerOpening) -> tuple[bytes, bytes]:
+        """Return a file and its content key, which this member's own key opens."""
+        if self._account not in source.keys:
+            raise RecipientNotFound
+        file = self._fetch(expected)
+        return file, content_key(file, expected.core, self._key_to(file, source))
+
+    def _opener(self, source: Round | LedgerOpening, parameters: int) -> Opener:
+        """Return a model's parts, the file of the first one, and the content key that they share."""
+        parts = model_files(source, parameters, self._vault)
+        first = parts[0].expected
         try:
-            return self._open(expected, source)
+            return parts, *self._own_key(first, source)
         except RecipientNotFound:
             if self._granted(source):
-                return self._by_grant(source, parameters)[0]
+                return self._by_grant(source, parameters)
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
-        key, secret = self._release(source, file := self._fetch(expected))
-        return open_with(file, expected, key, secret)
+        file = self._fetch(first)
+        return parts, file, released_content_key(file, first, *self._release(source, file))
 
     def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[MemberKey] = ()) -> bytes:
         if self._account not in source.keys:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fl.crypto.envelope import MAX_RECIPIENTS, Expected, sealed_size
 from fl.protocol.errors import EncodingError, VaultMissing
 from fl.protocol.ports import Vault
-from fl.protocol.rounds.parts import PartList, cuts, list_bytes
+from fl.protocol.rounds.parts import PartList, cuts, is_list, list_bytes
 from fl.replay.vault_files import read_document
 
 
@@ -55,6 +55,18 @@ def parts_of(expected: Expected, length: Length, part_words: int, vault: Vault) 
     if found.part_words != part_words:
         raise EncodingError("list of parts", f"its parts have {found.part_words} words, and the round's {part_words}")
     return listed(expected, length, found)
+
+
+def parts_if_listed(expected: Expected, length: Length, vault: Vault) -> tuple[Part, ...]:
+    """Return the envelopes of a vector whose parts no configuration names: the file itself says what it is.
+
+    Raises:
+        VaultMissing, TooLarge, HashMismatch, EncodingError, WrongContext: as `parts_of`.
+    """
+    data = read_document(vault, expected.digest, expected.cap)
+    if not is_list(data):
+        return whole(expected, length)
+    return listed(expected, length, PartList.from_bytes(data, expected.core.context, length.words))
 
 
 def listed(expected: Expected, length: Length, found: PartList) -> tuple[Part, ...]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from fl.audit.reports import alarms_of
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import Core, Kind
 from fl.events import Event
 from fl.failures import FATAL, MISSED_DEADLINE, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
@@ -65,6 +65,7 @@ from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
+from fl.roles.coordinator.sealed_model import put_model
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
@@ -76,7 +77,7 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.model.weights import Vector, model_digest, vector_to_bytes
+from fl.training.model.weights import Vector, model_digest
 from fl.training.weak_calibration import weakness
 
 OLD_LEDGER = (
@@ -201,8 +202,8 @@ class Coordinator:
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
         core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
         self._ports.vault.put(model.manifest.to_bytes())
-        file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
-        envelope = self._ports.vault.put(file)
+        part_words = self._plan.config.part_words
+        envelope = put_model(core, self._recipients(federation), model.vector, part_words, self._ports.vault)
         weights = model_digest(digest, model.vector)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
@@ -324,8 +325,7 @@ class Coordinator:
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
         if not config.release:
             recipients = with_group_key(current, recipients, self._ports.vault)
-        file = seal(model_core(current), recipients, vector_to_bytes(model))
-        envelope = self._ports.vault.put(file)
+        envelope = put_model(model_core(current), recipients, model, config.part_words, self._ports.vault)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         self._ports.notify(Event.MODEL_PROPOSED, {"round": current.number, **_figures(outcome, total.claims)})

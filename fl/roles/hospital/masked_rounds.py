@@ -200,6 +200,7 @@ class MaskedHospital:
         try:
             digest = self._promises.promised("update", current)
             digest = digest or self._promises.promise("update", current, self._masked_file(federation, current))
+            self._training.forget(current.context)
         except UpdateSpent as error:
             reason = f"{error.name}: {error}"
             self._promises.note_once("withheld", current, reason)

@@ -52,7 +52,8 @@ class Training:
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Check only that the words are in the quantiser's range; those of fixed numbers count as 0."""
         ends = (words.size - LANES,)
-        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, [_kept(one, self.fixed, ends) for one in each])
+        seen = [_kept(one, self.fixed, ends) for one in each]
+        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, seen, spare=True)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of the mean change."""

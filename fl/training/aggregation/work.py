@@ -77,7 +77,10 @@ class Work(Protocol):
         ...
 
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
-        """Return a sum that was made elsewhere; raise SumOutOfBounds if these hospitals cannot reach it."""
+        """Return a sum that was made elsewhere; raise SumOutOfBounds if these hospitals cannot reach it.
+
+        The words belong to it: `apply` may put the model into their memory.
+        """
         ...
 
     def check_sum(self, total: Sum) -> None:
