@@ -1,11 +1,11 @@
 """One role of a consortium in a process of its own, which prints its memory; started by the benchmark `parts`.
 
-    python -m scripts.bench._one_role HOME NAME PARAMETERS HOSPITALS PART_WORDS
+    python -m scripts.bench._one_role HOME NAME PARAMETERS HOSPITALS PART_BYTES
 
-It takes part in two rounds. After the first one it holds the model in force and waits: that is its idle memory. Then
-the highest resident size is counted from there, until the second round is final.
+It takes part in two rounds. Its idle memory is what it has before it opens a model; the coordinator of a new federation
+holds the first model already.
 
-Source: /proc/self/status (VmRSS, VmHWM); /proc/self/clear_refs, which resets VmHWM (proc(5)).
+Source: /proc/self/status (VmRSS, VmHWM), proc(5).
 """
 
 from __future__ import annotations
@@ -37,29 +37,26 @@ from scripts.wiring.home import Home
 from scripts.wiring.roles import open_ports, privacy_limit
 
 ROUNDS = 2
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
 
 
 class Memory:
     """This process's resident size."""
 
-    def __init__(self, start: int, agent: Agent, stop: threading.Event) -> None:
-        """`start`: the size before the agent has a model, in bytes."""
-        self._start, self._agent, self._stop = start, agent, stop
-        self._idle = 0
+    def __init__(self, agent: Agent, stop: threading.Event) -> None:
+        self._agent, self._stop = agent, stop
+        self._idle = resident("VmRSS")
         self._began = 0.0
 
     def look(self) -> None:
-        """After each step: note the idle size when the first round is final; report and stop after the last."""
+        """After each step: note when the first round is final; report and stop after the last."""
         ended = [each for each in self._agent.view.federation.rounds if each.ended]
         if any(each.phase == Phase.ABORTED for each in ended):
             raise SystemExit(f"round {ended[-1].number} was aborted")
-        if ended and not self._idle:
-            self._idle, self._began = resident("VmRSS"), time.perf_counter()
-            _RESET.write_text("5", encoding="ascii")
+        if ended and not self._began:
+            self._began = time.perf_counter()
         if len(ended) == ROUNDS and not self._stop.is_set():
             figures = {
-                "start": self._start,
                 "idle": self._idle,
                 "peak": resident("VmHWM"),
                 "seconds": time.perf_counter() - self._began,
@@ -88,7 +85,7 @@ def first_model(parameters: int) -> Initial:
     return Initial(Manifest(("weights",), ((parameters,),)), drawn)
 
 
-def agent_of(home: Home, name: str, parameters: int, hospitals: int, part_words: int) -> Agent:
+def agent_of(home: Home, name: str, parameters: int, hospitals: int, part_bytes: int) -> Agent:
     """Return the agent of one member."""
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
@@ -103,20 +100,21 @@ def agent_of(home: Home, name: str, parameters: int, hospitals: int, part_words:
         rounds=ROUNDS,
         min_commitments=hospitals,
         attestations=1,
-        config=RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA, part_words=part_words),
+        config=RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA),
         commit_timeout_s=600,
         close_timeout_s=600,
         min_hospitals=hospitals,
         protection=Protection.MASKED,
+        part_bytes=part_bytes,
     )
     return Coordinator(ports, plan, first_model(parameters))
 
 
 def main(folder: str, name: str, *numbers: str) -> None:
     """Run one role until both rounds are final."""
-    stop, start = threading.Event(), resident("VmRSS")
+    stop = threading.Event()
     agent = agent_of(Home(Path(folder)), name, *map(int, numbers))
-    run(agent, Run(stop, lambda _what, _facts: None, step_ended=Memory(start, agent, stop).look))
+    run(agent, Run(stop, lambda _what, _facts: None, step_ended=Memory(agent, stop).look))
 
 
 if __name__ == "__main__":

@@ -38,22 +38,22 @@ def main(parameters: tuple[int, ...], part_mib: tuple[float, ...], hospitals: in
     for count in parameters:
         models = set[str]()
         for size in part_mib:
-            figures, largest, model = _run(count, hospitals, int(size * MEBI / 4))
+            figures, largest, model = _run(count, hospitals, int(size * MEBI))
             models.add(model)
             kept.append({"parameters": count, "part_mib": size, "largest_file": largest, "roles": figures})
             for role, each in figures.items():
-                idle, peak = each["idle"] - each["start"], each["peak"] - each["start"]
-                cells = (idle / (4 * count), peak / (4 * count), (peak - idle) / MEBI, each["seconds"])
+                above = each["peak"] - each["idle"]
+                cells = (each["idle"] / MEBI, above / MEBI, above / (4 * count), each["seconds"])
                 rows.append((f"{count:,}", size or "whole", role, *cells, largest / MEBI))
         if len(models) != 1:
             raise click.ClickException("the runs gave different models")
-    header = ("Parameters", "Parts", "Role", "Idle", "Peak", "Peak - idle", "Round", "Largest file")
-    title = f"A masked round of {hospitals} hospitals (parts, files, peak - idle: MiB; idle, peak: models; round: s)"
+    header = ("Parameters", "Parts", "Role", "Idle", "Peak above", "In models", "Round (s)", "Largest file")
+    title = f"A masked round of {hospitals} hospitals; sizes in MiB"
     show(title, header, rows)
     keep("parts", {"runs": kept})
 
 
-def _run(parameters: int, hospitals: int, part_words: int) -> tuple[Figures, int, str]:
+def _run(parameters: int, hospitals: int, part_bytes: int) -> tuple[Figures, int, str]:
     """Run two rounds; return the figures by role, the size of the largest file, and the last model's digest."""
     names = (COORDINATOR, AUDITOR, *hospital_names(hospitals))
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
@@ -61,7 +61,7 @@ def _run(parameters: int, hospitals: int, part_words: int) -> tuple[Figures, int
         chain = opened.enter_context(ChainProcess(home))
         found_together(home, chain.url, names[2:])
         logs = [opened.enter_context((Path(folder) / f"{name}.log").open("wb")) for name in names]
-        numbers = (str(parameters), str(hospitals), str(part_words))
+        numbers = (str(parameters), str(hospitals), str(part_bytes))
         children = [_start((folder, name, *numbers), log) for name, log in zip(names, logs, strict=True)]
         said = [json.loads(each.communicate()[0] or "{}") for each in children]
         for name, each, figures in zip(names, children, said, strict=True):

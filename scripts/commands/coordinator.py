@@ -63,6 +63,14 @@ ROUNDS = (
 )
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 
+part_option = click.option(
+    "--part-mib",
+    type=click.IntRange(0, 512),
+    default=64,
+    show_default=True,
+    help="A masked update or a model of more MiB is in files of so many. 0: never.",
+)
+
 
 @click.group()
 def coordinator() -> None:
@@ -102,6 +110,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
 )
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for training.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after training.")
+@part_option
 @despite_alarm_option
 @task_options
 @aggregation_options
@@ -136,6 +145,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     word_bits: str,
     commit_timeout: int,
     close_timeout: int,
+    part_mib: int,
     despite_alarm: bool,
     preset: str | None,
     width: int | None,
@@ -209,6 +219,7 @@ def run(  # noqa: PLR0913  # one parameter per option
         despite_alarm=despite_alarm,
         step_timeout_s=step_timeout,
         wide=wide.plan,
+        part_bytes=part_mib * 2**20,
     )
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
         initial, paused = first_model(recipe), held_by(member.folder)

@@ -22,6 +22,8 @@ PART_STEP = 1024
 """Words; a part has a multiple of this, so that it begins with a whole block of a mask's keystream."""
 LONGEST_PART = 2**27
 """Words; 1 GiB of 8 bytes each. A library that seals at most 2 GiB at once can seal it."""
+LIST_CAP = 256 * 1024
+"""Bytes; every list is smaller."""
 _CONFIG, _LIST = "round configuration", "list of parts"
 
 
@@ -70,6 +72,21 @@ class PartList:
         if len(set(digests)) != count:
             raise EncodingError(_LIST, "it names a part twice")
         return cls(context, part_words, digests)
+
+
+def named_in(file: Blob) -> tuple[Digest, ...]:
+    """Return the digests in a list whose own digest is known, whatever vector it is of; none in another file.
+
+    Raises:
+        EncodingError: it begins as a list and is none.
+    """
+    if not is_list(file):
+        return ()
+    reader = Reader(bytes(file), _LIST)
+    reader.raw(len(LABEL) + 32 + 4)
+    digests = tuple(Digest(reader.raw(DIGEST_BYTES)) for _ in range(reader.u16()))
+    reader.end()
+    return digests
 
 
 def is_list(file: Blob) -> bool:

@@ -57,7 +57,7 @@ from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
-from fl.replay.round_work import checked_work, words_of
+from fl.replay.round_work import checked_work, in_parts, words_of
 from fl.roles.coordinator.declines import Declines
 from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
@@ -202,7 +202,7 @@ class Coordinator:
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
         core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
         self._ports.vault.put(model.manifest.to_bytes())
-        part_words = self._plan.config.part_words
+        part_words = in_parts(self._plan.config, self._plan.part_bytes, model.manifest).part_words
         envelope = put_model(core, self._recipients(federation), model.vector, part_words, self._ports.vault)
         weights = model_digest(digest, model.vector)
         self._ports.append(
@@ -239,7 +239,7 @@ class Coordinator:
         check_model(self._plan, self._initial.manifest, manifest)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
-        config, threshold = following.config, following.threshold
+        config, threshold = in_parts(following.config, self._plan.part_bytes, manifest), following.threshold
         check_next(federation, config.task, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)

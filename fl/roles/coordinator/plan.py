@@ -56,6 +56,9 @@ class WidePlan:
         return (self.degree, self.threshold) if self.degree else choose(self.crowd(hospitals), self.smallest_sum)
 
 
+PART_BYTES = 64 * 1024 * 1024
+
+
 @dataclass(frozen=True)
 class Plan:
     """A coordinator's settings; it keeps nothing else between two steps."""
@@ -83,6 +86,8 @@ class Plan:
     """The configurations of the rounds of lanes that follow the last training, such as those that calibrate."""
     wide: WidePlan | None = None
     """None: no round is wide."""
+    part_bytes: int = PART_BYTES
+    """A masked update or a model of more bytes is in parts of so many; 0: never."""
     every: bool = False
     """Whether each final round counts among `rounds`, whatever it did."""
 
