@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.crypto.masking import Masks, apply
+from fl.crypto.masking import Masked, Masks, apply
 from fl.protocol import errors
 from fl.protocol.codec import parse_document, write_document
 from fl.protocol.errors import EncodingError
@@ -49,7 +50,9 @@ def test_another_list_is_refused(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", VECTORS["keystream"])
 def test_a_part_begins_inside_its_mask(case: dict[str, Any]) -> None:
-    words = np.zeros(len(case["words"]), np.uint32 if case["bits"] == 32 else np.uint64)
+    words: Masked = np.zeros(len(case["words"]), np.uint32)
+    if case["bits"] == 64:
+        words = np.zeros(len(case["words"]), np.uint64)
     apply(words, Masks((bytes.fromhex(case["seed"]),), ()), case["first"])
     assert words.tolist() == [int(each) for each in case["words"]]
 
@@ -62,7 +65,7 @@ def test_parts_cover_every_word_once(words: int, part_words: int) -> None:
         return
     found = cuts(words, part_words)
     assert [found[0].start, found[-1].stop] == [0, words]
-    assert all(one.stop == other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.stop == other.start for one, other in pairwise(found))
     assert {cut.stop - cut.start for cut in found[:-1]} <= {part_words}
     assert list_bytes(len(found)) <= LIST_CAP
 
@@ -74,7 +77,7 @@ def test_a_configuration_without_parts_has_the_bytes_of_before() -> None:
 
 
 @pytest.mark.parametrize("part_words", [0, -1024, 1, 1023, 1025, LONGEST_PART + 1024, True, "1024", 1024.0])
-def test_other_lengths_of_a_part_are_refused(part_words: Any) -> None:  # noqa: ANN401 - any JSON value
+def test_other_lengths_of_a_part_are_refused(part_words: Any) -> None:
     document = parse_document(CONFIG.to_bytes(), "round configuration") | {"part_words": part_words}
     with pytest.raises(EncodingError):
         RoundConfig.from_bytes(write_document(document))
