@@ -25,6 +25,7 @@ LONG = (
     "foreign",
     "masking",
     "models",
+    "parts",
     "training",
     "protections",
     "poisoning",
