@@ -17,6 +17,7 @@ from typing import IO
 
 import click
 
+from fl.roles.coordinator.plan import part_bytes_of
 from scripts.bench._table import keep, show
 from scripts.commands.data import hospital_names
 from scripts.demo.child_process import ChainProcess
@@ -30,15 +31,15 @@ Figures = dict[str, dict[str, float]]
 
 @click.command()
 @click.option("--parameters", "-p", type=click.IntRange(1), multiple=True, default=(11_000_000, 50_000_000))
-@click.option("--part-mib", type=click.FloatRange(0), multiple=True, default=(0,), help="0: files are whole.")
+@click.option("--part-mib", type=click.IntRange(0), multiple=True, default=(0, 8, 64), help="0: whole.")
 @click.option("--hospitals", type=click.IntRange(3), default=3, show_default=True)
-def main(parameters: tuple[int, ...], part_mib: tuple[float, ...], hospitals: int) -> None:
+def main(parameters: tuple[int, ...], part_mib: tuple[int, ...], hospitals: int) -> None:
     """Measure the peak memory of each role in a masked round."""
     rows, kept = [], []
     for count in parameters:
         models = set[str]()
         for size in part_mib:
-            figures, largest, model = _run(count, hospitals, int(size * MEBI))
+            figures, largest, model = _run(count, hospitals, part_bytes_of(size))
             models.add(model)
             kept.append({"parameters": count, "part_mib": size, "largest_file": largest, "roles": figures})
             for role, each in figures.items():

@@ -68,7 +68,7 @@ part_option = click.option(
     type=click.IntRange(0, 512),
     default=64,
     show_default=True,
-    help="A masked update or a model of more MiB is in files of so many. 0: never.",
+    help="No file of a masked update or a model has more MiB: a longer one is in parts. 0: files of any length.",
 )
 
 
@@ -170,7 +170,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     and --classes replace the task of consortium.json. The task cannot change between rounds.
     """
     from fl.roles.coordinator.agent import Coordinator
-    from fl.roles.coordinator.plan import Plan
+    from fl.roles.coordinator.plan import Plan, part_bytes_of
     from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
@@ -219,7 +219,7 @@ def run(  # noqa: PLR0913  # one parameter per option
         despite_alarm=despite_alarm,
         step_timeout_s=step_timeout,
         wide=wide.plan,
-        part_bytes=part_mib * 2**20,
+        part_bytes=part_bytes_of(part_mib),
     )
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
         initial, paused = first_model(recipe), held_by(member.folder)

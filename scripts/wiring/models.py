@@ -117,25 +117,30 @@ def import_model(home: Home, member: MemberHome | None, file: Path | None) -> li
         FileNotRecorded: the ledger does not name a file as a model, a manifest or a configuration.
         SettingInvalid: there is neither a file nor a copy.
     """
-    from fl.protocol.codec import sha256
-    from fl.protocol.rounds.parts import named_in
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
 
-    named, back = recorded(LedgerView(open_ledger(home)).refresh()), []
+    named = recorded(LedgerView(open_ledger(home)).refresh())
     vault = home.vault
     vault.check()
-    files = sorted(_files(member, file), key=lambda each: sha256(each[1]) not in named)
-    for name, data in files:  # first those that the ledger names; they name the parts
-        digest = sha256(data)
-        named |= frozenset(named_in(data)) if digest in named else frozenset()
-        if digest not in named:
-            raise FileNotRecorded(name, digest)
-        vault.put(data)
-        back.append(digest)
+    back = [vault.put(data) for data in checked(_files(member, file), named)]
     if not back:
         raise SettingInvalid("file", "give a file, or the name of a member that keeps copies")
     return back
+
+
+def checked(files: list[tuple[str, bytes]], named: frozenset[Digest]) -> list[bytes]:
+    """Return files that the ledger names, and the parts that one of them names; raises FileNotRecorded."""
+    from fl.protocol.codec import sha256
+    from fl.protocol.rounds.parts import named_in
+
+    found = [(name, sha256(data), data) for name, data in files]
+    lists = [data for _, digest, data in found if digest in named]
+    allowed = named.union(*map(named_in, lists))
+    for name, digest, _ in found:
+        if digest not in allowed:
+            raise FileNotRecorded(name, digest)
+    return [data for _, _, data in found]
 
 
 def recorded(federation: Federation) -> frozenset[Digest]:

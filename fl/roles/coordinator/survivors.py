@@ -17,6 +17,7 @@ from fl.failures import ROUND_ONLY, refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address
+from fl.protocol.ports import Mark
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
@@ -93,20 +94,26 @@ class Freezing:
         read_config(current, self._ports.vault)  # if this file is missing, no hospital is to blame
         recipients = masked_recipients(current, federation.book) if current.masked else ()
         try:
-            parts = [each.expected for each in update_files(current, hospital, self._ports.vault)]
-            marks = [self._ports.vault.mark(each.digest) for each in parts]
+            marks = self._part_marks(current, hospital)
             self._sums.add(current, hospital, recipients)
         except VaultMissing:
             return
-        except ROUND_ONLY as error:
-            unusable = error if isinstance(error, UpdateUnusable) else UpdateUnusable(hospital, error)
-            self._judged.verdicts[hospital] = unusable
+        except UpdateUnusable as error:
+            self._judged.verdicts[hospital] = error
         else:
             self._judged.verdicts[hospital] = None
-            self._judged.parts[hospital] = tuple(each for each in parts if each.digest != digest)
-            for each, seen in zip(parts, marks, strict=True):
-                self._presence.remember(each.digest, seen)
+            self._judged.parts[hospital] = tuple(part for part, _ in marks)
+            for part, seen in marks:
+                self._presence.remember(part.digest, seen)
         self._presence.remember(digest, mark)
+
+    def _part_marks(self, current: Round, hospital: Address) -> list[tuple[Expected, Mark | None]]:
+        """Return the parts of a file in parts with their marks; none if the list is wrong, of which the sum says why."""
+        try:
+            parts = [part.expected for part in update_files(current, hospital, self._ports.vault)]
+        except ROUND_ONLY:
+            return []
+        return [(each, self._ports.vault.mark(each.digest)) for each in parts if len(parts) > 1]
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
         expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)

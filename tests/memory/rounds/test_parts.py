@@ -11,11 +11,13 @@ import pytest
 
 from fl.crypto.envelope import Parts
 from fl.events import Event
+from fl.protocol.errors import FileNotRecorded
 from fl.protocol.names import Digest, Protection, Role
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.parts import PartList, is_list, named_in
 from fl.protocol.rounds.round import Phase
 from fl.replay.expected_files import model_files, read_manifest, update_files
+from fl.replay.ledger_view import Keyring
 from fl.replay.retention import parts_of_update
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
@@ -23,6 +25,7 @@ from fl.roles.hospital.agent import Hospital
 from fl.roles.kept_models import KeepingModels, file_of
 from fl.roles.runner import Agent
 from fl.storage.kept_models import FolderModels
+from scripts.wiring.models import PART, SEALED, Reader, checked, model_parts, recorded
 from scripts.wiring.retention import accept, checked_offer, delete, record_offer
 from tests.support.federation import initial, memory_folder
 from tests.support.masked_world import Four, rest
@@ -306,6 +309,20 @@ def test_members_keep_the_parts_of_the_newest_models(world: InParts) -> None:
         wanted |= {file_of(each), *named_in(world.consortium.vault.get(file_of(each), CAP))}
     assert copies.names() == wanted
     assert len(wanted) == 2 * (COUNT + 1)
+
+
+def test_an_export_has_all_parts_and_only_parts_that_a_recorded_list_names_come_back(world: InParts) -> None:
+    run(world)
+    alpha = world.party("alpha")
+    reader = Reader(alpha.ledger, world.consortium.vault, Keyring(alpha.keys), FolderModels(alpha.folder / "models"))
+    _, files = model_parts(reader, 1, sealed=True)
+    sealed = [(name, data) for name, data in files.items() if name == SEALED or name.startswith(PART)]
+    assert len(sealed) == 1 + COUNT
+    named = recorded(world.federation)
+    assert checked(sealed[::-1], named) == [data for _, data in sealed[::-1]]
+    for wrong in (sealed[1:], [*sealed, ("other", b"x")]):
+        with pytest.raises(FileNotRecorded):
+            checked(wrong, named)
 
 
 def test_a_sealed_rounds_model_is_in_parts_and_its_updates_are_whole(world: InParts) -> None:
