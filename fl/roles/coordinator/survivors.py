@@ -108,7 +108,7 @@ class Freezing:
         self._presence.remember(digest, mark)
 
     def _part_marks(self, current: Round, hospital: Address) -> list[tuple[Expected, Mark | None]]:
-        """Return the parts of a file in parts with their marks; none if the list is wrong, of which the sum says why."""
+        """Return the parts of a file with their marks; none if their list is wrong, of which the sum says why."""
         try:
             parts = [part.expected for part in update_files(current, hospital, self._ports.vault)]
         except ROUND_ONLY:
