@@ -39,10 +39,11 @@ def in_parts(config: RoundConfig, part_bytes: int, manifest: Manifest) -> RoundC
     bits.
 
     Raises:
-        EncodingError: the configuration names unknown work, or the parts are too short.
+        EncodingError: the lanes of the configuration cannot be read, or the parts are too short.
     """
     part_words = part_bytes // (config.word_bits // 8) // PART_STEP * PART_STEP
-    longest = max(manifest.length, words_of(config, manifest) + LANES)
+    spec = SumSpec.from_dict(config.training)
+    longest = max(manifest.length, spec.plan.length if spec else 0) + LANES  # no update has more words than a model
     if not part_words or len(cuts(longest, part_words)) == 1:
         return config
     return replace(config, part_words=part_words)
