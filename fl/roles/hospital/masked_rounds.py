@@ -327,14 +327,18 @@ class MaskedHospital:
             return current.phase == Phase.FINAL and self._compare(federation, current)
         if current.ended or self._account in current.attestations:
             return False
+        self._replay(federation, current)
+        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _replay(self, federation: Federation, current: Round) -> None:
+        """Check a proposal. The models of this frame are gone before the chain is asked for anything."""
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying))
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)
-        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
-        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
-        return True
 
     def _compare(self, federation: Federation, current: Round) -> bool:
         """Open the final model of a wide round once, and compare it with its digest on the ledger."""
