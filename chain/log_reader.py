@@ -124,12 +124,21 @@ class LogReader:
         target = self._check_anchor()
         while self._scanned < target:
             logs, block = self._ranges.read(self._scanned + 1, target)
+            if not self._is_anchored():  # a reorg came in between; the next look follows or names it
+                return
             self._add(logs, {block.number: block.timestamp})
             self._note_scanned(block)
 
     def _note_scanned(self, block: Block) -> None:
         self._scanned, self._scanned_hash = block.number, block.hash
         self._node.note_read(block.number)
+
+    def _is_anchored(self) -> bool:
+        """Return whether the newest block that was read is still there, so that what came behind it continues it."""
+        if self._scanned_hash is None:
+            return True
+        block = self._block(self._scanned)
+        return block is not None and block.hash == self._scanned_hash
 
     def _check_anchor(self) -> int:
         """Return the newest block that counts; after a reorg, first go back to a block that still exists.

@@ -105,6 +105,11 @@ class IntervalChain:
                 self.mine()
             return first
 
+    def reorg_from(self, block: int, *, drop: bool = False) -> int:
+        """Replace every block from number `block` on; as `reorg`."""
+        with self._lock:
+            return self.reorg(self.head - block + 1, drop=drop)
+
     def handle(self, method: str, params: list[Any]) -> Any:  # noqa: ANN401 - JSON
         """Answer one request of a client."""
         if method.startswith(STEERED):

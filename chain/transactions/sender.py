@@ -66,7 +66,7 @@ class TransactionSettings:
     poll_s: float = 0.02
     """How often to look where blocks come at once; else it follows from the block time."""
     max_fee: int | None = None
-    """The most wei per gas; None: no limit."""
+    """The most wei per gas; None: a multiple of the network's usual price (fees.py)."""
     tip: int | None = None
     """Wei per gas for whoever makes the block; None: what the node suggests."""
     unfinished: Path | None = field(default=None, compare=False)
@@ -98,6 +98,7 @@ class Sender:
             RefusedError: the contract refuses it; so does TamperedError for ModelDigestMismatch.
             ChainUnavailable: the node did not answer; nothing or the whole transaction was included.
             TransactionTimeout: no receipt came in time.
+            FeeAboveLimit, BidAtLimit: so it was, because it would cost more than the limit.
         """
         request = {"from": _hex(self.account), "data": _hex(data)}
         if to is not None:
@@ -176,8 +177,8 @@ class Sender:
         """Return this very call if it was sent before and can still count; offer again what else is unfinished."""
         same: tuple[Sending, Found] | None = None
         for sending in self._unfinished.abandoned():
-            passed = self._waiting.count(self.account, "latest") > sending.nonce  # before the receipt: a block may come
             receipt = self._waiting.included(sending)
+            passed = receipt is None and self._waiting.is_overtaken(self.account, sending)
             mine = sending.is_call(to, data) and same is None
             if (receipt is not None or passed) and not (mine and receipt is not None and receipt["status"]):
                 self._unfinished.forget(sending)
@@ -234,10 +235,14 @@ class Sender:
         return Signed(self._key.sign(fields)[0], bid)
 
     def _replace(self, sending: Sending) -> bool:
-        """Sign a call again with a higher bid, and keep it; False where gas is free, and above the limit."""
-        bid = None if self._free else self._fees.above(sending.newest.bid)
-        if bid is None:
+        """Sign a call again with a higher bid, and keep it; False where gas is free.
+
+        Raises:
+            FeeAboveLimit, BidAtLimit: the bid would be above the limit.
+        """
+        if self._free:
             return False
+        bid = self._fees.above(sending.newest.bid)
         sending.signed.append(self._signed(sending, bid))
         self._unfinished.note(sending)
         return True

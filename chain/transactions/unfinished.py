@@ -23,7 +23,7 @@ from eth_utils.crypto import keccak
 
 from chain.transactions.fees import Bid, fields_of
 from fl.protocol import strict_json
-from fl.protocol.errors import EncodingError, refused_write
+from fl.protocol.errors import EncodingError, UnavailableError, refused_write
 from fl.protocol.names import Address
 
 FILE_CAP = 4 * 1024 * 1024
@@ -51,6 +51,8 @@ class Sending:
     gas: int
     nonce: int
     signed: list[Signed] = field(default_factory=list)
+    held_by: UnavailableError | None = None
+    """Why it cannot bid more; not kept."""
 
     @property
     def newest(self) -> Signed:

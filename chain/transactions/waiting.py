@@ -1,7 +1,7 @@
 """Waits for a transaction's receipt, and helps a transaction that is lost, stuck or behind a gap.
 
-Invariant: a helped call keeps its nonce, so it is included once or never. Only when another transaction took that nonce
-is it raised (`Overtaken`) that the call must be signed again.
+Invariant: a helped call keeps its nonce, so it is included once or never. Only when another transaction surely took
+that nonce is it raised (`Overtaken`) that the call must be signed again: its block counts, and two looks agree.
 
 Source: EIP-1559; transaction pools of nodes (a replacement has the same nonce and a higher bid; a transaction waits
 until all nonces before its own are there).
@@ -21,7 +21,7 @@ from chain.rpc.node import Node, NodeRefusal
 from chain.rpc.pace import Pace
 from chain.rpc.transport import Call
 from chain.transactions.unfinished import Sending, Unfinished
-from fl.protocol.errors import ChainUnavailable, FeeAboveLimit, TransactionTimeout
+from fl.protocol.errors import BidAtLimit, ChainUnavailable, FeeAboveLimit, TransactionTimeout
 
 STUCK_BLOCKS = 4
 """After so many blocks without it, a transaction is helped."""
@@ -30,8 +30,10 @@ MOST_GAP = 16
 
 Found = dict[str, Any] | None
 """A receipt, if there is one."""
+SECOND_LOOK_S = 1.0
+"""After so many seconds one node is asked again."""
 Replace = Callable[[Sending], bool]
-"""Signs a call again with a higher bid; False if the bid would be above the limit."""
+"""Signs a call again with a higher bid; False where gas is free."""
 Fill = Callable[[int], bytes]
 """Returns a signed transaction that does nothing but take a nonce."""
 
@@ -96,6 +98,23 @@ class Waiting:
         """Return how many transactions of an account are included (`latest`), or included and waiting (`pending`)."""
         return self._node.number("eth_getTransactionCount", _hex(account), tag)
 
+    def is_overtaken(self, account: bytes, sending: Sending) -> bool:
+        """Return whether another transaction took the nonce for good: in a block that counts, and so at two looks.
+
+        The second look is at another URL, or at the same one a while later if there is no other: a node that lags, or
+        that is alone with its history, may not show a transaction that is included.
+        """
+        if not self._is_taken(account, sending):
+            return False
+        if not self._node.change("it does not show a transaction whose nonce is used"):
+            time.sleep(self._pace.pause(max(self._poll_s, SECOND_LOOK_S)))
+        return self._is_taken(account, sending)
+
+    def _is_taken(self, account: bytes, sending: Sending) -> bool:
+        """Return whether the nonce is used in a block that counts, and not by this call, as one node shows it."""
+        tag = "latest" if self._finality.at_once else hex(max(self._finality.head(self._node), 0))
+        return self.count(account, tag) > sending.nonce and self.included(sending) is None
+
     def wait(self, sending: Sending, receipt: Found, rescue: Rescue | None = None) -> dict[str, Any]:
         """Return the receipt when it counts.
 
@@ -103,6 +122,7 @@ class Waiting:
 
         Raises:
             TransactionTimeout: it was not included, or does not count, in time.
+            FeeAboveLimit, BidAtLimit: so it was, because it would cost more than the limit.
             Overtaken: it can never be included.
             ChainUnavailable: the node did not answer in all that time.
         """
@@ -112,7 +132,7 @@ class Waiting:
             if until is None:
                 until, pause_s = began + self._patience_s(), self._pace.pause(self._poll_s)
             if time.monotonic() >= until:
-                raise TransactionTimeout(sending.newest.hash, round(until - began, 3))
+                raise sending.held_by or TransactionTimeout(sending.newest.hash, round(until - began, 3))
             time.sleep(pause_s)
             try:
                 was, receipt = receipt is not None, self.included(sending)
@@ -166,7 +186,7 @@ class Rescue:
             Overtaken: another transaction took the nonce.
         """
         if self._waiting.count(self._account, "latest") > sending.nonce:
-            if self._waiting.included(sending) is None:
+            if self._waiting.is_overtaken(self._account, sending):
                 raise Overtaken
             return
         newest = sending.newest
@@ -181,8 +201,9 @@ class Rescue:
         try:
             if self._replace(sending):
                 self._waiting.offer_again(sending.newest.raw, sending.newest.hash)
-        except FeeAboveLimit:  # it waits until gas is cheaper
-            return
+                sending.held_by = None
+        except (FeeAboveLimit, BidAtLimit) as error:  # it waits until gas is cheaper
+            sending.held_by = error
 
     def _close_gap(self, missing: range) -> None:
         """Offer a transaction for each missing nonce: the one that was signed for it, else one that does nothing."""

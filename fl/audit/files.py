@@ -8,16 +8,18 @@ Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fl.audit.findings import FindingCollector
-from fl.crypto.envelope import Expected, check_file
+from fl.crypto.envelope import Expected, check_core, check_digest, check_file
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import MalformedError, TamperedError, VaultMissing
-from fl.protocol.federation import Federation
+from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.grants import MODEL_READERS
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.ports import Vault
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import (
@@ -25,11 +27,14 @@ from fl.replay.expected_files import (
     expected_answer,
     expected_masked,
     expected_update,
+    model_files,
     read_config,
     update_files,
 )
-from fl.replay.group_key import expected_key_file, key_readers
+from fl.replay.first_file import opened_first
+from fl.replay.group_key import GroupTerms, group_terms
 from fl.replay.participants import BUNDLE_CAP
+from fl.replay.received_parcels import received_by
 from fl.replay.retention import Update
 from fl.replay.vault_files import read_document
 
@@ -51,6 +56,25 @@ class FileAudit:
         check_file(self._vault.get(expected.digest, expected.cap), expected)
         self._report.checks["files"] += 1
 
+    def check_model(self, source: Round | LedgerOpening, parameters: int) -> None:
+        """Check the file of a model or its parts, and the group key of a first model."""
+        for part in model_files(source, parameters, self._vault):
+            if isinstance(source, LedgerOpening) and part.expected.digest == source.record.envelope_digest:
+                self.check_first(source, part.expected)
+            else:
+                self.check_one(part.expected)
+
+    def check_first(self, opening: LedgerOpening, expected: Expected) -> None:
+        """Check the file of a ledger's first model, and those of its group key if it has one."""
+        file = self._vault.get(expected.digest, expected.cap)
+        check_digest(file, expected.digest)
+        terms, envelope = opened_first(opening, file)
+        check_core(envelope, expected.core)
+        self._report.checks["files"] += 1
+        if terms is not None:
+            self._check_key_files(terms)
+            self._note_unnamed("The first model", terms, opening.keys)
+
     def check(self, current: Round, reader: FileReader | None) -> bool:
         """Check every hospital's files; return whether all updates are right.
 
@@ -64,8 +88,8 @@ class FileAudit:
         self._note_deleted(current, gone)
         there = [hospital for hospital, digest in current.commitments.items() if digest not in gone]
         updates = [self._check_update(current, hospital, reader) for hospital in there]
-        for dealer in current.sharers if current.dealt else ():
-            self._check_bundle(current, dealer)
+        for subject, digest, receiver in self._shares(current):
+            self._check_shares(current, subject, digest, receiver)
         for hospital in current.revealed:
             self._check_answer(current, hospital)
         if updates and not gone:
@@ -100,20 +124,23 @@ class FileAudit:
 
     def _check_group_key(self, current: Round, reader: FileReader | None) -> None:
         """Check the files of a wide round's group key, and note who is not named in them."""
-        files = current.wide.key_files if current.wide is not None else ()
         with self._finding(current.number, "group key", AuditStep.OPENING) as outcome:
-            for seq in range(len(files)):
-                self.check_one(expected_key_file(current, seq))
+            self._check_key_files(group_terms(current))
             if reader is not None:
                 reader.check_group(current)
-        if not outcome.ok:
-            return
-        named, book = key_readers(current, self._vault), self._federation.book
-        for account, key in current.keys.items():
+        if outcome.ok:
+            self._note_unnamed(f"Round {current.number}", group_terms(current), current.keys)
+
+    def _check_key_files(self, terms: GroupTerms) -> None:
+        for seq in range(len(terms.files)):
+            self.check_one(terms.expected(seq))
+
+    def _note_unnamed(self, what: str, terms: GroupTerms, keys: Mapping[Address, MemberKey]) -> None:
+        """Note who had a key and is not named in the files of a group key."""
+        named, book = terms.readers(self._vault), self._federation.book
+        for account, key in keys.items():
             if book.members[account].role in MODEL_READERS and key.key_id not in named:
-                self._report.notes.append(
-                    f"Round {current.number}: its group key is not sealed to {self._name(account)}."
-                )
+                self._report.notes.append(f"{what}: its group key is not sealed to {self._name(account)}.")
 
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""
@@ -141,18 +168,26 @@ class FileAudit:
             return (expected_masked(current, hospital) if current.masked else expected_update(current, hospital),)
         return tuple(part.expected for part in update_files(current, hospital, self._vault))
 
-    def _check_bundle(self, current: Round, dealer: Address) -> bool:
-        """Check the file of shares of a hospital that continued after the set-up."""
-        subject = f"shares of {self._name(dealer)}"
-        record = current.dealt.get(dealer)
-        missing = record is not None and not self._vault.has(record.bundle_digest)
-        if missing and current.phase == Phase.ABORTED:
+    def _shares(self, current: Round) -> Iterator[tuple[str, Digest, Address | None]]:
+        """Yield the files of shares of those who continued after the set-up; with clusters one for each receiver."""
+        if terms_of(current) is not None:
+            yield from ((f"shares for {self._name(who)}", digest, who) for who, digest in current.received.items())
+            return
+        for dealer in current.sharers:
+            if dealer in current.dealt:
+                yield f"shares of {self._name(dealer)}", current.dealt[dealer].bundle_digest, None
+
+    def _check_shares(self, current: Round, subject: str, digest: Digest, receiver: Address | None) -> bool:
+        """Check a file of shares of the set-up: one dealer's, or with clusters those for one `receiver`."""
+        if not self._vault.has(digest) and current.phase == Phase.ABORTED:
             self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
             return True
         with self._finding(current.number, subject, AuditStep.SETUP) as outcome:
-            if record is not None:
-                read_document(self._vault, record.bundle_digest, BUNDLE_CAP)
-                self._report.checks["files"] += 1
+            if receiver is None:
+                read_document(self._vault, digest, BUNDLE_CAP)
+            else:
+                received_by(current, receiver, self._vault)
+            self._report.checks["files"] += 1
         return outcome.ok
 
     def _check_answer(self, current: Round, hospital: Address) -> bool:

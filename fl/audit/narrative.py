@@ -19,6 +19,7 @@ from fl.protocol.audit import AuditStep, Finding, Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, show
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.steps import complaints_of
 from fl.training.aggregation.totals import total_words
@@ -188,6 +189,10 @@ class _Narrator:
         current = self.round
         if current.wide is None:
             return f"{current.terms.threshold} hospitals"
+        clusters = current.wide.clusters
+        if clusters is not None:
+            each = f"of each hospital {current.terms.threshold} of its cluster"
+            return f"{each}, and in each of the {clusters.count} clusters {clusters.fewest} that go on and sign the set"
         holders = min(current.wide.degree + 1, len(current.roster))
         return f"of each hospital {current.terms.threshold} of the {holders} that hold its shares"
 
@@ -205,7 +210,10 @@ class _Narrator:
             "that all keys are valid and different, that the commitments fit the keys, that each file of shares is the"
             " recorded one, and that no hospital continued after losing a complaint."
         )
-        digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
+        if terms_of(current) is not None:
+            digests = {f"shares for {self._name(who)}": digest for who, digest in current.received.items()}
+        else:
+            digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
         return self._passage(AuditStep.SETUP, "Keys and shares", happened, checked, digests)
 
     def _updates(self) -> Passage | None:

@@ -26,7 +26,6 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     FileReader,
     digest_of,
-    model_files,
     read_config,
     read_manifest,
 )
@@ -205,8 +204,7 @@ class RoundAudit:
         """Check a model envelope; with a key, open it and compare the digest."""
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
-            for part in model_files(source, manifest.length, self._bench.vault):
-                self._files.check_one(part.expected)
+            self._files.check_model(source, manifest.length)
         if not outcome.ok or self._reader is None or self._model_closed(source):
             return
         with self._finding(number, what, AuditStep.MODEL):

@@ -245,7 +245,7 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
 @timed("open")
 def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
     """Do steps 3 and 4, for a file with the right size and digest; raises as `receive` does."""
-    _check_core(file, core)
+    check_core(file, core)
     parts = Parts.of(file)
     return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
 
@@ -268,7 +268,7 @@ def content_key(file: bytes, core: Core, key: PrivateKey) -> bytes:
 
     Raises as `receive` does in steps 3 and 4, but does not open the body.
     """
-    _check_core(file, core)
+    check_core(file, core)
     parts = Parts.of(file)
     if key.member_key.key_id not in parts.wraps:
         raise RecipientNotFound
@@ -290,7 +290,7 @@ def released_content_key(file: bytes, expected: Expected, key: ThresholdKey, sec
 
 def check_content_key(file: bytes, core: Core, key: bytes) -> None:
     """Raise KeyCommitMismatch if it is the key of another file, or what is wrong with the file's head."""
-    _check_core(file, core)
+    check_core(file, core)
     _body_key(Parts.of(file), key)
 
 
@@ -301,7 +301,7 @@ def open_granted(file: bytes, core: Core, granted: bytes) -> bytes:
     Raises:
         KeyCommitMismatch: it is the key of another file.
     """
-    _check_core(file, core)
+    check_core(file, core)
     return _open_body(Parts.of(file), granted)
 
 
@@ -310,7 +310,7 @@ def check_file(file: bytes, expected: Expected) -> None:
     if len(file) > expected.cap:
         raise TooLarge(len(file), expected.cap)
     check_digest(file, expected.digest)
-    _check_core(file, expected.core)
+    check_core(file, expected.core)
 
 
 def check_digest(file: bytes, recorded: Digest) -> None:
@@ -322,7 +322,7 @@ def check_digest(file: bytes, recorded: Digest) -> None:
         raise HashMismatch(recorded, actual)
 
 
-def _check_core(file: bytes, expected: Core) -> None:
+def check_core(file: bytes, expected: Core) -> None:
     """Step 3: compare the header with the one rebuilt from the ledger; raise at the first difference."""
     header = Header.from_bytes(file[:CORE_BYTES])
     if header.suite != SUITE_P256:

@@ -18,6 +18,7 @@ from fl.protocol.federation import Federation, step
 from fl.protocol.names import NO_DIGEST, Address, Digest, show
 from fl.protocol.records import (
     CeremonyDealt,
+    ClustersClosed,
     DecryptionApproved,
     DecryptionRequested,
     Entry,
@@ -205,4 +206,6 @@ _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
 def _digests(entry: Entry) -> list[tuple[str, Digest, int]]:
     record = entry.record
     number = record.last_round if isinstance(record, FederationOpened) else getattr(record, "round", 0)
-    return [(what, digest_of(record), number) for what, digest_of in _DIGESTS.get(type(record), ())]
+    received = record.received if isinstance(record, ClustersClosed) else ()
+    single = [(what, digest_of(record), number) for what, digest_of in _DIGESTS.get(type(record), ())]
+    return [*single, *(("file of shares", digest, number) for digest in received)]

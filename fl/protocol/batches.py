@@ -7,6 +7,7 @@ Invariant: one list of steps has one file and one root. A reader knows a size be
 
 Layout (big-endian):
     opening  = "BAFL/1/opening" ‖ n:u16 ‖ n·account[20] ‖ group key[65] ‖ m:u16 ‖ m·digest[32]
+    opening2 = "BAFL/1/opening2" ‖ (the same) ‖ clusters:u16 ‖ fewest:u16 ‖ across:u16     with clusters (5W.5)
     step     = account[20] ‖ length:u32 ‖ body[length] ‖ signature[65]                 one file of the board
     steps    = "BAFL/1/steps" ‖ context[32] ‖ phase:u8 ‖ n:u16 ‖ n·(goes on:u8 ‖ step)   ascending by account
     leaf     = H("BAFL/1/stepleaf" ‖ goes on:u8 ‖ H(step)[32])
@@ -32,6 +33,7 @@ from fl.protocol.errors import EncodingError
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, LABEL_PREFIX, Address, Digest
 from fl.protocol.ports import StepStatement
 from fl.protocol.records import (
+    ClusterTerms,
     KeysAdvertised,
     ModelAttested,
     SetEndorsed,
@@ -71,7 +73,7 @@ STEP_CAP = ADDRESS_BYTES + 4 + BODY_CAP + SIGNATURE_BYTES
 MAX_STEPS = MAX_WIDE_ROSTER + 1024
 """Hospitals, and in PROPOSED also auditors."""
 OPENING_CAP = 64 + ADDRESS_BYTES * MAX_WIDE_ROSTER + GROUP_KEY_BYTES + DIGEST_BYTES * MAX_KEY_FILES
-_OPENING, _STEPS = "opening", "steps"
+_OPENING, _OPENING_2, _STEPS = "opening", "opening2", "steps"
 
 
 @dataclass(frozen=True)
@@ -185,28 +187,44 @@ def leaf(step: Step, *, goes_on: bool) -> Digest:
 
 def opening_file(roster: Sequence[Address], wide: WideTerms) -> bytes:
     """Return the file that a wide round opens with."""
-    writer = Writer(_OPENING).u16(len(roster))
+    writer = Writer(_OPENING if wide.clusters is None else _OPENING_2).u16(len(roster))
     for account in roster:
         writer.raw(account, ADDRESS_BYTES)
     writer.raw(wide.group_key, GROUP_KEY_BYTES).u16(len(wide.key_files))
     for digest in wide.key_files:
         writer.raw(digest, DIGEST_BYTES)
+    if wide.clusters is not None:
+        writer.u16(wide.clusters.count).u16(wide.clusters.fewest).u16(wide.clusters.across)
     return writer.bytes()
 
 
-def parse_opening(data: bytes, hospitals: int) -> tuple[tuple[Address, ...], bytes, tuple[Digest, ...]]:
-    """Return roster, group key and key files of a wide round; raise EncodingError."""
+@dataclass(frozen=True)
+class OpeningFile:
+    """What the file of an opening says."""
+
+    roster: tuple[Address, ...]
+    group_key: bytes
+    key_files: tuple[Digest, ...]
+    clusters: ClusterTerms | None
+
+
+def parse_opening(data: bytes, hospitals: int) -> OpeningFile:
+    """Return what the file of a wide round's opening says; raise EncodingError."""
     reader = Reader(data, "opening of a wide round")
-    label = LABEL_PREFIX + _OPENING.encode()
-    if reader.raw(len(label)) != label or reader.u16() != hospitals:
+    label, later = (LABEL_PREFIX + each.encode() for each in (_OPENING, _OPENING_2))
+    clustered = data.startswith(later)
+    if reader.raw(len(later if clustered else label)) != (later if clustered else label):
+        raise EncodingError("opening of a wide round", "it begins with another label")
+    if reader.u16() != hospitals:
         raise EncodingError("opening of a wide round", "it has another number of hospitals than the ledger says")
     roster = tuple(Address(reader.raw(ADDRESS_BYTES)) for _ in range(hospitals))
     group_key, files = reader.raw(GROUP_KEY_BYTES), reader.u16()
     if files > MAX_KEY_FILES:
         raise EncodingError("opening of a wide round", f"it names {files} key files; {MAX_KEY_FILES} are allowed")
     key_files = tuple(Digest(reader.raw(DIGEST_BYTES)) for _ in range(files))
+    clusters = ClusterTerms(reader.u16(), reader.u16(), reader.u16()) if clustered else None
     reader.end()
-    return roster, group_key, key_files
+    return OpeningFile(roster, group_key, key_files, clusters)
 
 
 # --- Records and their bodies ----------------------------------------------------------------------------------

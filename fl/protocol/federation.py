@@ -51,6 +51,7 @@ from fl.protocol.records import (
     SuccessionRecord,
     WideOpening,
 )
+from fl.protocol.rounds.clusters import seen
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
 
@@ -326,9 +327,10 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         sharers=record.roster,
         last=entry,
         wide=record.wide if isinstance(record, WideOpening) else None,
+        viewer=record.viewer if isinstance(record, WideOpening) else None,
         before=federation.rounds[-1] if federation.rounds else None,
     )
-    return replace(federation, rounds=(*federation.rounds, opened))
+    return replace(federation, rounds=(*federation.rounds, replace(opened, sharers=seen(opened))))
 
 
 def _keys_of(record: RoundOpened, book: KeyBook) -> Mapping[Address, MemberKey]:

@@ -1,7 +1,7 @@
-"""A mapping that grows by one entry at a time without a copy.
+"""Mappings that get one entry at a time without a copy.
 
-Invariant: a `GrowingMap` never changes. `with_item` returns a new value that shares the storage of the old one, which
-does not see the new entry; so a fold of n records costs n steps and not n^2 / 2.
+Invariant: a `GrowingMap` or `ChangingMap` never changes. `with_item` returns a new value that shares the storage of the
+old one, which does not see the new entry; so a fold of n records costs n steps and not n^2 / 2.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 """Two threads can hold the same value, and both let it grow."""
 
 
@@ -68,6 +68,64 @@ class GrowingMap(Mapping[K, V], Generic[K, V]):
 
     def __repr__(self) -> str:
         return f"GrowingMap({dict(self)!r})"
+
+
+class ChangingMap(Mapping[K, V], Generic[K, V]):
+    """An immutable mapping in the order in which its keys first came; a later entry can replace an earlier one."""
+
+    __slots__ = ("_count", "_keys", "_plain", "_size", "_values")
+
+    def __init__(self, entries: Mapping[K, V] | None = None) -> None:
+        """Copy `entries`."""
+        self._values: list[tuple[K, V]] = [*entries.items()] if entries else []
+        """Every entry that was ever given; those from `_size` on belong to later values."""
+        self._keys: dict[K, list[int]] = {key: [place] for place, (key, _) in enumerate(self._values)}
+        """Key -> the places of its entries, ascending; keys from `_count` on belong to later values."""
+        self._size = self._count = len(self._values)
+        self._plain: dict[K, V] | None = None
+        """All entries, once somebody asked for more than one."""
+
+    def with_item(self, key: K, value: V) -> ChangingMap[K, V]:
+        """Return this mapping with an entry that is new, or replaces the one of the same key."""
+        changed: ChangingMap[K, V] = ChangingMap.__new__(ChangingMap)
+        with _LOCK:
+            shared = len(self._values) == self._size
+            changed._take(self if shared else ChangingMap(self), key, value)
+        return changed
+
+    def _take(self, before: ChangingMap[K, V], key: K, value: V) -> None:
+        """Become `before` with one more entry, in its storage."""
+        self._values, self._keys, self._plain = before._values, before._keys, None
+        self._size, self._count = before._size + 1, before._count + (key not in self._keys)
+        self._values.append((key, value))
+        self._keys.setdefault(key, []).append(before._size)
+
+    def __getitem__(self, key: K) -> V:
+        if self._plain is not None:
+            return self._plain[key]
+        return self._values[self._place(key)][1]
+
+    def _place(self, key: K) -> int:
+        """Return the place of this value's entry, or raise KeyError."""
+        for place in reversed(self._keys[key]):
+            if place < self._size:
+                return place
+        raise KeyError(key)
+
+    def _all(self) -> dict[K, V]:
+        if self._plain is None:
+            with _LOCK:
+                self._plain = {key: self._values[self._place(key)][1] for key in islice(self._keys, self._count)}
+        return self._plain
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __repr__(self) -> str:
+        return f"ChangingMap({self._all()!r})"
 
 
 def with_item(entries: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:

@@ -1,4 +1,4 @@
-"""The tree over a batch of patient records: its root, and the proof that one record is under it.
+"""The tree over a list: of patient records, steps or parcels; its root, and the proof that one leaf is under it.
 
 Invariant: only the leaves that made the root have a path that verifies, unless SHA-256 is broken. Leaves and inner
 nodes are hashed differently, so that neither can pass for the other.
@@ -49,6 +49,11 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> tuple[Digest, ...]:
     return (*inclusion_path(leaves[middle:], index - middle), root_of(leaves[:middle]))
 
 
+def inclusion_paths(leaves: Sequence[bytes]) -> tuple[tuple[Digest, ...], ...]:
+    """Return PATH(index, leaves) of every index; each node is hashed once."""
+    return tuple(tuple(path) for path in _tree(leaves)[1]) if leaves else ()
+
+
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: Digest) -> None:
     """Raise ProofInvalid unless `path` leads from `leaf`, at `index` of `size` leaves, to `root`."""
     if not 0 <= index < size:
@@ -67,6 +72,19 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         at, last = at >> 1, last >> 1
     if last != 0 or digest != root:
         raise ProofInvalid("inclusion: the path does not lead to the root")
+
+
+def _tree(leaves: Sequence[bytes]) -> tuple[Digest, list[list[Digest]]]:
+    """Return the root and all paths of at least one leaf."""
+    if len(leaves) == 1:
+        return _hash(_LEAF, leaves[0]), [[]]
+    middle = _split(len(leaves))
+    (left, first), (right, second) = _tree(leaves[:middle]), _tree(leaves[middle:])
+    for path in first:
+        path.append(right)
+    for path in second:
+        path.append(left)
+    return _hash(_NODE, left, right), first + second
 
 
 def _split(size: int) -> int:

@@ -152,21 +152,30 @@ class Endorser(Protocol):
         """Return the account that made the signature of a step; as `recover`."""
 
 
-class Board(Protocol):
-    """Where members put their signed steps of a wide round; a step is written once and never replaced."""
+PARCELS = "parcels"
+"""Where on the board dealers put their parcels in a round with clusters (PROTOCOL.md 5W.5)."""
+Shelf = int | str
+"""A phase, for its steps, or PARCELS."""
 
-    def post(self, context: bytes, phase: int, account: Address, data: bytes) -> None:
-        """Write a step unless it is there.
+
+class Board(Protocol):
+    """Where members put their signed steps of a wide round; what is there is written once and never replaced."""
+
+    def post(self, context: bytes, shelf: Shelf, account: Address, data: bytes) -> None:
+        """Write a file unless it is there.
 
         Raises:
             VaultUnavailable, VaultForbidden, StorageFull: it could not be written.
         """
 
-    def names(self, context: bytes, phase: int) -> Sequence[str]:
-        """Return the names of a phase's steps, at most MAX_POSTED; empty if there are none."""
+    def names(self, context: bytes, shelf: Shelf) -> Sequence[str]:
+        """Return the names on a shelf, at most MAX_POSTED; empty if there are none."""
 
-    def read(self, context: bytes, phase: int, name: str) -> bytes | None:
-        """Return a step; None if it is not there, is too large, or does not have the digest in its name."""
+    def read(self, context: bytes, shelf: Shelf, name: str, cap: int = ...) -> bytes | None:
+        """Return a file; None if it is not there, does not have the digest in its name, or has more than `cap` bytes.
+
+        By default `cap` is that of a step (batches.STEP_CAP).
+        """
 
 
 Mark = tuple[int, ...]

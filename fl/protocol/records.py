@@ -334,17 +334,34 @@ class RoundOpened:
 
 
 @dataclass(frozen=True)
+class ClusterTerms:
+    """How a wide round is split into clusters (PROTOCOL.md 5W.5)."""
+
+    count: int
+    """u16, G: how many clusters; at least 2."""
+    fewest: int
+    """u16, f: how many hospitals of each cluster must go on in each phase, and sign the set."""
+    across: int
+    """u16, e: with how many hospitals of the next cluster each hospital has a mask in common, at most."""
+
+
+@dataclass(frozen=True)
 class WideTerms:
     """What a wide round has beside its terms (PROTOCOL.md 5W)."""
 
     degree: int
-    """u16, k: with how many others each hospital shares masks and shares; even, or all others if k + 1 >= n."""
+    """u16, k: with how many others each hospital shares masks and shares; even, or all others if k + 1 >= n.
+
+    With clusters of at most s hospitals 2·⌊s/2⌋: all others of the cluster, and even as the contract wants it.
+    """
     replayers: int
     """u16: how many hospitals of the frozen set are drawn to sum again and attest; 0: all."""
     group_key: bytes
     """P-256 point, uncompressed, 65 bytes: the HPKE key of this round that all its readers have."""
     key_files: tuple[Digest, ...]
     """Files with the private key of `group_key`, each sealed to at most 1,024 readers."""
+    clusters: ClusterTerms | None = None
+    """None: the round has no clusters."""
 
 
 @dataclass(frozen=True)
@@ -352,6 +369,8 @@ class WideOpening(RoundOpened):
     """The coordinator opened a wide round."""
 
     wide: WideTerms
+    viewer: Address | None = None
+    """In a round with clusters: whose cluster the reader looks at; None: at all. It is not on the ledger (5W.5)."""
 
 
 @dataclass(frozen=True)
@@ -441,7 +460,7 @@ class SharesDealt:
     self_commitments: bytes
     """Feldman vector B_i: t compressed points, 33·t bytes."""
     bundle_digest: Digest
-    """SHA-256 of the file with one sealed share per hospital, in the vault."""
+    """SHA-256 of the file with one parcel for each neighbour, in the vault; with clusters the root over the parcels."""
 
 
 @dataclass(frozen=True)
@@ -464,6 +483,18 @@ class PhaseClosed:
     """The phase that ended: ADVERTISE, SHARE or COMPLAIN."""
     hospitals: tuple[Address, ...]
     """Ascending subset of the hospitals that did the phase's step."""
+
+
+@dataclass(frozen=True)
+class ClustersClosed(PhaseClosed):
+    """A set-up phase of a round with clusters ended; its hospitals are those of the clusters that the reader sees."""
+
+    root: Digest
+    """Over all clusters, as it is on the ledger."""
+    across: tuple[KeysAdvertised, ...] = ()
+    """Who looks at its own cluster: the keys of its partners in other clusters that go on."""
+    received: tuple[Digest, ...] = ()
+    """After SHARE: the file with the parcels for each of `hospitals`, in their order (PROTOCOL.md 5W.5)."""
 
 
 @dataclass(frozen=True)
@@ -507,6 +538,14 @@ class RoundFrozen:
     """Ascending subset of the hospitals that committed."""
     set_digest: Digest
     """Computed by the contract (round.set_digest)."""
+
+
+@dataclass(frozen=True)
+class ClustersFrozen(RoundFrozen):
+    """The set of a round with clusters is fixed; its hospitals are those of the clusters that the reader sees."""
+
+    root: Digest
+    """Over all clusters, as it is on the ledger; the set digest follows from it."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fl.crypto.hpke_keys import verify_possession
-from fl.protocol.batches import Batch, Step, StepRecord, opening_file
+from fl.protocol.batches import Step, StepRecord, opening_file, record_of
 from fl.protocol.errors import (
     BatchInvalid,
+    HashMismatch,
     HemaledgerError,
     RoundBlocked,
     SettingInvalid,
@@ -41,16 +42,21 @@ from fl.protocol.records import (
     RoundAborted,
     RoundFinalised,
     RoundFrozen,
+    SharesDealt,
     StepsAnchored,
     WideFinalised,
     WideOpening,
     WideProposed,
     WideRoundOpened,
 )
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import check_set_active
-from fl.replay.batches import expand
+from fl.replay.batches import Expanded, expand
+from fl.replay.cluster_batches import Written, write
+from fl.replay.posted_parcels import PostedParcels
 from fl.replay.posted_steps import Desk, Gathering, OwnSteps
+from fl.replay.whole_round import WholeRound
 
 EndOfPhase = PhaseClosed | RoundFrozen | ModelProposed | RoundFinalised
 
@@ -59,19 +65,30 @@ class BatchedLedger:
     """Implements Ledger over the chain's ledger; safe to use from several threads."""
 
     def __init__(
-        self, ledger: Ledger, vault: Vault, endorser: Endorser, desk: Desk | None = None, *, strict: bool = False
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        endorser: Endorser,
+        desk: Desk | None = None,
+        *,
+        strict: bool = False,
+        own_cluster: bool = False,
     ) -> None:
         """Read batches from `vault`; with a `desk`, also post steps and record batches.
 
         A `strict` reader raises the error of a missing or wrong batch; any other one stops before it, and `wait` says
-        why.
+        why. With `own_cluster` only the account's own cluster of a round with clusters is seen.
         """
         self._ledger = ledger
         self._vault = vault
         self._endorser = endorser
         self._strict = strict
+        self._viewer = ledger.account if own_cluster else None
+        self._whole: WholeRound | None = None
+        """The newest round with clusters, for who sees its own cluster alone."""
         self._own = None if desk is None else OwnSteps(ledger.account, desk)
         self._gathering = None if desk is None else Gathering(desk.board, endorser)
+        self._parcels = None if desk is None else PostedParcels(desk.board)
         self._lock = threading.RLock()
         self._waiting: list[Entry] = []
         """Read from the chain, not expanded yet."""
@@ -85,6 +102,8 @@ class BatchedLedger:
         self.batches: list[Record] = []
         """What was read of wide rounds, as it is on the chain."""
         self._problem: HemaledgerError | None = None
+        self._wrong: tuple[Entry, BatchInvalid] | None = None
+        """The newest batch that was found wrong."""
         self._wide = False
         """Whether any round was wide."""
 
@@ -95,6 +114,11 @@ class BatchedLedger:
     @property
     def account(self) -> Address:
         return self._ledger.account
+
+    @property
+    def own_cluster(self) -> bool:
+        """Return whether only the account's own cluster of a round with clusters is seen."""
+        return self._viewer is not None
 
     @property
     def inner(self) -> Ledger:
@@ -154,17 +178,35 @@ class BatchedLedger:
         """Move the first waiting entry to the known ones, or note why it cannot be read."""
         if not isinstance(raw.record, BatchRecord):
             self._add([raw])
+            if self._whole is not None:
+                self._whole.note(raw)
             return
         federation = self._now()
         try:
-            made = expand(raw, federation, self._vault, self._endorser)
+            made = self._expanded(raw, federation)
         except (UnavailableError, BatchInvalid) as error:
             if not isinstance(error, VaultMissing | BatchInvalid) or not self._skip(raw.record):
                 self._problem = error
             return
         self._add(made.entries)
         self._wide = True
+        if isinstance(raw.record, WideRoundOpened):
+            partial = made.federation.rounds[-1].viewer is not None
+            self._whole = WholeRound(federation, raw) if partial else None
+        elif self._whole is not None:
+            self._whole.note(raw)
         self._federation, self._folded = made.federation, len(self._entries)
+
+    def _expanded(self, raw: Entry, federation: Federation) -> Expanded:
+        """Expand a batch; what was found wrong in the very bytes of its file stays wrong, and is not checked again."""
+        if self._wrong is not None and self._wrong[0] == raw:
+            raise self._wrong[1].with_traceback(None)
+        try:
+            return expand(raw, federation, self._vault, self._endorser, self._viewer)
+        except BatchInvalid as error:
+            if not isinstance(error.__cause__, HashMismatch):
+                self._wrong = (raw, error)
+            raise
 
     def _add(self, entries: Sequence[Entry]) -> None:
         self._waiting.pop(0)
@@ -217,9 +259,33 @@ class BatchedLedger:
         """Return the step that this account made in a phase, None if it made none here."""
         return None if self._own is None else self._own.made(current, phase)
 
+    def in_time(self, current: Round, phase: Phase) -> int | None:
+        """Return when that step was on the board, in seconds since 1970; None if not before the phase's deadline."""
+        return None if self._own is None else self._own.in_time(current, phase)
+
     def gather(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if all right steps on the board were recorded already."""
         return current if self._gathering is None or current.ended else self._gathering.gather(current, book)
+
+    def post_parcels(self, current: Round, data: bytes) -> None:
+        """Put the file with this account's parcels on the board; raises as Board.post."""
+        if self._own is not None:
+            self._own.post_parcels(current, data)
+
+    def parcels_of(self, current: Round) -> frozenset[Address]:
+        """Return the dealers of a round with clusters whose parcels are on the board; raises as Board.names."""
+        return frozenset() if self._parcels is None else self._parcels.present(current)
+
+    def whole(self, current: Round) -> Round:
+        """Return a round with all its clusters, for a hospital that sums it again; any other round unchanged.
+
+        Raises:
+            VaultMissing, VaultUnavailable, BatchInvalid: a file of another cluster is missing, or breaks a rule.
+        """
+        with self._lock:
+            if current.viewer is None or self._whole is None:
+                return current
+            return self._whole.read(self._vault, self._endorser)
 
     @property
     def left_out(self) -> Mapping[Address, HemaledgerError]:
@@ -228,8 +294,7 @@ class BatchedLedger:
 
     def agree(self, current: Round) -> Receipt:
         """Record the endorsements that the last `gather` found; no other record ends AGREE."""
-        batch = self._batch(current, ())
-        return self._ledger.append(self._steps(current, batch, self._vault.put(batch.to_bytes())))
+        return self._ledger.append(self._steps(current, self._written(current, ())))
 
     def _wide_round(self) -> Round | None:
         """Return the running round if it is wide. Without any wide round, no ledger is folded here."""
@@ -263,28 +328,37 @@ class BatchedLedger:
 
     def _anchor(self, current: Round, record: EndOfPhase) -> Receipt:
         going = record.hospitals if isinstance(record, PhaseClosed | RoundFrozen) else ()
-        batch = self._batch(current, going)
-        digest, root, count = self._vault.put(batch.to_bytes()), batch.root, len(batch.steps)
+        made = self._written(current, going)
+        batch = (made.count, made.root, made.file_digest)
         match record:
             case ModelProposed():
                 digests = (record.model_digest, record.envelope_digest)
-                raw: Record = WideProposed(self.account, current.number, count, root, digest, *digests)
+                raw: Record = WideProposed(self.account, current.number, *batch, *digests)
             case RoundFinalised():
                 check_set_active(current, self._now().book)
-                raw = WideFinalised(self.account, current.number, count, root, digest, NO_DIGEST)
+                raw = WideFinalised(self.account, current.number, *batch, NO_DIGEST)
             case _:
-                raw = self._steps(current, batch, digest)
+                raw = self._steps(current, made)
         return _as(record, self._ledger.append(raw))
 
-    def _batch(self, current: Round, going: Sequence[Address]) -> Batch:
-        phase = current.phase
-        found = {} if self._gathering is None else self._gathering.steps(current.context, phase)
-        steps = tuple(found[account] for account in sorted(found))
-        return Batch(current.context, phase, steps, frozenset(going or found))
+    def _written(self, current: Round, going: Sequence[Address]) -> Written:
+        """Put the steps that the last `gather` found into the vault; without `going` all of them go on."""
+        found = {} if self._gathering is None else self._gathering.steps(current.context, current.phase)
+        return write(current, found, going or found, self._vault, self._received(current, found, going))
 
-    def _steps(self, current: Round, batch: Batch, digest: Digest) -> StepsAnchored:
-        count, going = len(batch.steps), len(batch.going)
-        return StepsAnchored(self.account, current.number, batch.phase, count, going, batch.root, digest)
+    def _received(
+        self, current: Round, found: Mapping[Address, Step], going: Sequence[Address]
+    ) -> Mapping[Address, Digest]:
+        """Put the parcels for each hospital that goes on after SHARE into the vault; nothing without clusters."""
+        if self._parcels is None or current.phase != Phase.SHARE or terms_of(current) is None:
+            return {}
+        made = [record_of(each, Phase.SHARE, current.number) for each in found.values()]
+        roots = {each.sender: each.bundle_digest for each in made if isinstance(each, SharesDealt)}
+        return {who: self._vault.put(file) for who, file in self._parcels.received(current, roots, going)}
+
+    def _steps(self, current: Round, made: Written) -> StepsAnchored:
+        numbers = (made.count, made.going, made.root, made.file_digest)
+        return StepsAnchored(self.account, current.number, current.phase, *numbers)
 
 
 def _as(record: Record, receipt: Receipt) -> Receipt:

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from fl.protocol.batches import OPENING_CAP, Batch, Step, cap_of, parse_opening, record_of, statement
+from fl.protocol.batches import OPENING_CAP, Batch, cap_of, parse_opening, record_of
 from fl.protocol.errors import (
     BatchInvalid,
     EncodingError,
     MalformedError,
     RefusedError,
-    SignatureInvalid,
     TamperedError,
 )
 from fl.protocol.federation import Federation, fold
@@ -41,6 +40,8 @@ from fl.protocol.records import (
     WideTerms,
 )
 from fl.protocol.rounds.round import Phase, Round, set_digest
+from fl.replay.batch_checks import Claimed, check_batch
+from fl.replay.cluster_batches import Clustered
 from fl.replay.vault_files import read_document
 
 
@@ -53,8 +54,12 @@ class Expanded:
     """The ledger with these entries."""
 
 
-def expand(raw: Entry, federation: Federation, vault: Vault, endorser: Endorser) -> Expanded:
+def expand(
+    raw: Entry, federation: Federation, vault: Vault, endorser: Endorser, viewer: Address | None = None
+) -> Expanded:
     """Return the entries in place of `raw`, whose record is a BatchRecord; `federation` is the ledger before it.
+
+    With a `viewer`, a round with clusters that opens here is seen by who looks at this account's cluster alone.
 
     Raises:
         VaultMissing, VaultUnavailable: its file is not there.
@@ -66,7 +71,10 @@ def expand(raw: Entry, federation: Federation, vault: Vault, endorser: Endorser)
     phase = _phase(record)
     name = phase.name.lower() if phase else "opening"
     try:
-        records = _records(record, phase, federation, vault, endorser)
+        if isinstance(record, WideRoundOpened):
+            records: list[Record] = [_opening(record, read_document(vault, record.file_digest, OPENING_CAP), viewer)]
+        else:
+            records = _records(record, phase, federation, vault, endorser)
         entries = [_entry(raw, each, place) for place, each in enumerate(records)]
         return Expanded(entries, fold(federation, entries))
     except (MalformedError, RefusedError, TamperedError) as error:
@@ -76,41 +84,25 @@ def expand(raw: Entry, federation: Federation, vault: Vault, endorser: Endorser)
 def _records(
     record: BatchRecord, phase: Phase | None, federation: Federation, vault: Vault, endorser: Endorser
 ) -> list[Record]:
-    if isinstance(record, WideRoundOpened):
-        return [_opening(record, read_document(vault, record.file_digest, OPENING_CAP))]
     current = federation.active_round
     if current is None or current.wide is None or current.number != record.round or current.phase != phase:
         raise EncodingError("batch of steps", "the round is not in this phase")
-    data = read_document(vault, record.file_digest, cap_of(record.count, current, phase))
+    clustered = Clustered.of(current, phase, vault, endorser)
+    if clustered is not None:
+        return clustered.records(record)
+    claimed = Claimed.of(record)
+    data = read_document(vault, record.file_digest, cap_of(claimed.count, current, phase))
     batch = Batch.from_bytes(data, current.context, phase)
-    check_batch(batch, record, current, endorser)
+    check_batch(batch, claimed, current, endorser)
     steps = [record_of(each, phase, current.number) for each in batch.steps]
     return [*steps, *_closing(record, batch, current, steps)]
 
 
-def check_batch(batch: Batch, record: BatchRecord, current: Round, endorser: Endorser) -> None:
-    """Raise EncodingError or SignatureInvalid unless count, root and all signatures fit."""
-    if isinstance(record, WideRoundOpened):
-        return
-    going = record.going if isinstance(record, StepsAnchored) else record.count
-    if (len(batch.steps), len(batch.going)) != (record.count, going):
-        raise EncodingError("batch of steps", "it has another number of steps than the ledger says")
-    if batch.root != record.root:
-        raise EncodingError("batch of steps", "its root is not the one on the ledger")
-    for step in batch.steps:
-        check_step(step, batch.phase, current, endorser)
-
-
-def check_step(step: Step, phase: Phase, current: Round, endorser: Endorser) -> None:
-    """Raise SignatureInvalid unless the step's own account signed it."""
-    if endorser.step_signer(statement(current, phase, step.body), step.signature) != step.account:
-        raise SignatureInvalid(f"another account signed the step of 0x{step.account.hex()}")
-
-
-def _opening(record: WideRoundOpened, data: bytes) -> WideOpening:
-    roster, group_key, key_files = parse_opening(data, record.roster_size)
-    wide = WideTerms(record.degree, record.replayers, group_key, key_files)
-    return WideOpening(record.sender, record.round, record.terms, roster, record.previous_model, wide)
+def _opening(record: WideRoundOpened, data: bytes, viewer: Address | None) -> WideOpening:
+    found = parse_opening(data, record.roster_size)
+    wide = WideTerms(record.degree, record.replayers, found.group_key, found.key_files, found.clusters)
+    seen_by = viewer if found.clusters is not None else None
+    return WideOpening(record.sender, record.round, record.terms, found.roster, record.previous_model, wide, seen_by)
 
 
 def _closing(record: BatchRecord, batch: Batch, current: Round, steps: Sequence[Record]) -> Iterator[Record]:

@@ -8,6 +8,7 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,8 +51,9 @@ from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import CONFIG_CAP, RoundConfig
 from fl.protocol.rounds.round import Round
+from fl.replay.first_file import HEAD_CAP, opened_first
 from fl.replay.granted_models import open_grant
-from fl.replay.group_key import GroupKeys, group_key
+from fl.replay.group_key import GroupKeys, GroupTerms, group_key, group_terms
 from fl.replay.ledger_view import Keyring
 from fl.replay.part_files import Length, Part, check_there, parts_if_listed, parts_of, whole
 from fl.replay.vault_files import read_document
@@ -158,7 +160,7 @@ def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
     if isinstance(source, Round):
         digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST
     else:
-        digest = source.record.envelope_digest
+        digest, cap = source.record.envelope_digest, cap + HEAD_CAP
     return Expected(model_core(source), digest, cap)
 
 
@@ -272,7 +274,8 @@ class FileReader:
         """Return the content key of a model's file, 32 bytes, to grant it to somebody else; raises as `model`."""
         key = self._opener(source, parameters)[2]
         first = model_files(source, parameters, self._vault)[0].expected
-        check_content_key(self._fetch(first), first.core, key)  # an earlier file can have the same model
+        _, file = self._fetch_for(first, source)
+        check_content_key(file, first.core, key)  # an earlier file can have the same model
         return key
 
     def _granted(self, source: Round | LedgerOpening) -> list[Grant]:
@@ -300,7 +303,7 @@ class FileReader:
                 error = why
                 continue
             parts = model_files(grant.model.source, parameters, self._vault)
-            file = self._fetch(parts[0].expected)
+            _, file = self._fetch_for(parts[0].expected, grant.model.source)
             try:
                 check_content_key(file, parts[0].expected.core, key)
             except KeyCommitMismatch:
@@ -330,8 +333,8 @@ class FileReader:
         """Return a file and its content key, which this member's own key opens."""
         if self._account not in source.keys:
             raise RecipientNotFound
-        file = self._fetch(expected)
-        return file, content_key(file, expected.core, self._key_to(file, source))
+        terms, file = self._fetch_for(expected, source)
+        return file, content_key(file, expected.core, self._key_to(file, source, terms))
 
     def _opener(self, source: Round | LedgerOpening, parameters: int) -> Opener:
         """Return a model's parts, the file of the first one, and the content key that they share."""
@@ -350,26 +353,32 @@ class FileReader:
     def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[MemberKey] = ()) -> bytes:
         if self._account not in source.keys:
             raise RecipientNotFound
-        file = self._fetch(expected)
-        body = open_file(file, expected.core, self._key_to(file, source))
+        terms, file = self._fetch_for(expected, source)
+        body = open_file(file, expected.core, self._key_to(file, source, terms))
         check_readers(file, required)
         return body
 
-    def _key_to(self, file: bytes, source: Round | LedgerOpening) -> PrivateKey:
-        """Return the key that opens a file: the group key of a wide round, or this member's own.
+    def _key_to(self, file: bytes, source: Round | LedgerOpening, terms: GroupTerms | None) -> PrivateKey:
+        """Return the key that opens a file: the group key of `terms`, or this member's own.
 
         A model that trustees hold back is sealed to members themselves in a wide round, too.
         """
         epoch = source.keys[self._account].epoch
-        group = group_key(source) if isinstance(source, Round) else None
-        if group is None or not isinstance(source, Round) or group.key_id not in Parts.of(file).wraps:
+        if terms is None or terms.key_id not in Parts.of(file).wraps:
             return self._keyring.of(epoch)
-        return self._groups.of(source, lambda: self._keyring.of(epoch))
+        return self._groups.held(terms, lambda: self._keyring.of(epoch))
 
     def check_group(self, current: Round) -> None:
         """Check that this member has the group key of a wide round; other rounds pass. Raises as GroupKeys.of."""
         if current.wide is not None and self._account in current.keys:
             self._groups.of(current, lambda: self._keyring.of(current.keys[self._account].epoch))
+
+    def _fetch_for(self, expected: Expected, source: Round | LedgerOpening) -> tuple[GroupTerms | None, bytes]:
+        """Return a file's group key, None without one, and its envelope; parts of a first model have no group key."""
+        file = self._fetch(expected)
+        if isinstance(source, LedgerOpening):
+            return opened_first(source, file) if expected.digest == source.record.envelope_digest else (None, file)
+        return group_terms(source) if source.wide is not None else None, file
 
     def _fetch(self, expected: Expected) -> bytes:
         return read_document(self._vault, expected.digest, expected.cap)
@@ -391,8 +400,9 @@ def digest_of(source: Round | LedgerOpening) -> Digest:
 
 
 def read_config(current: Round, vault: Vault) -> RoundConfig:
-    """Return the round's configuration, checked against the digest in its terms."""
-    return RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
+    """Return the round's configuration, checked against the digest in its terms; it knows the size of the roster."""
+    config = RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
+    return replace(config, roster=len(current.roster))
 
 
 def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:

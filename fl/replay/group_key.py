@@ -1,5 +1,7 @@
 """The group key of a wide round: one HPKE key that all readers of its model have, so that a file needs one wrap.
 
+A ledger's first model with more readers than one file names has such a key too (first_file.py).
+
 The coordinator draws it when it opens the round, seals its private key to everybody who may read the model, and keeps
 nothing: it opens its own wrap as everybody does.
 
@@ -52,14 +54,44 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Opening:
-    """What is known before a round is opened."""
+    """What is known before a round, or a ledger, is opened."""
 
     anchor: Anchor
     sender: Address
     epoch: int
     """Of the sender's key."""
     round: int
+    """For a first model: the last round before it."""
     previous_model: Digest
+    """For a first model: that model."""
+
+
+@dataclass(frozen=True)
+class GroupTerms:
+    """A group key, and where its private key is."""
+
+    opening: Opening
+    public_key: bytes
+    """65 bytes."""
+    files: tuple[Digest, ...]
+
+    @property
+    def key_id(self) -> bytes:
+        return public_member(self.public_key).key_id
+
+    def expected(self, seq: int) -> Expected:
+        """Return what a key file must be."""
+        return Expected(core_of(self.opening, self.public_key, seq), self.files[seq], KEY_FILE_CAP)
+
+    def readers(self, vault: Vault) -> frozenset[bytes]:
+        """Return the identities of the keys that the files name; raises as `read_document`."""
+        files = (_read(self, seq, vault) for seq in range(len(self.files)))
+        return frozenset(key_id for file in files for key_id in Parts.of(file).wraps)
+
+
+def public_member(public_key: bytes) -> MemberKey:
+    """Return a group key as the reader of a file."""
+    return MemberKey(_EPOCH, public_key)
 
 
 def draw(opening: Opening, readers: Sequence[MemberKey]) -> Drawn:
@@ -68,17 +100,17 @@ def draw(opening: Opening, readers: Sequence[MemberKey]) -> Drawn:
     plaintext = scalar_bytes(key.secret.private_numbers().private_value)
     ordered = sorted({reader.key_id: reader for reader in readers}.values(), key=lambda reader: reader.key_id)
     parts = [ordered[start : start + MAX_RECIPIENTS] for start in range(0, len(ordered), MAX_RECIPIENTS)]
-    files = [seal(_core(opening, key.public_key, seq), part, plaintext) for seq, part in enumerate(parts)]
+    files = [seal(core_of(opening, key.public_key, seq), part, plaintext) for seq, part in enumerate(parts)]
     return Drawn(key.public_key, tuple(files))
 
 
 def group_key(current: Round) -> MemberKey | None:
     """Return the key to which a wide round's files are sealed; None in any other round."""
-    return MemberKey(_EPOCH, current.wide.group_key) if current.wide is not None else None
+    return public_member(current.wide.group_key) if current.wide is not None else None
 
 
-def expected_key_file(current: Round, seq: int) -> Expected:
-    """Return what a key file of a wide round must be.
+def group_terms(current: Round) -> GroupTerms:
+    """Return the group key of a wide round.
 
     Raises:
         KeyEpochMismatch: who opened the round had no key then.
@@ -87,14 +119,12 @@ def expected_key_file(current: Round, seq: int) -> Expected:
         raise KeyEpochMismatch(1, 0)
     epoch = current.keys[current.opener].epoch
     opening = Opening(current.anchor, current.opener, epoch, current.number, current.previous_model)
-    return Expected(_core(opening, current.wide.group_key, seq), current.wide.key_files[seq], KEY_FILE_CAP)
+    return GroupTerms(opening, current.wide.group_key, current.wide.key_files)
 
 
-def key_readers(current: Round, vault: Vault) -> frozenset[bytes]:
-    """Return the identities of the keys to which a round's group key is sealed; raises as `read_document`."""
-    count = len(current.wide.key_files) if current.wide else 0
-    files = (_read(current, seq, vault) for seq in range(count))
-    return frozenset(key_id for file in files for key_id in Parts.of(file).wraps)
+def expected_key_file(current: Round, seq: int) -> Expected:
+    """Return what a key file of a wide round must be; raises as `group_terms`."""
+    return group_terms(current).expected(seq)
 
 
 def with_group_key(current: Round, readers: Sequence[Recipient], vault: Vault) -> list[Recipient]:
@@ -105,7 +135,7 @@ def with_group_key(current: Round, readers: Sequence[Recipient], vault: Vault) -
     group = group_key(current)
     if group is None:
         return [*readers]
-    named = key_readers(current, vault)
+    named = group_terms(current).readers(vault)
     return [group, *(reader for reader in readers if reader.key_id not in named)]
 
 
@@ -114,41 +144,43 @@ class GroupKeys:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._known: dict[bytes, PrivateKey] = {}
-        """By the round's context."""
+        self._known: dict[GroupTerms, PrivateKey] = {}
 
     def of(self, current: Round, own: Callable[[], PrivateKey]) -> PrivateKey:
-        """Return the key of a wide round; `own` returns this member's key when the round opened.
+        """Return the key of a wide round; `own` returns this member's key when the round opened; raises as `held`."""
+        return self.held(group_terms(current), own)
+
+    def held(self, terms: GroupTerms, own: Callable[[], PrivateKey]) -> PrivateKey:
+        """Return the private key of a group key; `own` returns this member's key when it was drawn.
 
         Raises:
             RecipientNotFound: no file is sealed to this member.
             GroupKeyUnusable: its file has another key.
             VaultMissing, ...: as envelope.receive and the vault.
         """
-        context = current.context
-        if context not in self._known:
+        if terms not in self._known:
             if len(self._known) >= _REMEMBERED:
                 del self._known[next(iter(self._known))]
-            self._known[context] = _open(current, own(), self._vault)
-        return self._known[context]
+            self._known[terms] = _open(terms, own(), self._vault)
+        return self._known[terms]
 
 
-def _open(current: Round, own: PrivateKey, vault: Vault) -> PrivateKey:
-    for seq, file in _candidates(current, own.member_key.key_id, vault):
-        plaintext = open_file(file, expected_key_file(current, seq).core, own)
-        found = _parsed(plaintext, current)
-        if current.wide is None or found.public_key != current.wide.group_key:
-            raise GroupKeyUnusable(current.opener, "it holds another key than the round's terms name")
+def _open(terms: GroupTerms, own: PrivateKey, vault: Vault) -> PrivateKey:
+    for seq, file in _candidates(terms, own.member_key.key_id, vault):
+        plaintext = open_file(file, terms.expected(seq).core, own)
+        found = _parsed(plaintext, terms.opening.sender)
+        if found.public_key != terms.public_key:
+            raise GroupKeyUnusable(terms.opening.sender, "it holds another key than the round's terms name")
         return found
     raise RecipientNotFound
 
 
-def _candidates(current: Round, key_id: bytes, vault: Vault) -> Iterator[tuple[int, bytes]]:
+def _candidates(terms: GroupTerms, key_id: bytes, vault: Vault) -> Iterator[tuple[int, bytes]]:
     """Yield the file that names a key, found by halving; nothing if no file does."""
-    low, high = 0, len(current.wide.key_files) if current.wide else 0
+    low, high = 0, len(terms.files)
     while low < high:
         middle = (low + high) // 2
-        file = _read(current, middle, vault)
+        file = _read(terms, middle, vault)
         named = Parts.of(file).wraps.keys()
         if key_id in named:
             yield middle, file
@@ -156,19 +188,20 @@ def _candidates(current: Round, key_id: bytes, vault: Vault) -> Iterator[tuple[i
         low, high = (low, middle) if key_id < min(named) else (middle + 1, high)
 
 
-def _read(current: Round, seq: int, vault: Vault) -> bytes:
-    expected = expected_key_file(current, seq)
+def _read(terms: GroupTerms, seq: int, vault: Vault) -> bytes:
+    expected = terms.expected(seq)
     return read_document(vault, expected.digest, expected.cap)
 
 
-def _parsed(plaintext: bytes, current: Round) -> PrivateKey:
+def _parsed(plaintext: bytes, sender: Address) -> PrivateKey:
     try:
         secret = parse_key(plaintext)
     except (InvalidScalar, MalformedError) as error:
-        raise GroupKeyUnusable(current.opener, "it does not hold a key") from error
+        raise GroupKeyUnusable(sender, "it does not hold a key") from error
     return PrivateKey(_EPOCH, ec.derive_private_key(secret, ec.SECP256R1()))
 
 
-def _core(opening: Opening, public_key: bytes, seq: int) -> Core:
+def core_of(opening: Opening, public_key: bytes, seq: int) -> Core:
+    """Return the header of a key file, from what is known before the round is opened."""
     context = Writer("groupkey").raw(opening.previous_model, 32).raw(public_key, PUBLIC_KEY_BYTES).digest()
     return Core(Kind.GROUP, opening.anchor, opening.sender, opening.round, opening.epoch, context, seq)

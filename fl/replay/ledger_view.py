@@ -14,8 +14,10 @@ from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
 from fl.protocol.grants import Grants
 from fl.protocol.keys.members import KeyBook
+from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
 from fl.protocol.records import Entry, Receipt, Record
+from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.timing import timed
@@ -103,6 +105,25 @@ class Ports:
         if current.wide is None or not isinstance(self.ledger, BatchedLedger):
             return current
         return self.ledger.ahead(current, book)
+
+    def post_parcels(self, current: Round, data: bytes) -> None:
+        """Put the file with this account's parcels for a round with clusters on the board; raises as Board.post."""
+        if isinstance(self.ledger, BatchedLedger):
+            self.ledger.post_parcels(current, data)
+
+    def parcels_of(self, current: Round) -> frozenset[Address] | None:
+        """Return the dealers whose parcels are on the board; None in a round where they are in the vault."""
+        if terms_of(current) is None:
+            return None
+        return self.ledger.parcels_of(current) if isinstance(self.ledger, BatchedLedger) else frozenset()
+
+    def whole(self, current: Round) -> Round:
+        """Return a round with all its clusters, though this account looks at its own; others unchanged.
+
+        Raises:
+            VaultMissing, VaultUnavailable, BatchInvalid: as BatchedLedger.whole.
+        """
+        return self.ledger.whole(current) if isinstance(self.ledger, BatchedLedger) else current
 
     @property
     def replaying(self) -> tuple[Vault, Endorser]:

@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5, phases 1 to 2b.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from fl.crypto.curve import POINT_BYTES
@@ -20,16 +20,19 @@ from fl.protocol.errors import (
     FalseComplaint,
     HemaledgerError,
     MalformedError,
+    NotInSet,
     RoundKeyReused,
     TamperedError,
     UnavailableError,
 )
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
-from fl.protocol.records import SharesDealt
+from fl.protocol.records import KeysAdvertised, SharesDealt
+from fl.protocol.rounds.clusters import clusters_of, terms_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.steps import complaints_of
+from fl.replay.received_parcels import received_by
 from fl.replay.vault_files import read_document
 
 BUNDLE_CAP = 2 + SEALED_BYTES * 1024
@@ -41,9 +44,13 @@ def advertisers(current: Round) -> tuple[Address, ...]:
 
 
 def why_not(current: Round) -> dict[Address, HemaledgerError]:
-    """Return the error of each hospital whose advertised keys are invalid or were used before."""
+    """Return the error of each hospital whose advertised keys are invalid or were used before.
+
+    With clusters that is so in the order of accounts, and among those that go on once they are known. Who looks at its
+    own cluster also looks at the keys of its partners.
+    """
     used, wrong = _used_before(current), dict[Address, HemaledgerError]()
-    for account, record in current.advertised.items():
+    for account, record in _adverts(current):
         keys = (record.mask_key, record.transport_key)
         try:
             _parsed_advert(b"".join(keys))
@@ -58,10 +65,22 @@ def why_not(current: Round) -> dict[Address, HemaledgerError]:
     return wrong
 
 
-def dealers(current: Round, vault: Vault) -> tuple[Address, ...]:
-    """Return the hospitals whose dealing can be checked: commitments that fit the key, and a whole file of parcels."""
+def _adverts(current: Round) -> Iterable[tuple[Address, KeysAdvertised]]:
+    if clusters_of(current) is None:
+        return current.advertised.items()
+    known, going = {**current.advertised, **current.across}, {*current.receivers, *current.across}
+    return [(who, known[who]) for who in sorted(known) if who in going or not current.receivers]
+
+
+def dealers(current: Round, vault: Vault, posted: Collection[Address] | None = None) -> tuple[Address, ...]:
+    """Return the hospitals whose dealing can be checked: commitments that fit the key, and a whole file of parcels.
+
+    With clusters that file is on the board, and the caller says whose are there: `posted`.
+    """
     reused = _reused_self_keys(current)
-    return tuple(sorted(who for who in current.dealt if who not in reused and _dealt_well(current, who, vault)))
+    fitting = (who for who in current.dealt if who not in reused and (posted is None or who in posted))
+    whole = (who for who in fitting if posted is not None or _has_bundle(current, who, vault))
+    return tuple(sorted(who for who in whole if usable(current, who)))
 
 
 def _reused_self_keys(current: Round) -> frozenset[Address]:
@@ -75,7 +94,8 @@ def _used_before(current: Round) -> dict[bytes, int]:
 
     Points are compared as bytes, since each has one compressed form.
     """
-    keys = {key for record in current.advertised.values() for key in (record.mask_key, record.transport_key)}
+    advertised = (*current.advertised.values(), *current.across.values())
+    keys = {key for record in advertised for key in (record.mask_key, record.transport_key)}
     keys |= {_self_key(record) for record in current.dealt.values()}
     used: dict[bytes, int] = {}
     for earlier in current.earlier:
@@ -111,8 +131,9 @@ _parsed_advert = lru_cache(maxsize=2048)(parse_advert)
 
 
 def advertised(current: Round, account: Address) -> Participant:
-    """Return a hospital that has not dealt yet: without commitments."""
-    record, nothing = current.advertised[account], Commitments(account, ())
+    """Return a hospital without its commitments: it has not dealt yet, or it is a partner in another cluster."""
+    record = current.advertised[account] if account in current.advertised else current.across[account]
+    nothing = Commitments(account, ())
     keys = _parsed_advert(record.mask_key + record.transport_key)
     return Participant(index_of(current, account), account, *keys, nothing, nothing)
 
@@ -143,27 +164,58 @@ def honest(current: Round, vault: Vault, among: Collection[Address] | None = Non
 
 
 def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> Parcel:
-    """Return the parcel from `dealer` to `receiver`, as ledger and vault have it.
+    """Return the parcel from `dealer` to `receiver`; as `parcels`."""
+    return parcels(current, [dealer], receiver, vault)[0]
 
-    If the dealer's file has another layout, the parcel is empty, and no receiver can open it.
+
+def parcels(current: Round, senders: Sequence[Address], receiver: Address, vault: Vault) -> list[Parcel]:
+    """Return the parcels from some dealers to `receiver`, as ledger and vault have them.
+
+    If a dealer's file has another layout, the parcel is empty, and no receiver can open it. With clusters the one file
+    of the receiver has them all, each under its dealer's root.
 
     Raises:
-        VaultMissing: the file is gone.
+        VaultMissing: a file is gone.
         TooLarge, HashMismatch: the vault, if it is not an `Awaited` one, has other bytes in its place.
+        ParcelsInvalid: the coordinator recorded a wrong file for the receiver of a round with clusters.
+        NotInSet: a dealer or the receiver did not go on after SHARE.
     """
+    if terms_of(current) is None:
+        sealed = {dealer: _of_bundle(current, dealer, receiver, vault) for dealer in senders}
+    else:
+        sealed = dict(received_by(current, receiver, vault))
+    absent = [dealer for dealer in senders if dealer not in sealed]
+    if absent:
+        raise NotInSet(absent[0])
+    to = participant(current, receiver)
+    return [Parcel(current.context, participant(current, dealer), to, sealed[dealer]) for dealer in senders]
+
+
+def _of_bundle(current: Round, dealer: Address, receiver: Address, vault: Vault) -> bytes:
     others = graph_of(current).neighbours(dealer)
     data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
     try:
-        sealed = entry_of_bundle(data, (others.index(receiver), len(others)), SEALED_BYTES)
+        return entry_of_bundle(data, (others.index(receiver), len(others)), SEALED_BYTES)
     except EncodingError:
-        sealed = b""
-    return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
+        return b""
 
 
 def sharing_with(current: Round, account: Address) -> tuple[Address, ...]:
     """Return the hospitals of U2 of whose secrets one holds shares: its neighbours and itself, ascending."""
-    held = graph_of(current).holders(account)
-    return tuple(each for each in current.sharers if each in held)
+    return tuple(sorted(graph_of(current).holders(account) & current.going))
+
+
+def masking_with(current: Round, account: Address) -> list[Participant]:
+    """Return the hospitals of U2 with which one has masks in common, and itself; those of other clusters come last."""
+    return [*participants(current, sharing_with(current, account)), *_partners(current, account)]
+
+
+def _partners(current: Round, account: Address) -> list[Participant]:
+    clusters = clusters_of(current)
+    if clusters is None:
+        return []
+    going = current.going if current.viewer is None else current.across.keys()
+    return [advertised(current, each) for each in clusters.partners(account) if each in going]
 
 
 def index_of(current: Round, account: Address) -> int:
@@ -171,13 +223,13 @@ def index_of(current: Round, account: Address) -> int:
     return current.index_of(account)
 
 
-def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
+def _has_bundle(current: Round, account: Address, vault: Vault) -> bool:
     try:
         data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
         check_bundle(data, len(graph_of(current).neighbours(account)), SEALED_BYTES)
     except (MalformedError, TamperedError, UnavailableError):
         return False
-    return usable(current, account)
+    return True
 
 
 def _upheld(current: Round, dealer: Address, complainant: Address, complaint: bytes, vault: Vault) -> bool:

@@ -8,20 +8,20 @@ Source: PROTOCOL.md 5W.2.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fl.protocol.batches import PHASES, STEP_CAP, Step, StepRecord, body_of, record_of, statement
 from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, SignatureInvalid, TamperedError
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address
-from fl.protocol.ports import Board, Endorser, Journal
+from fl.protocol.ports import PARCELS, Board, Endorser, Journal
 from fl.protocol.records import Entry, SetEndorsed
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.batches import check_step
+from fl.replay.batch_checks import check_step
 
 MOST_NAMES = 64
 """Of one account and phase. A member posts one; others come from somebody who may write to the board."""
@@ -36,6 +36,8 @@ class Desk:
     board: Board
     journal: Journal
     endorser: Endorser
+    now: Callable[[], int]
+    """Seconds since 1970."""
 
 
 class OwnSteps:
@@ -54,10 +56,19 @@ class OwnSteps:
         data = self._desk.journal.once(_key(current, phase), Step(self._account, body, signature).to_bytes())
         self._put(current, phase, data)
 
+    def post_parcels(self, current: Round, data: bytes) -> None:
+        """Put the file with this account's parcels on the board; the same bytes have the same place."""
+        self._desk.board.post(current.context, PARCELS, self._account, data)
+
     def made(self, current: Round, phase: Phase) -> Step | None:
         """Return this account's step of a phase, None before it was made."""
         data = self._desk.journal.get(_key(current, phase))
         return None if data is None else Step.from_bytes(data)
+
+    def in_time(self, current: Round, phase: Phase) -> int | None:
+        """Return when this account's step was on the board, in seconds since 1970; None if not before the deadline."""
+        noted = self._desk.journal.get(_posted_key(current, phase))
+        return None if noted is None else int(noted)
 
     def ahead(self, current: Round, book: KeyBook) -> Round:
         """Return the round as if this account's own step of the phase were in a batch already."""
@@ -75,6 +86,9 @@ class OwnSteps:
         if key not in self._posted:
             self._desk.board.post(current.context, phase, self._account, data)
             self._posted.add(key)
+            deadline = current.terms.commit_deadline if phase == Phase.MASK else current.step_deadline
+            if (now := self._desk.now()) <= deadline:
+                self._desk.journal.once(_posted_key(current, phase), str(now).encode())
 
 
 @dataclass
@@ -101,38 +115,47 @@ class Gathering:
         """Return the round as if every right step on the board were in a batch already."""
         if self._phase.key != (current.context, current.phase):
             self._phase, self.wrong = _Phase((current.context, current.phase)), {}
-        self._read(current, book)
-        trial, phase = current, current.phase
-        for account in sorted(self._phase.steps):
-            step = self._phase.steps[account]
+        unread = self._unread(current, book)
+        trial = current
+        for account in sorted({*unread, *self._phase.steps}):
+            trial = self._first_right(trial, account, unread[account], current, book)
+        return trial
+
+    def _first_right(self, trial: Round, account: Address, unread: list[str], current: Round, book: KeyBook) -> Round:
+        """Return the round with the first step of a member that keeps the rules; note what is wrong with others."""
+        while (step := self._signed(account, unread, current)) is not None:
             try:
-                if phase == Phase.AGREE:
+                if current.phase == Phase.AGREE:
                     check_endorsement(step, current, self._endorser)
-                trial = taken(trial, step, phase, book)
+                trial = taken(trial, step, current.phase, book)
             except (MalformedError, RefusedError, TamperedError) as error:
                 self.wrong[account] = error
                 del self._phase.steps[account]
+            else:
+                self.wrong.pop(account, None)
+                break
         return trial
 
     def steps(self, context: bytes, phase: Phase) -> Mapping[Address, Step]:
         """Return the right steps that the last `gather` found."""
         return self._phase.steps if self._phase.key == (context, phase) else {}
 
-    def _wanted(self, names: Iterable[str], book: KeyBook) -> Iterator[str]:
-        """Yield the names of members who have no right step yet, MOST_NAMES of each: others may be junk."""
+    def _unread(self, current: Round, book: KeyBook) -> defaultdict[Address, list[str]]:
+        """Return what to read of each member without a right step, MOST_NAMES of each: others may be junk."""
         known = {account.hex(): account for account in book.members}
-        counted = Counter[str]()
-        for name in names:
-            prefix = name.partition("-")[0]
-            counted[prefix] += 1
-            wanted = prefix in known and known[prefix] not in self._phase.steps
-            if wanted and counted[prefix] <= MOST_NAMES:
-                yield name
+        listed: defaultdict[Address, list[str]] = defaultdict(list)
+        for name in self._board.names(current.context, current.phase):
+            account = known.get(name.partition("-")[0])
+            if account is not None and account not in self._phase.steps:
+                listed[account].append(name)
+        for account, names in listed.items():
+            listed[account] = [name for name in names[:MOST_NAMES] if self._phase.looks[name] < MOST_LOOKS]
+        return listed
 
-    def _read(self, current: Round, book: KeyBook) -> None:
-        for name in self._wanted(self._board.names(current.context, current.phase), book):
-            if self._phase.looks[name] >= MOST_LOOKS:
-                continue
+    def _signed(self, account: Address, unread: list[str], current: Round) -> Step | None:
+        """Return a member's step that it signed, and read its names until there is one."""
+        while account not in self._phase.steps and unread:
+            name = unread.pop(0)
             data = self._board.read(current.context, current.phase, name)
             self._phase.looks[name] += 1
             if data is None or len(data) > STEP_CAP:
@@ -143,7 +166,22 @@ class Gathering:
                 check_step(step, current.phase, current, self._endorser)
             except (MalformedError, TamperedError):
                 continue  # anybody who may write to the vault can put this here
-            self._phase.steps.setdefault(step.account, step)
+            if step.account == account:
+                self._phase.steps[account] = step
+        return self._phase.steps.get(account)
+
+
+def wanted(
+    names: Iterable[str], accounts: Iterable[Address], done: Container[Address]
+) -> Iterator[tuple[str, Address]]:
+    """Yield the names on the board of accounts that are not `done` yet, MOST_NAMES of each: others may be junk."""
+    known = {account.hex(): account for account in accounts}
+    counted = Counter[str]()
+    for name in names:
+        prefix = name.partition("-")[0]
+        counted[prefix] += 1
+        if prefix in known and known[prefix] not in done and counted[prefix] <= MOST_NAMES:
+            yield name, known[prefix]
 
 
 def taken(current: Round, step: Step, phase: Phase, book: KeyBook) -> Round:
@@ -163,3 +201,7 @@ def check_endorsement(step: Step, current: Round, endorser: Endorser) -> None:
 
 def _key(current: Round, phase: Phase) -> str:
     return f"step {phase.name.lower()}/{current.context.hex()}"
+
+
+def _posted_key(current: Round, phase: Phase) -> str:
+    return f"posted {phase.name.lower()}/{current.context.hex()}"

@@ -52,6 +52,18 @@ def check_planned(config: RoundConfig, protection: Protection, hospitals: int, m
         raise AggregationUnusable(choice.rule, f"{why}; keep the rule with which the federation began")
 
 
+def check_fits(config: RoundConfig, hospitals: int) -> None:
+    """Check before a round is opened that the sums of its lanes cannot overflow; a training always fits.
+
+    Raises:
+        AggregateOverflow: the words have no room for so many hospitals.
+        EncodingError: the lanes cannot be read.
+    """
+    spec = SumSpec.from_dict(config.training)
+    if spec is not None:
+        spec.plan.check_fits(config.word_bits, hospitals)
+
+
 def check_rule(choice: Aggregation, protection: Protection, hospitals: int) -> None:
     """Check a rule before anything is founded for it.
 

@@ -25,7 +25,7 @@ from fl.replay.expected_files import FileReader, read_config
 from fl.replay.round_aggregation import check_aggregation
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
-from fl.training.aggregation.quantise import GRIDS, Words
+from fl.training.aggregation.quantise import Words, grid_of
 
 EARLY = (Phase.AGREE, Phase.UNMASK)
 """Phases of a masked round in which members wait for others, and have time to add files."""
@@ -112,7 +112,7 @@ class RoundSum:
         if total is None or total.context != current.context or not total.added | total.begun.keys() <= set(among):
             config = read_config(current, self._vault)
             check_aggregation(current, config)
-            words = masking.as_ring(GRIDS[config.word_bits].zeros(current.terms.parameters))
+            words = masking.as_ring(grid_of(config).zeros(current.terms.parameters))
             total = self._total = Total(current.context, config, words)
         return total
 

@@ -31,6 +31,7 @@ from fl.protocol.errors import (
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
+from fl.protocol.rounds.clusters import clusters_of, numbers_seen, terms_of
 from fl.protocol.rounds.mask_graph import check_answered, check_holders, graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.rounds.set_statement import set_statement
@@ -66,6 +67,8 @@ class UnmaskedSum:
 def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Collection[Address] | None = None) -> None:
     """Check that enough hospitals of a legal set signed it (phase 5): t of them, or a wide round's `endorsers`.
 
+    With clusters, also f of each cluster that this reader sees; who looks at its own cluster counts these alone.
+
     `among`: as in `check_sharers`; all signatures are checked in any case.
 
     Raises:
@@ -75,15 +78,31 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault, among: Col
     """
     check_sharers(current, vault, among)
     for account in current.hospitals:
-        if account not in current.sharers:
+        if account not in current.going:
             raise SetMismatch(account)
     check_holders(current)
-    wanted, needed, signed = set_statement(current), current.endorsers, 0
+    check_signed(current, endorser)
+
+
+def check_signed(current: Round, endorser: Endorser) -> None:
+    """Raise BelowThreshold unless enough signatures of the set verify; with clusters, also f of each that is seen.
+
+    No signature is checked twice, and none that is not needed.
+    """
+    wanted, terms, clusters = set_statement(current), terms_of(current), clusters_of(current)
+    fewest, total = 0 if terms is None else terms.fewest, current.endorsers if current.viewer is None else 0
+    lacking, lacking_of = total, dict.fromkeys(numbers_seen(current), fewest)
     for account in current.hospitals:
-        signed += _signed(endorser, wanted, account, current)
-        if signed >= needed:
-            return
-    raise BelowThreshold(signed, needed)
+        number = -1 if clusters is None else clusters.number_of(account)
+        if (lacking or number in lacking_of) and _signed(endorser, wanted, account, current):
+            lacking = max(0, lacking - 1)
+            if number in lacking_of:
+                lacking_of[number] -= 1
+                lacking_of = {each: count for each, count in lacking_of.items() if count}
+    if lacking:
+        raise BelowThreshold(total - lacking, total)
+    for count in lacking_of.values():
+        raise BelowThreshold(fewest - count, fewest)
 
 
 def check_sharers(current: Round, vault: Vault, among: Collection[Address] | None = None) -> None:
@@ -160,7 +179,7 @@ def _unmasked(
     total: masking.Masked, current: Round, parts: Sequence[Participant], uncovered: Uncovered
 ) -> masking.Signed:
     context = Digest(current.mask_context)
-    joined = graph_of(current).joined
+    joined = graph_of(current).masked
     masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context, joined)
     return masking.to_signed(masking.apply(total, masks))
 

@@ -2,9 +2,10 @@
 
 Invariant: an agent goes on only when the new history holds every record that the old one held, and nothing that this
 agent published depends on a block that was replaced. What it sends meanwhile are its own records, unchanged. So no
-promise is lost, and none is made twice.
+promise is lost, and none is made twice. One exception: when the block that decides the graph of a wide round was
+replaced, this round is over (graph_promise.py), and what followed that block in the round need not come back.
 
-Source: PROTOCOL.md 8 (Reorgs).
+Source: PROTOCOL.md 8 (Reorgs), 5W.1 (A reorg that changes the graph).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fl.protocol.errors import ChainReorg, MalformedError, RefusedError, Tampere
 from fl.protocol.names import Address
 from fl.protocol.ports import Ledger
 from fl.protocol.records import (
+    LEDGER_RECORDS,
     BatchRecord,
     CeremonyStarted,
     Entry,
@@ -26,6 +28,8 @@ from fl.protocol.records import (
     Record,
     RoundFrozen,
     RoundOpened,
+    StepsAnchored,
+    WideRoundOpened,
 )
 from fl.protocol.rounds.round import Phase
 from fl.replay.batched_ledger import BatchedLedger
@@ -87,24 +91,27 @@ class Following:
     def _is_back(self, ledger: Ledger) -> bool:
         """Return whether every record is back; send again what is this agent's own."""
         now = ledger.replay()
-        if self._is_bound(now):
+        over = rounds_over(self.before, now)
+        before = without(self.before, over)
+        if self._is_bound(before, now):
             raise self.error
-        missing = missing_in(self.before, now)
-        self._send_again(ledger, missing)
+        missing = missing_in(before, now)
+        self._send_again(ledger, missing, over)
         return not missing
 
-    def _is_bound(self, now: Sequence[Entry]) -> bool:
+    def _is_bound(self, before: Sequence[Entry], now: Sequence[Entry]) -> bool:
         """Return whether this agent recorded something behind the first BOUND record whose block was replaced."""
-        kept = {(entry.record, entry.block_hash) for entry in now if binds(entry)}
-        for place, entry in enumerate(self.before):
-            if binds(entry) and (entry.record, entry.block_hash) not in kept:
-                return any(each.record.sender == self.account for each in self.before[place + 1 :])
+        kept = {(entry.record, entry.block_hash) for entry in now if isinstance(entry.record, BOUND)}
+        for place, entry in enumerate(before):
+            if isinstance(entry.record, BOUND) and (entry.record, entry.block_hash) not in kept:
+                return any(each.record.sender == self.account for each in before[place + 1 :])
         return False
 
-    def _send_again(self, ledger: Ledger, missing: Sequence[Record]) -> None:
+    def _send_again(self, ledger: Ledger, missing: Sequence[Record], over: frozenset[int]) -> None:
         """Send this agent's own missing records, in their order; what is refused now is tried again later."""
         chain, there = (ledger.inner, batches_of(ledger)) if isinstance(ledger, BatchedLedger) else (ledger, ())
-        lost = [(chain, record) for record in self.batches if record not in there]
+        batches = (record for record in self.batches if _round_of(record) not in over or _is_before_the_graph(record))
+        lost = [(chain, record) for record in batches if record not in there]
         for where, record in [*lost, *((ledger, record) for record in missing)]:
             if record.sender != self.account:
                 continue
@@ -136,11 +143,42 @@ def batches_of(ledger: Ledger) -> Sequence[Record]:
     return [*ledger.batches, *(record for record in own if record not in ledger.batches)]
 
 
-def binds(entry: Entry) -> bool:
-    """Return whether something depends on the hash of a record's block: in a wide round, also the graph (5W.1)."""
+def rounds_over(before: Sequence[Entry], now: Sequence[Entry]) -> frozenset[int]:
+    """Return the wide rounds whose graph was replaced."""
+    kept = {(entry.record, entry.block_hash) for entry in now if draws_graph(entry)}
+    drawn = (entry for entry in before if draws_graph(entry))
+    return frozenset(_round_of(entry.record) for entry in drawn if (entry.record, entry.block_hash) not in kept)
+
+
+def draws_graph(entry: Entry) -> bool:
+    """Return whether the graph of a wide round follows from the hash of a record's block (5W.1)."""
     record = entry.record
-    wide = isinstance(record, PhaseClosed) and record.phase == Phase.ADVERTISE and entry.position.part > 0
-    return wide or isinstance(record, BOUND)
+    return isinstance(record, PhaseClosed) and record.phase == Phase.ADVERTISE and entry.position.part > 0
+
+
+def without(before: Sequence[Entry], over: frozenset[int]) -> list[Entry]:
+    """Return the entries without what followed the graph in the rounds that are over."""
+    left, begun = [], set[int]()
+    for entry in before:
+        number = _round_of(entry.record)
+        if number not in begun:
+            left.append(entry)
+        if number in over and draws_graph(entry):
+            begun.add(number)
+    return left
+
+
+def _round_of(record: Record) -> int:
+    """Return the round in which a record is; 0 if it is in none."""
+    number = getattr(record, "round", 0)
+    return number if isinstance(record, LEDGER_RECORDS) and isinstance(number, int) else 0
+
+
+def _is_before_the_graph(record: Record) -> bool:
+    """Return whether a transaction of a wide round opens it or ends ADVERTISE."""
+    return isinstance(record, WideRoundOpened) or (
+        isinstance(record, StepsAnchored) and record.phase == Phase.ADVERTISE
+    )
 
 
 def missing_in(before: Sequence[Entry], now: Sequence[Entry]) -> list[Record]:

@@ -1,12 +1,13 @@
 """Where signed steps of wide rounds are in the vault: `steps/CONTEXT/PHASE/ACCOUNT-DIGEST`, each written once.
 
 CONTEXT is that of the round, in hexadecimal digits, so that a round on a forked chain has other names. DIGEST is the
-SHA-256 of the file: nobody can put another file under the name of a member's step.
+SHA-256 of the file: nobody can put another file under the name of a member's step. In a round with clusters the
+parcels of each dealer are beside its steps, with `parcels` in place of the phase.
 
 Invariant: nothing is ever replaced or removed, so a store that lets members only put new objects is enough. A reader
-lists at most MAX_POSTED names and reads at most STEP_CAP bytes of each.
+lists at most MAX_POSTED names and reads at most `cap` bytes of each.
 
-Source: PROTOCOL.md 5W.2.
+Source: PROTOCOL.md 5W.2 and 5W.5.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from fl.protocol.batches import STEP_CAP
 from fl.protocol.codec import sha256
 from fl.protocol.errors import VaultForbidden, VaultUnavailable
 from fl.protocol.names import Address
-from fl.protocol.ports import Board
+from fl.protocol.ports import Board, Shelf
 from fl.storage.object_vault import StoreAddress
 from fl.storage.vault import DIRECTORY, REGULAR, FolderVault, descriptor
 from fl.storage.vaults import folder_of
 
 FOLDER = "steps"
 MAX_POSTED = 1 << 16
-"""Names of one phase: four for each hospital of the largest round."""
+"""Names of one shelf: four for each hospital of the largest round."""
 NAME = re.compile(r"[0-9a-f]{40}-[0-9a-f]{64}")
 
 
@@ -41,10 +42,10 @@ class FolderSteps:
     def __init__(self, folder: Path, consortium: bytes | None = None) -> None:
         self._vault, self._root = FolderVault(folder, consortium), folder
 
-    def post(self, context: bytes, phase: int, account: Address, data: bytes) -> None:
+    def post(self, context: bytes, shelf: Shelf, account: Address, data: bytes) -> None:
         self._vault.check()
         try:
-            with self._opened(context, phase, create=True) as folder:
+            with self._opened(context, shelf, create=True) as folder:
                 name = name_of(account, data)
                 if not _is_there(name, folder):
                     write_at(folder, name, data)
@@ -53,33 +54,33 @@ class FolderSteps:
         except OSError as error:
             raise VaultUnavailable(str(self._root / FOLDER), error.strerror or "the disk refused it") from error
 
-    def names(self, context: bytes, phase: int) -> Sequence[str]:
+    def names(self, context: bytes, shelf: Shelf) -> Sequence[str]:
         try:
-            with self._opened(context, phase) as folder, os.scandir(folder) as found:
+            with self._opened(context, shelf) as folder, os.scandir(folder) as found:
                 listed = [each.name for each in islice(found, MAX_POSTED)]
         except OSError:
             return []
         return sorted(name for name in listed if NAME.fullmatch(name))
 
-    def read(self, context: bytes, phase: int, name: str) -> bytes | None:
+    def read(self, context: bytes, shelf: Shelf, name: str, cap: int = STEP_CAP) -> bytes | None:
         try:
-            with self._opened(context, phase) as folder, descriptor(name, REGULAR, folder) as file:
+            with self._opened(context, shelf) as folder, descriptor(name, REGULAR, folder) as file:
                 status = os.fstat(file)
-                if not stat.S_ISREG(status.st_mode) or status.st_size > STEP_CAP:
+                if not stat.S_ISREG(status.st_mode) or status.st_size > cap:
                     return None
                 with os.fdopen(os.dup(file), "rb") as opened:
-                    return _checked(name, opened.read(STEP_CAP + 1))
+                    return _checked(name, opened.read(cap + 1))
         except OSError:
             return None
 
     @contextmanager
-    def _opened(self, context: bytes, phase: int, *, create: bool = False) -> Iterator[int]:
-        """Yield the folder of a round's phase, open."""
+    def _opened(self, context: bytes, shelf: Shelf, *, create: bool = False) -> Iterator[int]:
+        """Yield a shelf of a round, open."""
         with (
             descriptor(str(self._root), DIRECTORY) as root,
             self._below(root, FOLDER, create=create) as steps,
             self._below(steps, context.hex(), create=create) as one,
-            self._below(one, str(int(phase)), create=create) as folder,
+            self._below(one, _part(shelf), create=create) as folder,
         ):
             yield folder
 
@@ -101,22 +102,22 @@ class StoreSteps:
     def __init__(self, address: StoreAddress) -> None:
         self._store, self._name = address.open(), str(address)
 
-    def post(self, context: bytes, phase: int, account: Address, data: bytes) -> None:
+    def post(self, context: bytes, shelf: Shelf, account: Address, data: bytes) -> None:
         import obstore  # noqa: PLC0415 a large library, which members with a folder do not need
         from obstore.exceptions import AlreadyExistsError, BaseError  # noqa: PLC0415
 
         try:
             with suppress(AlreadyExistsError):
-                path = _folder(context, phase) + name_of(account, data)
+                path = _folder(context, shelf) + name_of(account, data)
                 obstore.put(self._store, path, data, mode="create", use_multipart=False)
         except BaseError as error:
             raise VaultUnavailable(self._name, "a step of a round could not be written") from error
 
-    def names(self, context: bytes, phase: int) -> Sequence[str]:
+    def names(self, context: bytes, shelf: Shelf) -> Sequence[str]:
         import obstore  # noqa: PLC0415
         from obstore.exceptions import BaseError  # noqa: PLC0415
 
-        prefix, found = _folder(context, phase), []
+        prefix, found = _folder(context, shelf), []
         try:
             for part in obstore.list(self._store, prefix=prefix, chunk_size=1000):
                 found += [str(each["path"]).rpartition("/")[2] for each in part]
@@ -126,13 +127,13 @@ class StoreSteps:
             raise VaultUnavailable(self._name, "the steps of a round could not be listed") from error
         return sorted(name for name in found[:MAX_POSTED] if NAME.fullmatch(name))
 
-    def read(self, context: bytes, phase: int, name: str) -> bytes | None:
+    def read(self, context: bytes, shelf: Shelf, name: str, cap: int = STEP_CAP) -> bytes | None:
         import obstore  # noqa: PLC0415
         from obstore.exceptions import BaseError  # noqa: PLC0415
 
         try:
-            answer = obstore.get(self._store, _folder(context, phase) + name)
-            return _checked(name, bytes(answer.bytes())) if answer.meta["size"] <= STEP_CAP else None
+            answer = obstore.get(self._store, _folder(context, shelf) + name)
+            return _checked(name, bytes(answer.bytes())) if answer.meta["size"] <= cap else None
         except FileNotFoundError:
             return None
         except BaseError as error:
@@ -161,5 +162,9 @@ def _is_there(name: str, folder: int) -> bool:
     return True
 
 
-def _folder(context: bytes, phase: int) -> str:
-    return f"{FOLDER}/{context.hex()}/{int(phase)}/"
+def _folder(context: bytes, shelf: Shelf) -> str:
+    return f"{FOLDER}/{context.hex()}/{_part(shelf)}/"
+
+
+def _part(shelf: Shelf) -> str:
+    return shelf if isinstance(shelf, str) else str(int(shelf))

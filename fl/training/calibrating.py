@@ -22,21 +22,21 @@ from fl.training.calibration.rule import RULE, STEPS, CalibrationRule
 from fl.training.data.dataset import Dataset
 from fl.training.data.held_back import calibrated_on
 from fl.training.evaluation.predict import Predictor
-from fl.training.evaluation.scoring import entries_of, lane_plan
+from fl.training.evaluation.scoring import cells_for, entries_of, lane_plan
 from fl.training.recipe import Recipe
 
 
-def closing_rounds(base: RoundConfig) -> tuple[RoundConfig, ...]:
-    """Return the configurations of the rounds that calibrate what rounds of `base` train."""
-    return tuple(_config(base, step) for step in STEPS)
+def closing_rounds(base: RoundConfig, hospitals: int = 1) -> tuple[RoundConfig, ...]:
+    """Return the configurations of the rounds that calibrate what rounds of `base` train, with room for `hospitals`."""
+    return tuple(_config(base, step, hospitals) for step in STEPS)
 
 
-def _config(base: RoundConfig, step: str) -> RoundConfig:
-    rule = CalibrationRule(step, _disease(base.task))
+def _config(base: RoundConfig, step: str, hospitals: int) -> RoundConfig:
+    rule = CalibrationRule(step, _disease(base.task), cells=cells_for(hospitals))
     plan = lane_plan(rule)
     settings = {name: value for name, value in rule.to_dict().items() if name != "name"}
     training = {**base.training, **SumSpec(plan, RULE, settings).to_dict()}
-    return replace(base, training=training, word_bits=max(base.word_bits, plan.word_bits))
+    return replace(base, training=training, word_bits=max(base.word_bits, plan.bits_for(hospitals)))
 
 
 def calibration_plan(task: Task, settings: Mapping[str, JsonValue]) -> LanePlan:

@@ -6,13 +6,13 @@ parcels for real hospitals, and (`whole`) commitments, self masks, masked files 
 What is cheap: masks between two cheap hospitals are left out, because they cancel; a parcel between two of them is
 random bytes, because nobody complains; they attest a model without summing it again. With `whole=False` also these: a
 hospital that is no neighbour of a real one deals one point t times, and files that no real hospital reads are not
-there, only a digest.
+there, only a digest. With clusters only those sign whose steps a real hospital reads.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fl.crypto import masking
@@ -23,10 +23,11 @@ from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, seal_share
 from fl.crypto.share_encryption import bundle_to_bytes
 from fl.crypto.sharing import Polynomial
 from fl.crypto.unmasking_shares import answer
+from fl.protocol import merkle
 from fl.protocol.batches import Step, StepRecord, body_of, statement
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest
-from fl.protocol.ports import Vault
+from fl.protocol.ports import PARCELS, Board, Vault
 from fl.protocol.records import (
     KeysAdvertised,
     ModelAttested,
@@ -36,10 +37,12 @@ from fl.protocol.records import (
     SharesRevealed,
     UpdateCommitted,
 )
+from fl.protocol.rounds.clusters import clusters_of
 from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
+from fl.replay.cluster_batches import OF_PARTNERS
 from fl.replay.expected_files import digest_of, masked_core
 from fl.replay.group_key import group_key
 from fl.replay.participants import advertised, participant, participants, sharing_with
@@ -60,8 +63,11 @@ class CheapHospitals:
     words: Words
     """What each of them learned, int32 [d + LANES]."""
     vault: Vault
+    board: Board
     whole: bool
     keys: dict[Address, RoundKeys] = field(default_factory=dict)
+    parcels: dict[Address, tuple[bytes, ...]] = field(default_factory=dict)
+    """With clusters: what each dealer deals."""
 
     def steps(self, current: Round) -> list[Step]:
         """Return the signed steps of all cheap hospitals in a phase, and put their files into the vault."""
@@ -74,8 +80,18 @@ class CheapHospitals:
             Phase.UNMASK: self._reveal,
             Phase.PROPOSED: lambda current, who: ModelAttested(who, current.number, digest_of(current), NO_DIGEST),
         }
-        acting = drawn(current) & self.members.keys() if current.phase == Phase.PROPOSED else self.members.keys()
-        return [self._signed(current, made[current.phase](current, who)) for who in acting]
+        return [self._signed(current, made[current.phase](current, who)) for who in self._acting(current)]
+
+    def _acting(self, current: Round) -> Iterable[Address]:
+        """Return the hospitals whose steps somebody reads."""
+        if current.phase == Phase.PROPOSED:
+            return drawn(current) & self.members.keys()
+        clusters = clusters_of(current)
+        if self.whole or clusters is None:
+            return self.members.keys()
+        own = {clusters.number_of(each) for each in self.real}
+        near = {each for number in own for each in clusters.beside(number)} if current.phase in OF_PARTNERS else set()
+        return [each for number in sorted(own | near) for each in clusters.members[number] if each in self.members]
 
     def _signed(self, current: Round, record: StepRecord) -> Step:
         body = body_of(record)
@@ -101,10 +117,14 @@ class CheapHospitals:
             vectors = [vector * threshold for vector in vectors]
         if not (near or self.whole):
             return SharesDealt(who, current.number, vectors[0], vectors[1], Digest(secrets.token_bytes(32)))
-        others = graph_of(current).neighbours(who)
-        parcels = [self._parcel(current, who, each) for each in others]
-        bundle = self.vault.put(bundle_to_bytes(parcels, SEALED_BYTES))
-        return SharesDealt(who, current.number, vectors[0], vectors[1], bundle)
+        parcels = tuple(self._parcel(current, who, each) for each in graph_of(current).neighbours(who))
+        data = bundle_to_bytes(parcels, SEALED_BYTES)
+        if clusters_of(current) is None:
+            return SharesDealt(who, current.number, vectors[0], vectors[1], self.vault.put(data))
+        if self.whole:
+            self.board.post(current.context, PARCELS, who, data)
+        self.parcels[who] = parcels
+        return SharesDealt(who, current.number, vectors[0], vectors[1], merkle.root_of(parcels))
 
     def _parcel(self, current: Round, who: Address, receiver: Address) -> bytes:
         if receiver not in self.real:
@@ -117,7 +137,7 @@ class CheapHospitals:
             return UpdateCommitted(who, current.number, Digest(secrets.token_bytes(32)))
         context, keys, holder = Digest(current.mask_context), self.keys[who], participant(current, who)
         added, taken = [self_seed(keys.self_secret, holder, context)], list[bytes]()
-        for other in participants(current, sorted(self.real.keys() & graph_of(current).holders(who))):
+        for other in (advertised(current, each) for each in self.real if graph_of(current).masked(who, each)):
             seed = pair_seed(keys.mask_secret, holder, other, context)
             (added if other.index > holder.index else taken).append(seed)
         words = masking.apply(self.words.copy(), Masks(tuple(added), tuple(taken)))

@@ -103,5 +103,6 @@ def counted(home: Home, ports: Ports, cost: Cost) -> Ports:
     vault = CountedVault(ports.vault, cost)
     if not isinstance(ports.ledger, BatchedLedger):
         raise TypeError("members read batches")
-    chain, desk = CountedLedger(ports.ledger.inner, cost), Desk(home.board, ports.journal, ports.endorser)
-    return replace(ports, vault=vault, ledger=BatchedLedger(chain, vault, ports.endorser, desk))
+    chain, desk = CountedLedger(ports.ledger.inner, cost), Desk(home.board, ports.journal, ports.endorser, ports.now)
+    own = ports.ledger.own_cluster
+    return replace(ports, vault=vault, ledger=BatchedLedger(chain, vault, ports.endorser, desk, own_cluster=own))

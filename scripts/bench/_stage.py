@@ -16,9 +16,10 @@ from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey, generate
 from fl.crypto.hpke_keys import PrivateKey, key_record
 from fl.events import Event
+from fl.protocol.batches import STEP_CAP
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address, Role
-from fl.protocol.ports import Anchor, Board, SetStatement, StepStatement
+from fl.protocol.ports import Anchor, Board, SetStatement, Shelf, StepStatement
 from fl.protocol.records import (
     KEY_RECORDS,
     ConsortiumFounded,
@@ -74,6 +75,7 @@ class StagedChain:
     consortium: bytes
     operator: Address
     entries: list[Entry] = field(default_factory=list)
+    now: Callable[[], int] = lambda: int(time.time())
 
     def __post_init__(self) -> None:
         self.include(ConsortiumFounded(self.operator, self.consortium))
@@ -90,7 +92,7 @@ class StagedChain:
         number = len(self.entries) + 1
         contract = AUTHORITY if isinstance(record, KEY_RECORDS) else LEDGER
         block_hash = block_hash or secrets.token_bytes(32)
-        entry = Entry(record, Position(number, 0), block_hash, int(time.time()), sha256(block_hash), contract)
+        entry = Entry(record, Position(number, 0), block_hash, self.now(), sha256(block_hash), contract)
         self.entries.append(entry)
         return entry
 
@@ -120,15 +122,15 @@ class CountedBoard:
     inner: Board
     cost: Cost
 
-    def post(self, context: bytes, phase: int, account: Address, data: bytes) -> None:
+    def post(self, context: bytes, shelf: Shelf, account: Address, data: bytes) -> None:
         self.cost.written += len(data)
-        self.inner.post(context, phase, account, data)
+        self.inner.post(context, shelf, account, data)
 
-    def names(self, context: bytes, phase: int) -> Sequence[str]:
-        return self.inner.names(context, phase)
+    def names(self, context: bytes, shelf: Shelf) -> Sequence[str]:
+        return self.inner.names(context, shelf)
 
-    def read(self, context: bytes, phase: int, name: str) -> bytes | None:
-        data = self.inner.read(context, phase, name)
+    def read(self, context: bytes, shelf: Shelf, name: str, cap: int = STEP_CAP) -> bytes | None:
+        data = self.inner.read(context, shelf, name, cap)
         self.cost.read += len(data or b"")
         return data
 
@@ -192,9 +194,10 @@ class Stage:
         vault, journal = CountedVault(Awaited(self.vault), cost), SqliteJournal(home / "journal.sqlite")
         chain = CountedLedger(StagedLedger(self.chain, member.account, luck), cost)
         endorser = CountedEndorser(member.endorser)
-        desk = Desk(CountedBoard(self.board, cost), journal, endorser)
+        desk = Desk(CountedBoard(self.board, cost), journal, endorser, lambda: int(time.time()))
+        own = member.role == Role.HOSPITAL
         return Ports(
-            ledger=BatchedLedger(chain, vault, endorser, desk),
+            ledger=BatchedLedger(chain, vault, endorser, desk, own_cluster=own),
             endorser=endorser,
             vault=vault,
             outbox=FolderVault(home / "outbox"),

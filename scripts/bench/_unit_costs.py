@@ -26,12 +26,12 @@ def unit_costs(shape: Shape, masked_bytes: int) -> dict[str, float]:
     """
     keys = RoundKeys.generate(shape.threshold)
     advert, dealing = keys.advert(), keys.dealing()
-    shares = [keys.own.share(index) for index in range(1, min(shape.degree + 1, shape.hospitals) + 1)]
+    shares = [keys.own.share(index) for index in range(1, shape.holders + 1)]
     vector = Commitments.from_bytes(ACCOUNT, dealing[len(dealing) // 2 :], shape.threshold)
     return {
         SIGNATURES: _signature(),
         DEALINGS: _each(lambda: Participant.parse(1, ACCOUNT, advert, dealing, shape.threshold), 3),
-        FILES: (_file(masked_bytes) + _file(2 + ANSWER_ENTRY * (shape.degree + 1))) / 2,
+        FILES: (_file(masked_bytes) + _file(2 + ANSWER_ENTRY * shape.holders)) / 2,
         SECRETS: _each(lambda: recover(shares, vector), 3),
         WRAPS: _wrap(),
     }

@@ -9,8 +9,9 @@ and only the real hospitals work.
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,16 @@ from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.round_keys import RoundKeys
+from fl.crypto.share_delivery import SEALED_BYTES
+from fl.crypto.share_encryption import bundle_from_bytes
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import Batch, Step
+from fl.protocol.cluster_index import SPLIT, ClusterFile, ClusterIndex
 from fl.protocol.federation import genesis_context
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Digest, Protection
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Digest, Protection
+from fl.protocol.parcels import posted_cap, received_files, with_received
+from fl.protocol.ports import PARCELS
 from fl.protocol.records import (
     BatchRecord,
     FederationOpened,
@@ -35,19 +41,24 @@ from fl.protocol.records import (
     WideProposed,
     WideRoundOpened,
 )
+from fl.protocol.rounds.clusters import clusters_of
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.batched_ledger import BatchedLedger
+from fl.replay.cluster_batches import Written, write
 from fl.replay.expected_files import model_core
+from fl.replay.first_file import seal_first
 from fl.replay.ledger_view import Keyring, Ports
+from fl.replay.participants import sharing_with
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan, WidePlan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob
 from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise
 from fl.training.model.network import build_model
@@ -56,15 +67,18 @@ from fl.training.model.weights import model_digest, vector_to_bytes
 from fl.training.presets import SYNTHETIC_PRESET
 from scripts.bench._cheap_hospitals import CheapHospitals, readers_of
 from scripts.bench._counted import Cost
-from scripts.bench._scale_model import DEALINGS, SIGNATURES
+from scripts.bench._scale_model import ANSWER_ENTRY, DEALINGS, SIGNATURES, Shape
 from scripts.bench._stage import CountedEndorser, Member, Stage
 from scripts.bench._wide_roles import JOINING, READING, Played, Role, lucky, new_points, own_points, phase_of
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
+USUAL = WidePlan(above=MIN_MASKED)
+TRUSTING = replace(USUAL, collusion=0.0, drop_out=0.0, degree=8, threshold=5, replayers=4)
+"""Cheap: nobody colludes and nobody is away."""
 METRICS = LocalMetrics(100, 80, 0.5)
 
 
-def plan_of(hospitals: int) -> Plan:
+def plan_of(hospitals: int, wide: WidePlan) -> Plan:
     return Plan(
         rounds=1,
         min_commitments=hospitals,
@@ -75,14 +89,14 @@ def plan_of(hospitals: int) -> Plan:
         min_hospitals=hospitals,
         protection=Protection.MASKED,
         step_timeout_s=7200,
-        wide=WidePlan(above=MIN_MASKED),
+        wide=wide,
     )
 
 
 class Play:
     """One round; `whole`: coordinator and auditor work too; `real`: how many hospitals are real."""
 
-    def __init__(self, folder: Path, hospitals: int, *, whole: bool, real: int = 2) -> None:
+    def __init__(self, folder: Path, hospitals: int, *, whole: bool, real: int = 2, wide: WidePlan = USUAL) -> None:
         self.stage = Stage.found(folder, hospitals)
         self.whole = whole
         model = build_model(replace(SYNTHETIC_PRESET.spec, width=8), 1)
@@ -90,14 +104,14 @@ class Play:
         self.samples = self.stage.hospitals[:: max(1, hospitals // real)][:real]
         self.cost = {each.name: Cost() for each in (self.stage.coordinator, self.stage.auditor, *self.samples)}
         self.ports: dict[str, Ports] = {}
-        self.coordinator = Coordinator(
-            self._ports(self.stage.coordinator, self._luck), plan_of(hospitals), self.initial
-        )
+        self.plan = plan_of(hospitals, wide)
+        self.coordinator = Coordinator(self._ports(self.stage.coordinator, self._luck), self.plan, self.initial)
         self.roles = {"coordinator": self._role(self.stage.coordinator, self.coordinator)}
         auditor = Auditor(self._ports(self.stage.auditor), lambda _model, _config: Evaluation())
         self.roles["auditor"] = self._role(self.stage.auditor, auditor)
         for number, each in enumerate(self.samples):
-            agent = Hospital(self._ports(each), _train(self.initial.vector.size, number), task=LEUKEMIA)
+            peers = TrustedPeers(collusion=wide.collusion)
+            agent = Hospital(self._ports(each), _train(self.initial.vector.size, number), peers, LEUKEMIA)
             self.roles[each.name] = self._role(each, agent)
         self.cheap = self._cheap()
         self._acted: set[tuple[bytes, Phase]] = set()
@@ -197,8 +211,9 @@ class Play:
         others = {each.account: each for each in self.stage.hospitals if each.account not in mine}
         keys = {each.account: self._keys_of(each) for each in self.samples}
         trained = self.initial.vector + np.float32(1e-4)
-        words = quantise(self.initial.vector, trained, METRICS, CONFIG)
-        return CheapHospitals(others, keys, words, self.stage.vault, self.whole)
+        config = replace(CONFIG, roster=len(self.stage.hospitals))
+        words = quantise(self.initial.vector, trained, METRICS, config)
+        return CheapHospitals(others, keys, words, self.stage.vault, self.stage.board, self.whole)
 
     def _keys_of(self, member: Member) -> Callable[[Round], RoundKeys]:
         return RoundOutbox(self.ports[member.name]).keys
@@ -210,35 +225,63 @@ class Play:
         return lucky(self._round, self.samples[0].account if self.whole else None, self.samples[-1].account)
 
     def _open_federation(self) -> None:
-        """Record the first model, sealed to those who work here: one file has at most 1,024 readers."""
+        """Record the first model, sealed to all."""
         stage, model = self.stage, self.initial
         anchor, manifest = stage.chain.anchor, stage.vault.put(model.manifest.to_bytes())
         core = Core(Kind.MODEL, anchor, stage.coordinator.account, 0, 1, genesis_context(anchor, 0, manifest))
-        readers = [each.key.member_key for each in (stage.coordinator, stage.auditor, *self.samples)]
-        file = stage.vault.put(seal(core, readers, vector_to_bytes(model.vector)))
+        readers = [each.key.member_key for each in (stage.coordinator, stage.auditor, *stage.hospitals)]
         digest = model_digest(manifest, model.vector)
+        file = stage.vault.put(seal_first(core, digest, readers, vector_to_bytes(model.vector), stage.vault))
         stage.chain.include(FederationOpened(stage.coordinator.account, NO_ADDRESS, 0, digest, file, manifest))
 
     def _scribe(self, current: Round) -> None:
         """End a phase as the coordinator does when everybody acted, without checking anything."""
-        phase, sender = current.phase, self.stage.coordinator.account
+        phase, sender, number = current.phase, self.stage.coordinator.account, current.number
         mine = [self._own_step(current, each) for each in self.samples]
-        steps = tuple(sorted([*self._steps, *(step for step in mine if step)], key=lambda step: step.account))
-        batch = Batch(current.context, phase, steps, frozenset(step.account for step in steps))
-        digest, root, count = self.stage.vault.put(batch.to_bytes()), batch.root, len(steps)
-        number = current.number
+        made = self._written(current, {step.account: step for step in (*self._steps, *mine) if step})
         match phase:
             case Phase.UNMASK:
                 model = self._model(current)
-                raw: Record = WideProposed(sender, number, count, root, digest, *model)
+                raw: Record = WideProposed(sender, number, made.count, made.root, made.file_digest, *model)
                 chosen = lucky(current, None, self.samples[0].account, self.samples[-1].account)
                 self.stage.chain.include(raw, chosen)
                 return
             case Phase.PROPOSED:
-                raw = WideFinalised(sender, number, count, root, digest, NO_DIGEST)
+                raw = WideFinalised(sender, number, made.count, made.root, made.file_digest, NO_DIGEST)
             case _:
-                raw = StepsAnchored(sender, number, phase, count, count, root, digest)
+                raw = StepsAnchored(sender, number, phase, made.count, made.going, made.root, made.file_digest)
         self.stage.chain.include(raw)
+
+    def _written(self, current: Round, steps: Mapping[Address, Step]) -> Written:
+        """Put the steps of a phase into the vault; of clusters that no real hospital reads there is only a digest."""
+        clusters = clusters_of(current)
+        if clusters is None or current.phase not in SPLIT:
+            return write(current, steps, steps, self.stage.vault)
+        files = tuple(self._cluster_file(current, members, steps) for members in clusters.members)
+        index = ClusterIndex(current.context, current.phase, files)
+        return Written(index.count, index.going, index.root, self.stage.vault.put(index.to_bytes()))
+
+    def _cluster_file(self, current: Round, members: Sequence[Address], steps: Mapping[Address, Step]) -> ClusterFile:
+        count = len(members)
+        if not steps.keys() & set(members):
+            return ClusterFile(count, count, _some_digest(), _some_digest())
+        batch = Batch(current.context, current.phase, tuple(steps[each] for each in members), frozenset(members))
+        data = batch.to_bytes()
+        if current.phase == Phase.SHARE:
+            data = with_received(data, self._received(current, members))
+        return ClusterFile(count, count, batch.root, self.stage.vault.put(data))
+
+    def _received(self, current: Round, members: Sequence[Address]) -> dict[Address, Digest]:
+        """Put the parcels for real hospitals into the vault; nobody reads those for others."""
+        posted = {who: self.cheap.parcels[who] for who in members if who in self.cheap.parcels}
+        for name in self.stage.board.names(current.context, PARCELS):
+            who = Address(bytes.fromhex(name.partition("-")[0]))
+            data = self.stage.board.read(current.context, PARCELS, name, posted_cap(len(members)))
+            if data is not None and who in members:
+                posted[who] = bundle_from_bytes(data, len(members) - 1, SEALED_BYTES)
+        files = received_files(current.context, members, posted)
+        mine = {each.account for each in self.samples}
+        return {who: self.stage.vault.put(file) if who in mine else _some_digest() for who, file in files.items()}
 
     def _own_step(self, current: Round, member: Member) -> Step | None:
         data = self.ports[member.name].journal.get(f"step {current.phase.name.lower()}/{current.context.hex()}")
@@ -260,13 +303,27 @@ class Play:
         sizes = {}
         for entry in self.stage.chain.entries:
             if isinstance(entry.record, BatchRecord):
-                sizes[phase_of(entry.record)] = self.stage.vault.path(entry.record.file_digest).stat().st_size
+                sizes[phase_of(entry.record)] = self._size(current, entry.record)
         wide, first = current.wide, current.hospitals[0]
-        shape = (len(current.roster), wide.degree, current.terms.threshold, wide.replayers)
+        terms, attesting = current.terms, len(current.attestations)
+        numbers = (len(current.roster), wide.degree, terms.threshold, attesting, terms.min_commitments)
+        shape = Shape(*numbers, wide.clusters)
         files = (current.commitments[first], current.revealed[first].digest) if self.whole else ()
         lengths = [self.stage.vault.path(each).stat().st_size for each in files] or [0, 0]
+        head = lengths[1] - 2 - ANSWER_ENTRY * len(sharing_with(current, first))
         counted = {name: self._counted(name) for name in ("coordinator", "auditor") if self.whole}
-        return Played(*shape, roles, audit, memory, report, sizes, counted, lengths[0], lengths[1], seconds)
+        return Played(shape, wide.replayers, roles, audit, memory, report, sizes, counted, lengths[0], head, seconds)
+
+    def _size(self, current: Round, record: BatchRecord) -> int:
+        """Return the bytes of a batch; with clusters of the index and all files that are there."""
+        vault, phase = self.stage.vault, phase_of(record)
+        size = vault.path(record.file_digest).stat().st_size
+        clusters, split = clusters_of(current), {each.name.lower(): each for each in SPLIT}
+        if clusters is None or phase not in split:
+            return size
+        data = vault.get(record.file_digest, size)
+        index = ClusterIndex.from_bytes(data, current.context, split[phase], len(clusters.parts))
+        return size + sum(vault.path(each.digest).stat().st_size for each in index.files if vault.has(each.digest))
 
     def _counted(self, name: str) -> dict[str, int]:
         endorser, parsed = self.ports[name].endorser, self.roles[name].caches[0]
@@ -285,6 +342,10 @@ class Play:
 
         role.work("audit", work)
         return role.phases["audit"], role.memory, found[0]
+
+
+def _some_digest() -> Digest:
+    return Digest(secrets.token_bytes(32))
 
 
 def _train(parameters: int, number: int) -> Callable[[TrainingJob], tuple[Vector, LocalMetrics]]:

@@ -24,7 +24,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay import participants as parsed_points
 from fl.roles.runner import Agent
 from scripts.bench._counted import Cost
-from scripts.bench._scale_model import PARSED_KEPT
+from scripts.bench._scale_model import PARSED_KEPT, Shape
 from scripts.bench._stage import copy_of, spent
 
 JOINING = "joining"
@@ -85,9 +85,7 @@ class Role:
 class Played:
     """One wide round on a stage."""
 
-    hospitals: int
-    degree: int
-    threshold: int
+    shape: Shape
     replayers: int
     roles: dict[str, Role]
     """Real hospitals, and, where the round was played whole, coordinator and auditor."""
@@ -95,12 +93,13 @@ class Played:
     audit_memory: float
     report: Report | None
     batches: dict[str, int]
-    """Bytes of the opening and of each batch."""
+    """Bytes of the opening and of each batch; with clusters of the files of a batch that are there."""
     counted: dict[str, dict[str, int]]
     """Coordinator and auditor of a round that was played whole: signatures checked, and dealings parsed."""
     masked_file: int
     """Bytes of one masked update; 0 if the round was not played whole."""
-    answer_file: int
+    answer_head: int
+    """Bytes of an answer without its entries."""
     seconds: float
     """Wall time, with the work of the cheap hospitals."""
 

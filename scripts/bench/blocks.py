@@ -1,4 +1,4 @@
-"""Masked rounds on networks with blocks of seconds: how many blocks and seconds, and with faults in the middle.
+"""Masked and wide rounds on networks with blocks of seconds: how many blocks and seconds, also with faults in them.
 
 A rehearsal of a public network (chain/embedded/intervals.py) includes what the roles send, and an HTTP proxy in front
 of it misbehaves as providers do (_front.py). The hospitals' training adds a prepared step, so what is measured is the
@@ -26,7 +26,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
-from fl.roles.coordinator.plan import Plan
+from fl.roles.coordinator.plan import Plan, WidePlan
 from fl.training.presets import PRESETS
 from scripts.bench._front import Front, busy_each, down, front, narrow, small_batches
 from scripts.bench._table import keep, show
@@ -115,19 +115,22 @@ FAULTS: Mapping[str, tuple[Fault, int]] = {
 @click.option("--rounds", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--fault-block-s", type=float, default=0.5, show_default=True, help="Block time of rounds with faults.")
 @click.option("--faults/--no-faults", default=True, show_default=True)
-def main(block_s: tuple[float, ...], rounds: int, fault_block_s: float, *, faults: bool) -> None:
-    """Count blocks and seconds of masked rounds of three hospitals, and break the network in the middle of them."""
-    header = ("Network", "final", "blocks per round", "s per round")
-    rows = [(_name(each), *(_run(each, rounds, no_fault, 1) if each else _embedded(rounds)).row) for each in block_s]
-    show(f"Masked rounds of {HOSPITALS} hospitals, training not counted", header, rows)
-    keep("blocks", {str(row[0]): row[1:] for row in rows})
+@click.option("--protection", type=click.Choice(["masked", "wide"]), default="masked", show_default=True)
+def main(block_s: tuple[float, ...], rounds: int, fault_block_s: float, protection: str, *, faults: bool) -> None:
+    """Count blocks and seconds of rounds of three hospitals, and break the network in the middle of them."""
+    header, wide = ("Network", "final", "blocks per round", "s per round"), protection == "wide"
+    plan, once = _plan(rounds, wide=wide), _plan(1, wide=wide)
+    rows = [(_name(each), *(_run(each, plan, no_fault, 1) if each else _embedded(plan)).row) for each in block_s]
+    show(f"{protection.capitalize()} rounds of {HOSPITALS} hospitals, training not counted", header, rows)
+    kept = "blocks" if not wide else "blocks-wide"
+    keep(kept, {str(row[0]): row[1:] for row in rows})
     if faults:
-        broken = [(name, *_run(fault_block_s, 1, fault, k).row) for name, (fault, k) in FAULTS.items()]
+        broken = [(name, *_run(fault_block_s, once, fault, k).row) for name, (fault, k) in FAULTS.items()]
         show(f"One round each, a block every {fault_block_s:g} s, with a fault at every step", header, broken)
-        keep("blocks with faults", {str(row[0]): row[1:] for row in broken})
+        keep(f"{kept} with faults", {str(row[0]): row[1:] for row in broken})
 
 
-def _run(block_s: float, rounds: int, fault: Fault, confirmations: int) -> Outcome:
+def _run(block_s: float, plan: Plan, fault: Fault, confirmations: int) -> Outcome:
     """Found a consortium on a new network and run the rounds."""
     initial, steps = first_steps(HOSPITALS, PRESETS["synthetic"].spec)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -155,16 +158,16 @@ def _run(block_s: float, rounds: int, fault: Fault, confirmations: int) -> Outco
                 seen.add((facts.get("round"), step))
                 fault(setup, step)
 
-        work = Work(_plan(rounds), initial, {name: nudging(step) for name, step in steps.items()}, _no_evaluation)
+        work = Work(plan, initial, {name: nudging(step) for name, step in steps.items()}, _no_evaluation)
         together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify))
         first, began = chain.head, time.perf_counter()
         together.run(notify)
         seconds, blocks = time.perf_counter() - began, chain.head - first
         phases = [each.phase for each in together.coordinator.view.refresh().rounds]
-    return Outcome(rounds, phases.count(Phase.FINAL), blocks, seconds)
+    return Outcome(plan.rounds, phases.count(Phase.FINAL), blocks, seconds)
 
 
-def _embedded(rounds: int) -> Outcome:
+def _embedded(plan: Plan) -> Outcome:
     """Run the rounds on the embedded chain, which makes a block for each transaction at once."""
     initial, steps = first_steps(HOSPITALS, PRESETS["synthetic"].spec)
     with tempfile.TemporaryDirectory() as folder:
@@ -172,13 +175,13 @@ def _embedded(rounds: int) -> Outcome:
         with ChainProcess(home) as chain:
             found_together(home, chain.url, list(steps))
             node = connect(node_of(home.deployment))
-            work = Work(_plan(rounds), initial, {name: nudging(step) for name, step in steps.items()}, _no_evaluation)
+            work = Work(plan, initial, {name: nudging(step) for name, step in steps.items()}, _no_evaluation)
             together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), lambda _what, _facts: None))
             first, began = node.number("eth_blockNumber"), time.perf_counter()
             together.run(lambda _what, _facts: None)
             seconds, blocks = time.perf_counter() - began, node.number("eth_blockNumber") - first
             phases = [each.phase for each in together.coordinator.view.refresh().rounds]
-    return Outcome(rounds, phases.count(Phase.FINAL), blocks, seconds)
+    return Outcome(plan.rounds, phases.count(Phase.FINAL), blocks, seconds)
 
 
 def _name(block_s: float) -> str:
@@ -191,7 +194,7 @@ def _fund(home: Home, chain: IntervalChain) -> None:
     chain.base_fee = GWEI
 
 
-def _plan(rounds: int) -> Plan:
+def _plan(rounds: int, *, wide: bool) -> Plan:
     return Plan(
         rounds=rounds,
         min_commitments=HOSPITALS,
@@ -201,6 +204,7 @@ def _plan(rounds: int) -> Plan:
         close_timeout_s=3600,
         min_hospitals=HOSPITALS,
         protection=Protection.MASKED,
+        wide=WidePlan(above=HOSPITALS - 1) if wide else None,
     )
 
 

@@ -13,7 +13,7 @@ It compares how many hospitals failed on average with the exact mean, by fractio
 with the product's bound. A last table says, for the smallest k that suffices against drop-outs by chance, and for the
 product's, in how many rings a choice of whom to leave out cuts the sum all the same. 2^-30 itself cannot be measured:
 it would take 10^10 draws for a few events. What is checked is that formula and drawing agree where failure is frequent;
-the formula for rare failure is the same one.
+the formula for rare failure is the same one. Clusters are checked in the same way (_cluster_check.py).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ import click
 from fl.protocol.names import Address
 from fl.protocol.rounds.graph_choice import Crowd, choose, failures
 from fl.protocol.rounds.mask_graph import MaskGraph, ring_of
+from scripts.bench._cluster_check import SETTINGS as CLUSTERS
+from scripts.bench._cluster_check import check_clusters_by_drawing, check_real_clusters
 from scripts.bench._table import keep, show
 
 
@@ -59,6 +61,7 @@ BY_CHANCE = ((100, 30, 21), (300, 58, 37), (1000, 76, 48), (10_000, 94, 59))
 CUTS = 20
 """Rings to draw for each row of the last table."""
 TERMS = ("exposed", "by choice", "by chance", "stuck")
+HEADER = ("failure", "measured", "bound", "mean count", "exact", "ratio")
 
 
 @dataclass
@@ -85,15 +88,14 @@ class Counts:
 @click.option("--tries", default=10_000, show_default=True, help="Rings to draw for each setting.")
 @click.option("--seed", default=14, show_default=True, help="Of the drawing.")
 def main(tries: int, seed: int) -> None:
-    """Draw graphs of wide rounds, and compare how often they fail with what the product computes."""
+    """Draw graphs and clusters of wide rounds, and compare how often they fail with what the product computes."""
     figures: dict[str, object] = {}
     for setting in SETTINGS:
         counts, source = Counts(), random.Random(seed)  # noqa: S311 - a simulation
         for _ in range(tries):
             counts.add(_try(setting, source))
         rows = list(_rows(setting, counts))
-        header = ("failure", "measured", "bound", "mean count", "exact", "ratio")
-        show(str(setting), header, rows)
+        show(str(setting), HEADER, rows)
         figures[str(setting)] = [[str(cell) for cell in row] for row in rows]
     cuts = [
         (n, k, t, f"{sum(_has_cut(n, k, t, source) for _ in range(CUTS))} of {CUTS}")
@@ -102,9 +104,21 @@ def main(tries: int, seed: int) -> None:
     ]
     show("Rings with a cut that the coordinator can choose", ("hospitals", "k", "t", "with a cut"), cuts)
     figures["cuts"] = cuts
+    _check_clusters(tries, source, figures)
     click.echo(f"{tries} rings each. What is measured must not be above the bound, and a ratio must be about 1.")
     click.echo("Not checked: 2^-30 itself. No drawing can see it; the formulas are the same for rare failures.")
     keep("graph_check", figures)
+
+
+def _check_clusters(tries: int, source: random.Random, figures: dict[str, object]) -> None:
+    for setting in CLUSTERS:
+        rows = check_clusters_by_drawing(setting, tries, source)
+        show(str(setting), HEADER, rows)
+        figures[str(setting)] = [[str(cell) for cell in row] for row in rows]
+    real = list(check_real_clusters(CUTS, source))
+    header = ("hospitals", "collude", "clusters", "partners", "neighbours cut", "fewest to spare")
+    show("Neighbours whose masks can all be cut, in clusters as they are chosen", header, real)
+    figures["clusters"] = real
 
 
 # --- Drawing ---------------------------------------------------------------------------------------------------

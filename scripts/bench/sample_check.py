@@ -38,10 +38,13 @@ def main(draws: int) -> None:
     rows = [_case(case, draws) for case in CASES]
     header = ("hospitals", "colluding", "replayers", "must attest", "exact", "counted", "sigmas apart")
     show(f"A wrong sum passes, {draws} draws", header, rows)
-    table = [_enough(crowd, share) for crowd in CROWDS for share in COLLUSION]
     columns = ("hospitals", "colluding", "replayers", "must attest", "wrong sum passes", "too few there")
-    show(f"10 % away; bounds 2^-{SAFE_BITS} and 2^-{THERE_BITS}", columns, table)
-    keep("sample_check", {"draws": draws, "cases": rows, "enough": table})
+    tables = {}
+    for among, whole_roster in (("frozen set", False), ("roster, with clusters", True)):
+        table = [_enough(crowd, share, whole_roster=whole_roster) for crowd in CROWDS for share in COLLUSION]
+        show(f"Drawn from the {among}; 10 % away; bounds 2^-{SAFE_BITS} and 2^-{THERE_BITS}", columns, table)
+        tables[among] = table
+    keep("sample_check", {"draws": draws, "cases": rows, "enough": tables})
     if any(float(str(row[-1])) > SIGMAS for row in rows):
         raise click.ClickException("a counted frequency is too far from the exact chance")
 
@@ -61,11 +64,11 @@ def _passes(accounts: Sequence[Address], bad: frozenset[Address], how: tuple[int
     return len(bad & {*sample(os.urandom(32), accounts, replayers)}) >= needed
 
 
-def _enough(crowd: int, share: float) -> tuple[object, ...]:
+def _enough(crowd: int, share: float, *, whole_roster: bool) -> tuple[object, ...]:
     colluding, away = math.floor(share * crowd), math.floor(AWAY * crowd)
-    count = replayers_for(crowd, colluding, away)
+    count = replayers_for(crowd, colluding, away, whole_roster=whole_roster)
     needed = needed_of(count)
-    passes = wrong_sum_passes(crowd - away, colluding, count, needed)
+    passes = wrong_sum_passes(crowd if whole_roster else crowd - away, colluding, count, needed)
     missing = too_few_there(crowd, away, count, needed)
     return crowd, colluding, count, needed, f"{float(passes):.2g}", f"{float(missing):.2g}"
 

@@ -11,6 +11,8 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from math import log2
 from pathlib import Path
 
 import click
@@ -19,21 +21,19 @@ from fl.protocol.rounds.rules import MIN_MASKED
 from fl.roles.coordinator.plan import WidePlan
 from scripts.bench._counted import Cost
 from scripts.bench._scale_model import (
-    ANSWER_ENTRY,
-    BATCH_HEAD,
     DEALINGS,
     SIGNATURES,
-    STEP_HEAD,
-    Shape,
     growth,
-    neighbour_bytes,
     operations,
+    parcel_bytes,
     read_bytes,
     seconds,
+    seen_bytes,
+    written_bytes,
 )
 from scripts.bench._table import BUILD, keep, show
 from scripts.bench._unit_costs import unit_costs
-from scripts.bench._wide_play import Play
+from scripts.bench._wide_play import USUAL, Play
 from scripts.bench._wide_roles import JOINING, MIB, READING, Played
 from scripts.bench.crowd import Crowd, run_crowd
 
@@ -47,11 +47,13 @@ Figures = dict[str, dict[str, object]]
 @click.option("--whole", default="10,30,100", show_default=True, help="Sizes for which coordinator and auditor work.")
 @click.option("--sampled", default="1000", show_default=True, help="Larger sizes; 10000 takes about three minutes.")
 @click.option("--validate", default="10,30", show_default=True, help="Sizes to compare with rounds of real hospitals.")
+@click.option("--clusters-above", type=click.IntRange(0), default=300, show_default=True, help="Hospitals; 0: never.")
 @click.option("--chart", type=click.Path(path_type=Path), default=BUILD / "scale.svg", show_default=True)
-def main(whole: str, sampled: str, validate: str, chart: Path) -> None:
+def main(whole: str, sampled: str, validate: str, clusters_above: int, chart: Path) -> None:
     """Measure one wide round of many hospitals, for one of them, the coordinator and an auditor."""
-    played = {n: _play(n, whole=True) for n in _sizes(whole)}
-    played |= {n: _play(n, whole=False) for n in _sizes(sampled)}
+    wide = replace(USUAL, clusters_above=clusters_above)
+    played = {n: _play(n, wide, whole=True) for n in _sizes(whole)}
+    played |= {n: _play(n, wide, whole=False) for n in _sizes(sampled)}
     base = played[max(_sizes(whole))]
     roles = {n: _roles(each, base) for n, each in played.items()}
     for n, each in played.items():
@@ -66,9 +68,9 @@ def _sizes(text: str) -> list[int]:
     return [int(each) for each in text.split(",") if each]
 
 
-def _play(hospitals: int, *, whole: bool) -> Played:
+def _play(hospitals: int, wide: WidePlan, *, whole: bool) -> Played:
     with _folder() as folder:
-        return Play(folder, hospitals, whole=whole, real=2 if whole else 1).run()
+        return Play(folder, hospitals, whole=whole, real=2 if whole else 1, wide=wide).run()
 
 
 @contextmanager
@@ -80,11 +82,6 @@ def _folder() -> Iterator[Path]:
 
 
 # --- Figures of one size ---------------------------------------------------------------------------------------
-
-
-def shape_of(played: Played) -> Shape:
-    attesting = (played.batches["proposed"] - BATCH_HEAD) // (1 + STEP_HEAD + 64)
-    return Shape(played.hospitals, played.degree, played.threshold, attesting)
 
 
 def _roles(played: Played, base: Played) -> Figures:
@@ -106,8 +103,7 @@ def _row(how: str, cost: Cost, memory: float) -> dict[str, object]:
 
 def _predicted(role: str, played: Played, base: Played) -> dict[str, object]:
     """Return a role's figures from counted operations; what they leave over in `base` grows with n."""
-    here, there = shape_of(played), shape_of(base)
-    head = base.answer_file - 2 - ANSWER_ENTRY * min(there.degree + 1, there.hospitals)
+    here, there, head = played.shape, base.shape, base.answer_head
     paid, words = base.roles[role].total, base.masked_file
     rest = paid.cpu_s - seconds(operations(role, there), unit_costs(there, words), 0)
     rest_s = max(0.0, rest) * here.hospitals / there.hospitals
@@ -116,7 +112,7 @@ def _predicted(role: str, played: Played, base: Played) -> dict[str, object]:
     figures["cpu_s"] = seconds(operations(role, here), unit_costs(here, words), rest_s)
     figures["of which rest"] = rest_s
     figures["read"] = read_bytes(role, here, words, head) + fixed
-    figures["written"] = paid.written + (sum(played.batches.values()) - sum(base.batches.values()) if _is(role) else 0)
+    figures["written"] = paid.written + (written_bytes(here) - written_bytes(there) if _is(role) else 0)
     figures["memory_mib"] = None
     figures["operations"] = operations(role, here)
     return figures | ({"transactions": 8} if _is(role) else {})
@@ -144,16 +140,19 @@ def _phases(played: Played) -> dict[str, dict[str, float]]:
 
 
 def _print(hospitals: int, played: Played, roles: Figures) -> None:
-    title = f"{hospitals:,} hospitals: k = {played.degree}, t = {played.threshold}, r = {played.replayers or 'all'}"
+    shape = played.shape
+    title = f"{hospitals:,} hospitals: k = {shape.degree}, t = {shape.threshold}, r = {played.replayers or 'all'}"
+    if shape.clusters is not None:
+        title += f", G = {shape.clusters.count}, e = {shape.clusters.across}"
     clean = "" if played.report is None else f"; audit: {len(played.report.findings)} findings"
     show(f"{title}; {played.seconds:.0f} s{clean}", HEADER, [_cells(name, each) for name, each in roles.items()])
     phases = [(name, *each.values()) for name, each in _phases(played).items()]
     show(f"{hospitals:,}: the hospital by phase", ("Phase", "reads batches, s", "acts, s", "bytes read"), phases)
     joined = played.roles[[each for each in played.roles if each not in COUNTED][-1]].phases[JOINING]
-    fixed = [("reading all members' keys, once, s", joined.cpu_s), ("all batches, bytes", sum(played.batches.values()))]
-    fixed.append(("neighbours' files of shares, bytes", neighbour_bytes(shape_of(played))))
+    fixed = [("reading all members' keys, once, s", joined.cpu_s), ("batches, bytes", sum(played.batches.values()))]
+    fixed += [("of these a hospital reads", sum(seen_bytes(shape).values())), ("files of shares", parcel_bytes(shape))]
     for role, seen in played.counted.items():
-        wanted = operations(role, shape_of(played))
+        wanted = operations(role, shape)
         fixed += [(f"{role}: {what}, counted / formula", seen[what] / wanted[what]) for what in (SIGNATURES, DEALINGS)]
     show(f"{hospitals:,}: parts", ("What", "value"), fixed)
 
@@ -203,28 +202,26 @@ def _of_crowd(crowd: Crowd) -> dict[str, dict[str, float]]:
 
 
 def _print_growth(played: Mapping[int, Played], roles: Mapping[int, Figures]) -> None:
-    reading = {n: sum(each["read_s"] for each in _phases(one).values()) for n, one in played.items()}
-    acting = {n: sum(each["act_s"] for each in _phases(one).values()) for n, one in played.items()}
+    """Show what one hospital pays, part by part, and by which factor it grows from size to size."""
+    phases = {n: _phases(one).values() for n, one in played.items()}
     parts: dict[str, Mapping[int, float]] = {
         "CPU s": {n: float(str(each["hospital"]["cpu_s"])) for n, each in roles.items()},
-        "of which reading batches (linear)": reading,
-        "of which keys, shares, masks, answers": acting,
-        "bytes read": {n: float(str(each["hospital"]["read"])) for n, each in roles.items()},
-        "of which batches (n times t)": {n: float(sum(each.batches.values())) for n, each in played.items()},
-        "of which neighbours' files (k times k)": {n: neighbour_bytes(shape_of(one)) for n, one in played.items()},
-        "bytes written": {n: float(str(each["hospital"]["written"])) for n, each in roles.items()},
+        "reads, s": {n: sum(each["read_s"] for each in every) for n, every in phases.items()},
+        "acts, s": {n: sum(each["act_s"] for each in every) for n, every in phases.items()},
+        "kB read": {n: float(str(each["hospital"]["read"])) / 1000 for n, each in roles.items()},
+        "batches": {n: sum(seen_bytes(each.shape).values()) / 1000 for n, each in played.items()},
+        "shares": {n: parcel_bytes(each.shape) / 1000 for n, each in played.items()},
+        "kB written": {n: float(str(each["hospital"]["written"])) / 1000 for n, each in roles.items()},
+        "log2 n": {n: log2(n) for n in played},
     }
-    ratios = {what: growth(values) for what, values in parts.items()}
-    header = ("One hospital", *(f"{n:,}" for n in sorted(played)), *next(iter(ratios.values())))
     show(
-        "How a hospital's cost grows",
-        header,
-        [(what, *_in_order(values), *ratios[what].values()) for what, values in parts.items()],
+        "One hospital",
+        ("hospitals", *parts),
+        [(f"{n:,}", *(values[n] for values in parts.values())) for n in sorted(played)],
     )
-
-
-def _in_order(values: Mapping[int, float]) -> list[float]:
-    return [float(values[n]) for n in sorted(values)]
+    ratios = {what: growth(values) for what, values in parts.items()}
+    steps = next(iter(ratios.values()))
+    show("Its growth", ("from", *parts), [(step, *(each.get(step, 1.0) for each in ratios.values())) for step in steps])
 
 
 def _draw(roles: Mapping[int, Figures], chart: Path) -> None:

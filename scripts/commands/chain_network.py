@@ -68,7 +68,7 @@ def key(folder: Path, name: str, host: str, port: int) -> None:
     type=click.Choice(["qbft", "clique"]),
     default="qbft",
     show_default=True,
-    help="qbft: Besu, final at once. clique: geth; cannot run the contracts.",
+    help="qbft: Besu, final at once. clique: geth 1.13, for development.",
 )
 @click.option("--chain-id", type=click.IntRange(1, LARGEST_CHAIN_ID), help="Default: a random one.")
 @click.option(

@@ -205,7 +205,7 @@ def run(  # noqa: PLR0913  # one parameter per option
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
     config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
-    closing = closing_rounds(config) if calibrated else ()
+    closing = closing_rounds(config, hospitals) if calibrated else ()
     plan = Plan(
         rounds=wanted,
         closing=closing,

@@ -109,7 +109,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
         rounds=0,
         min_commitments=fewest(protected, hospitals),
         attestations=attestations,
-        config=sum_config(purpose, recipe.to_dict(), RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, summed)),
+        config=sum_config(purpose, recipe.to_dict(), RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, summed), hospitals),
         commit_timeout_s=commit_timeout,
         close_timeout_s=close_timeout,
         min_hospitals=hospitals,

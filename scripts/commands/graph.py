@@ -10,9 +10,13 @@ import click
 from scripts.wiring.exit import guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fl.protocol.rounds.graph_choice import Crowd
 
 TABLE = (30, 50, 100, 300, 1000, 10000)
+CLUSTERS_FROM = 300
+"""Rounds of fewer hospitals are explained without clusters."""
 _WRITTEN_OUT = 50
 """Rarer than 2^-50: as a power of ten."""
 
@@ -31,17 +35,32 @@ _WRITTEN_OUT = 50
 )
 @guarded
 def graph(hospitals: int | None, *, drop_out: float, collusion: float, smallest_sum: int) -> None:
-    """Show the graph of a wide round of HOSPITALS, or a table of sizes without HOSPITALS.
+    """Show the graph of a wide round of HOSPITALS, or tables of sizes without HOSPITALS.
 
     In a masked round of many hospitals each one shares its masks with k others, not with all. The fewer, the faster the
-    round; this command shows the fewest that are safe, and how likely it is that they do not suffice.
+    round; this command shows the fewest that are safe, and how likely it is that they do not suffice. From 300
+    hospitals on it also shows the smallest clusters that are safe: there each hospital reads the records of its own
+    cluster.
     """
+    from fl.protocol.errors import SettingInvalid
     from fl.protocol.rounds.graph_choice import Crowd
 
     if hospitals is None:
-        _table([Crowd(count, collusion, drop_out) for count in TABLE], smallest_sum)
-    else:
-        _explain(Crowd(hospitals, collusion, drop_out), smallest_sum)
+        crowds = [Crowd(count, collusion, drop_out) for count in TABLE]
+        _table(crowds, smallest_sum)
+        click.echo("")
+        _cluster_table([crowd for crowd in crowds if crowd.hospitals >= CLUSTERS_FROM], smallest_sum)
+        return
+    crowd = Crowd(hospitals, collusion, drop_out)
+    if hospitals < CLUSTERS_FROM:
+        _explain(crowd, smallest_sum)
+        return
+    try:
+        _explain(crowd, smallest_sum)
+    except SettingInvalid as error:
+        click.echo(f"Without clusters: {error}")
+    click.echo("")
+    _explain_clusters(crowd, smallest_sum)
 
 
 def _explain(crowd: Crowd, smallest: int) -> None:
@@ -49,30 +68,79 @@ def _explain(crowd: Crowd, smallest: int) -> None:
 
     degree, threshold = choose(crowd, smallest)
     found = failures(crowd, degree, threshold)
-    n, m = crowd.hospitals, crowd.colluders
     honest = smallest_sum(crowd, degree, threshold, BOUND - TRIES)
-    facts = {
-        "neighbours (k)": f"{degree}: with so many others each hospital shares its masks, of {n - 1}",
-        "threshold (t)": f"{threshold} of the {degree + 1} that hold its shares must answer",
-        "fewest hospitals": f"{crowd.fewest} must be in the sum and sign for it, or the round ends without one",
-        "smallest sum": f"{honest} honest hospitals: nobody sees the sum of fewer, whichever are left out",
-        "two sums": f"{crowd.traitors} hospitals must sign twice to get them",
-    }
-    risks = {
-        "colluders learn the update of a hospital": found.exposed,
-        "a sum of fewer hospitals can be seen": _split(crowd, degree, threshold, smallest),
-        "the sum stays masked; the next round tries again": found.stuck,
-    }
-    click.echo(f"{n} hospitals, of which up to {m} collude with the coordinator and {crowd.absent} drop out:")
-    for name, fact in facts.items():
-        click.echo(f"  {name:<18} {fact}")
-    click.echo("What can fail in a round:")
-    for name, power in risks.items():
-        click.echo(f"  {name:<50} {odds(power)}")
+    _say(
+        f"{_who(crowd)}:",
+        {
+            "neighbours (k)": f"{degree}: with so many others each hospital shares its masks, of {crowd.hospitals - 1}",
+            "threshold (t)": f"{threshold} of the {degree + 1} that hold its shares must answer",
+            "fewest hospitals": f"{crowd.fewest} must be in the sum and sign for it, or the round ends without one",
+            "smallest sum": f"{honest} honest hospitals: nobody sees the sum of fewer, whichever are left out",
+            "two sums": f"{crowd.traitors} hospitals must sign twice to get them",
+        },
+        (found.exposed, _split(crowd, degree, threshold, smallest), found.stuck),
+    )
     click.echo(
         f"The first two are for one try. A coordinator that can choose among 2^{TRIES:.0f} blocks has as many tries; k "
         f"is large enough that all together stay below 1 in {2**-BOUND:,.0f}."
     )
+
+
+def _explain_clusters(crowd: Crowd, smallest: int) -> None:
+    from fl.protocol.rounds.cluster_choice import (
+        choose_clusters,
+        cluster_failures,
+        cluster_seen_below,
+        smallest_cluster_sum,
+    )
+    from fl.protocol.rounds.clusters import sizes
+    from fl.protocol.rounds.graph_choice import BOUND, TRIES
+
+    chosen = choose_clusters(crowd, smallest)
+    found = cluster_failures(crowd, chosen)
+    largest, least = sizes(crowd.hospitals, chosen.count)
+    size = f"{largest}" if largest == least else f"{least} or {largest}"
+    honest = smallest_cluster_sum(crowd, chosen, BOUND - TRIES)
+    _say(
+        f"{_who(crowd)}, in clusters:",
+        {
+            "clusters (G)": f"{chosen.count} of {size} hospitals, which share masks and secrets with each other",
+            "partners (e)": f"{chosen.across} in the next cluster and {chosen.across} in the previous one, for masks "
+            "alone: no cluster has a sum of its own",
+            "threshold (t)": f"{chosen.threshold} of its cluster, which hold a hospital's shares, must answer",
+            "fewest hospitals": f"{chosen.fewest} of each cluster must be in the sum and sign for it, or the round "
+            "ends without one",
+            "smallest sum": f"{honest} honest hospitals: nobody sees the sum of fewer, whichever are left out",
+            "two sums": f"{2 * chosen.fewest - largest} hospitals of one cluster must sign twice to get them",
+        },
+        (max(found.exposed, found.two_sets), cluster_seen_below(crowd, chosen, smallest or honest), found.stuck),
+    )
+    click.echo(
+        f"The first two are for one opening. A coordinator that opens 2^{TRIES:.0f} rounds has as many tries; all "
+        f"together stay below 1 in {2**-BOUND:,.0f}."
+    )
+
+
+def _who(crowd: Crowd) -> str:
+    return (
+        f"{crowd.hospitals} hospitals, of which up to {crowd.colluders} collude with the coordinator and "
+        f"{crowd.absent} drop out"
+    )
+
+
+def _say(title: str, facts: Mapping[str, str], risks: tuple[float, float, float]) -> None:
+    """Print the facts, and what can fail: an update is seen, a smaller sum is seen, there is no sum."""
+    click.echo(title)
+    for name, fact in facts.items():
+        click.echo(f"  {name:<18} {fact}")
+    click.echo("What can fail in a round:")
+    names = (
+        "colluders learn the update of a hospital",
+        "a sum of fewer hospitals can be seen",
+        "the sum stays masked; the next round tries again",
+    )
+    for name, power in zip(names, risks, strict=True):
+        click.echo(f"  {name:<50} {odds(power)}")
 
 
 def _table(crowds: list[Crowd], smallest: int) -> None:
@@ -94,6 +162,31 @@ def _table(crowds: list[Crowd], smallest: int) -> None:
         click.echo(
             f"{head}  {degree:>5}  {threshold:>5}  {crowd.colluders:>9}  {crowd.absent:>6}  "
             f"{_power(private):<17}  {_power(found.stuck)}"
+        )
+
+
+def _cluster_table(crowds: list[Crowd], smallest: int) -> None:
+    from fl.protocol.errors import SettingInvalid
+    from fl.protocol.rounds.cluster_choice import choose_clusters, cluster_failures, cluster_seen_below
+    from fl.protocol.rounds.clusters import sizes
+
+    click.echo(
+        f"{'hospitals':>9}  {'clusters':>8}  {'of':>4}  {'t':>4}  {'fewest':>6}  {'partners':>8}  privacy fails      "
+        "round repeated"
+    )
+    for crowd in crowds:
+        head = f"{crowd.hospitals:>9,}"
+        try:
+            chosen = choose_clusters(crowd, smallest)
+        except SettingInvalid as error:
+            click.echo(f"{head}  none: {error.why}")
+            continue
+        found = cluster_failures(crowd, chosen)
+        small = cluster_seen_below(crowd, chosen, smallest) if smallest else found.parted
+        click.echo(
+            f"{head}  {chosen.count:>8}  {sizes(crowd.hospitals, chosen.count)[0]:>4}  {chosen.threshold:>4}  "
+            f"{chosen.fewest:>6}  {chosen.across:>8}  {_power(max(found.exposed, found.two_sets, small)):<17}  "
+            f"{_power(found.stuck)}"
         )
 
 

@@ -167,7 +167,7 @@ def run(  # noqa: PLR0913  # one parameter per option
         uploads, rules = uploads_of(member, alone=uploads_only), policy_of(member)
 
         def make() -> KeepingModels[Agent]:
-            ports = open_ports(home, member, watching.notify)
+            ports = open_ports(home, member, watching.notify, own_cluster=not peers.at_least)
             agent = with_orders(member, ports, Hospital(ports, train, peers, task, limit, uploads, rules))
             return KeepingModels(calls.agent(agent), ports.vault, kept_models(member), keep_models)
 

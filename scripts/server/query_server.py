@@ -13,19 +13,17 @@ from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.query_desk import QueryDesk
 from fl.roles.serving.query_messages import PictureAnswer, PictureQuestion
 from fl.roles.serving.routing import Health
-from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.keyring import LiveKeys
 from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
+from scripts.server.followed import followed
 from scripts.server.queries import QUERY_CAP, QueryApplication
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
-from scripts.server.tables import PAGE_TIMEOUT_S
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import open_ledger
 from webui.federation.predictions import FederationPredictions
 
 
@@ -42,7 +40,7 @@ def build_queries(home: Home, name: str, places: int) -> RunningQueries:
     models = PredictorProcess(command=(*CHILD, *given().arguments()))
     models.start()
     member = home.member(name)
-    following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce(name))
+    following = followed(home, member, announce(name))
     ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(LiveKeys(member.folder, member.password))
     vault = CircuitBreakerVault(home.vault, home.vault_name)

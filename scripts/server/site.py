@@ -21,7 +21,6 @@ from fl.roles.requester.agent import Requester
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
 from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
 from fl.roles.serving.router import Router
-from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.key_orders import FolderKeyOrders
 from fl.storage.keyring import LiveKeys
 from fl.storage.lock import locked
@@ -32,6 +31,7 @@ from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.predictor.tables import TableProcess
 from scripts.server.allocator import give_memory_back
 from scripts.server.audit_process import AuditProcess
+from scripts.server.followed import followed
 from scripts.server.health import MachineHealth
 from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
@@ -39,11 +39,11 @@ from scripts.server.presence import VaultSigns
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
-from scripts.server.tables import NO_TABLES, PAGE_TIMEOUT_S, TableOptions, open_tables, start_tables
+from scripts.server.tables import NO_TABLES, TableOptions, open_tables, start_tables
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import ledger_settings, open_ledger, signatures
+from scripts.wiring.roles import ledger_settings, signatures
 from scripts.wiring.servers import ServerList, read_servers
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
@@ -118,7 +118,7 @@ def open_services(
     backups: tuple[Path, ...] = (),
 ) -> Services:
     member = home.member(name)
-    following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
+    following = followed(home, member, announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(LiveKeys(member.folder, member.password))
     vault = CircuitBreakerVault(home.vault, home.vault_name)
@@ -126,7 +126,7 @@ def open_services(
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())
-    relay = EthereumRelay(ledger_settings(home))
+    relay = EthereumRelay(ledger_settings(home, notify=announce("site")))
     own = FederationPredictions(reader, vault)
 
     def asker() -> Asker:

@@ -13,18 +13,16 @@ from pathlib import Path
 from fl.protocol.errors import SettingInvalid, UnavailableError
 from fl.replay.ledger_view import Keyring
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
-from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.keyring import LiveKeys
 from fl.training.tables.suggestions import SHIPPED, load_suggestions
 from scripts.predictor.tables import TableProcess
+from scripts.server.followed import followed
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import open_ledger, signatures
+from scripts.wiring.roles import signatures
 from webui.federation.tables import FederationTables, TableSource
 
-PAGE_TIMEOUT_S = 5.0
-"""How long the site waits for one answer of the node in the background. A page waits less (circuit_breaker.py)."""
 RETRY_S = 10.0
 """After how many seconds a federation that did not answer at the start is tried again."""
 MOST_TABLES = 16
@@ -87,7 +85,7 @@ def open_tables(options: TableOptions, name: str, process: TableProcess) -> Fede
 
 
 def _source(home: Home, name: str, keyring: Keyring) -> TableSource:
-    following = SuccessorLedger(lambda: open_ledger(home, home.member(name), PAGE_TIMEOUT_S), announce("site"))
+    following = followed(home, home.member(name), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
     vault = CircuitBreakerVault(home.vault, home.vault_name)
     return TableSource(ledger, vault, keyring, signatures(), now)

@@ -67,12 +67,13 @@ def serve_agent(make: Callable[[], A], watching: Watching, done: Callable[[A], b
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: watching.ask_to_stop())
     with watching.running():
-        _serve(make, watching, done)
+        run_through(make, watching, done)
         if watching.seen.stopping:
             watching.notify(Event.STOPPED, {})
 
 
-def _serve(make: Callable[[], A], watching: Watching, done: Callable[[A], bool]) -> None:
+def run_through(make: Callable[[], A], watching: Watching, done: Callable[[A], bool]) -> None:
+    """Run an agent until `watching` stops or it is done, through hand-overs and reorgs; raises as `serve_agent`."""
     notify, stop = watching.notify, watching.stop
     successor: bytes | None = b""
     following: Following | None = None

@@ -113,7 +113,7 @@ def withdraw(home: Home, invitation: Invitation) -> None:
     """
     if invitation.deployment.anchor.consortium != home.deployment.anchor.consortium:
         raise InvitationRefused("it is for another consortium")
-    if invitation.name in LedgerView(open_ledger(home)).refresh().book.names:
+    if invitation.name in LedgerView(open_ledger(home)).refresh().book.given:
         raise InvitationRefused(f"it was used, so end the membership of {invitation.name} instead")
     home.vault.put(invitation.withdrawal)
 
@@ -155,7 +155,7 @@ class Joining:
             raise InvitationRefused("it has expired")
         if self._is_withdrawn(deployment):
             raise InvitationRefused("the operator withdrew it")
-        if self.invitation.name in federation.book.names:
+        if self.invitation.name in federation.book.given:
             raise InvitationRefused(f"it was used, because a member is or was called {self.invitation.name}")
 
     def vault_answers(self) -> bool:

@@ -102,7 +102,8 @@ def load_account(member: MemberHome) -> AccountKey:
     return keystore.load(member.account_file, member.password)
 
 
-def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
+def open_ports(home: Home, member: MemberHome, notify: Notify, *, own_cluster: bool = False) -> Ports:
+    """Return what a member's agent needs; with `own_cluster` it reads its own cluster of rounds with clusters."""
     from fl.replay.posted_steps import Desk
     from fl.replay.vault_files import Awaited
     from fl.roles.coordinator.clock import CheckedClock, TimedLedger
@@ -112,9 +113,9 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     account, clock, vault = load_account(member), CheckedClock(now, steady), Awaited(home.vault)
     endorser, journal = AccountEndorser(account), SqliteJournal(member.folder / "journal.sqlite")
     ledger = chain_ledger(home, member, account, ledger_settings(home, notify=notify))
-    chain = TimedLedger(ledger, clock, lambda: ledger.lag_s)
+    chain, desk = TimedLedger(ledger, clock, lambda: ledger.lag_s), Desk(home.board, journal, endorser, clock)
     ports = Ports(
-        ledger=BatchedLedger(chain, vault, endorser, Desk(home.board, journal, endorser)),
+        ledger=BatchedLedger(chain, vault, endorser, desk, own_cluster=own_cluster),
         endorser=endorser,
         vault=vault,
         outbox=FolderVault(member.folder / "outbox"),

@@ -88,18 +88,19 @@ def count_lanes(dataset: Dataset, job: TrainingJob, spec: SumSpec) -> LaneValues
     return LaneValues(packed, len(dataset.part(TRAIN)))
 
 
-def sum_config(name: str, recipe: Mapping[str, JsonValue], base: RoundConfig) -> RoundConfig:
+def sum_config(name: str, recipe: Mapping[str, JsonValue], base: RoundConfig, hospitals: int = 1) -> RoundConfig:
     """Return `base` as the configuration of a round that sums lanes beside a model.
 
     Args:
         name: A purpose.
         recipe: The recipe of the model (Recipe.to_dict), which readers of the model need.
         base: Everything else; its task decides the lanes.
+        hospitals: For how many the words must have room.
     """
     purpose = PURPOSES[name]
     plan = purpose.plan(base.task, {})
     training = {**recipe, **SumSpec(plan, purpose.rule).to_dict()}
-    return RoundConfig(base.clip, base.l2_bound, base.w_max, training, base.task, word_bits=plan.word_bits)
+    return RoundConfig(base.clip, base.l2_bound, base.w_max, training, base.task, word_bits=plan.bits_for(hospitals))
 
 
 def next_sum(plan: Plan, ports: Ports) -> Plan:

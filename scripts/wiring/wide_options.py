@@ -24,6 +24,7 @@ class WideOptions:
     collusion: float = 0.2
     drop_out: float = 0.1
     smallest_sum: int = 0
+    clusters_above: int = 300
 
     @property
     def plan(self) -> WidePlan | None:
@@ -32,7 +33,8 @@ class WideOptions:
 
         if not self.wide_above:
             return None
-        return WidePlan(self.wide_above, self.collusion, self.drop_out, self.smallest_sum)
+        clusters = self.clusters_above
+        return WidePlan(self.wide_above, self.collusion, self.drop_out, self.smallest_sum, clusters_above=clusters)
 
 
 wide_options = gathered(
@@ -66,5 +68,12 @@ wide_options = gathered(
         default=0,
         show_default=True,
         help="Wide rounds: how many honest hospitals are at least in each sum that can be seen. 0: all of the set.",
+    ),
+    click.option(
+        "--clusters-above",
+        type=click.IntRange(NEVER, 16_384),
+        default=300,
+        show_default=True,
+        help="Wide rounds of more hospitals are cut into clusters: a hospital reads the records of its own. 0: never.",
     ),
 )

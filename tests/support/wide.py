@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ class WideTown:
     url: str
     folder: Path
     poll_s: float = 0.005
+    now: Callable[[], int] = lambda: int(time.time())
     sent: list[tuple[str, int]] = field(default_factory=list)
     """Every transaction: the record, and its gas."""
     keys: dict[str, AccountKey] = field(default_factory=dict)
@@ -58,13 +60,14 @@ class WideTown:
         return EthereumLedger(settings, self.keys.setdefault(name, generate()))
 
     def connect(self, name: str) -> Ledger:
-        """Return a member's ledger; opening it again is a restart."""
+        """Return a member's ledger; opening it again is a restart. A hospital looks at its own cluster."""
         ledger = self.chain_ledger(name)
         endorser = ENDORSERS.setdefault(ledger.account, AccountEndorser(self.keys[name]))
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
-        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), endorser)
-        return BatchedLedger(CountingLedger(ledger, self.sent), self.vault, endorser, desk)
+        desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), endorser, self.now)
+        own = name not in ("operator", "coordinator", "auditor")
+        return BatchedLedger(CountingLedger(ledger, self.sent), self.vault, endorser, desk, own_cluster=own)
 
     def reader(self, *, strict: bool = True) -> BatchedLedger:
         """Return the ledger as somebody without an account reads it."""

@@ -29,6 +29,7 @@ from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.ports import SetStatement
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
 from fl.protocol.rounds.round import NEXT, Phase, terms_digest
+from scripts.bench.crowd import main as crowd
 from scripts.bench.foreign import main as foreign
 from scripts.bench.kills import main as kills
 from scripts.bench.models import main as models
@@ -210,6 +211,7 @@ def test_every_option_that_a_page_names_exists() -> None:
         ("parts",): parts,
         ("kills",): kills,
         ("scale",): scale,
+        ("crowd",): crowd,
     }
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}

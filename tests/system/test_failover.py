@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from email.utils import formatdate
@@ -18,10 +18,14 @@ from chain.rpc import endpoints
 from chain.rpc.node import NodeSettings
 from chain.transactions.keystore import AccountKey, generate
 from chain.transactions.sender import TransactionSettings
+from fl.events import Event
 from fl.protocol.errors import ChainReorg, ChainUnavailable, FinalityUnknown, WrongChain
 from fl.protocol.names import Role
-from fl.protocol.records import MemberRegistered
+from fl.protocol.records import ConsortiumFounded, MemberRegistered
 from scripts.bench._front import Front, Reply, busy_each, down, front, narrow, small_batches
+from scripts.demo.together import found_together
+from scripts.server.followed import followed
+from scripts.wiring.home import Home
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = AccountKey(b"\x07" * 32)
@@ -273,3 +277,15 @@ def test_finalized_records_count_and_a_node_without_the_tag_says_what_to_do(
         only.fault = unknown
         with pytest.raises(FinalityUnknown, match="does not say which blocks are finalized"):
             reader.replay()
+
+
+def test_the_site_says_that_it_asks_another_node(place: LedgerSettings, tmp_path: Path) -> None:
+    home, said = Home(tmp_path), list[tuple[Event, Mapping[str, object]]]()
+    found_together(home, place.node.url, ["alpha"])
+    with fronts(place) as ((first, _), settings, _said):
+        urls = settings.node.urls
+        home.save(replace(home.deployment, url=urls[0], more_urls=urls[1:]))
+        ledger = followed(home, home.member("alpha"), lambda what, facts: said.append((what, facts)))
+        first.fault = down
+        assert next(type(each.record) for each in ledger.replay()) is ConsortiumFounded
+    assert [(what, facts["left"], facts["now"]) for what, facts in said] == [(Event.NODE_CHANGED, *urls)]

@@ -19,7 +19,7 @@ from chain.transactions.fees import GWEI
 from chain.transactions.keystore import AccountKey, generate
 from chain.transactions.sender import TransactionSettings
 from chain.transactions.signed import of_raw
-from fl.protocol.errors import FeeAboveLimit, TransactionTimeout
+from fl.protocol.errors import BidAtLimit, FeeAboveLimit, TransactionTimeout
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
 from scripts.bench._front import Front, Reply, front
@@ -82,7 +82,7 @@ def test_a_stuck_transaction_is_replaced_with_the_same_nonce_and_an_eighth_more(
         if found := sent(requests):
             offered.extend(found)
             if len(offered) == 1:
-                chain.base_fee = 50 * GWEI  # far above the first bid from now on
+                chain.base_fee = 5 * GWEI  # far above the first bid from now on
 
     made.fault = watch
     record, before = member(), count(chain)
@@ -102,6 +102,51 @@ def test_a_price_above_the_limit_waits_with_a_sentence(chain: IntervalChain, pay
     chain.base_fee = GWEI
     chain.mine()
     EthereumLedger(limited, KEY).append(member())
+
+
+def test_without_a_limit_the_price_may_be_a_multiple_of_the_usual_one_and_no_more(
+    chain: IntervalChain, paying: LedgerSettings
+) -> None:
+    chain.base_fee = 1000 * GWEI  # the blocks before cost a few gwei at most
+    chain.mine()
+    with pytest.raises(FeeAboveLimit, match=r"the limit of this folder is [0-9]+ gwei"):
+        EthereumLedger(paying, KEY).append(member())
+
+
+@pytest.mark.usefixtures("chain")
+def test_bids_for_a_transaction_that_nobody_includes_end_with_a_sentence(
+    proxy: tuple[Front, LedgerSettings],
+) -> None:
+    """The pool takes every bid, and no block has room."""
+    made, settings = proxy
+    offered: list[int] = []
+
+    def without_room(requests: list[dict[str, Any]]) -> Reply | None:
+        if not (found := sent(requests)):
+            return None
+        offered.extend(of_raw(raw).nonce for raw in found)
+        results = ["0x" + of_raw(found[0]).hash.hex(), None]
+        return Reply(200, [{"id": each["id"], "result": r} for each, r in zip(requests, results, strict=True)])
+
+    made.fault = without_room
+    made.changed = lambda asked, found: {} if asked["method"] == "eth_getTransactionByHash" else found
+    how = replace(settings.transactions, timeout_s=8.0, tip=6 * GWEI, max_fee=8 * GWEI)
+    with pytest.raises(BidAtLimit, match=r"although it bids [0-9.]+ gwei for gas. Bids above [0-9]+ gwei are not made"):
+        EthereumLedger(replace(settings, transactions=how), KEY).append(member())
+    assert len(set(offered)) == 1
+    assert len(offered) > 2
+
+
+def test_a_node_that_hides_a_receipt_makes_nobody_send_a_record_twice(
+    chain: IntervalChain, proxy: tuple[Front, LedgerSettings], paying: LedgerSettings
+) -> None:
+    made, settings = proxy
+    made.changed = lambda asked, found: None if asked["method"] == "eth_getTransactionReceipt" else found
+    two = replace(settings, node=replace(settings.node, others=(paying.node.url,)))
+    record, before = member(), count(chain)
+    EthereumLedger(two, KEY).append(record)
+    assert times(paying, record) == 1
+    assert count(chain) == before + 1
 
 
 @pytest.mark.parametrize("mined", [True, False])

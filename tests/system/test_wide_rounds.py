@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,33 @@ from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.batches import Batch, Step, statement
 from fl.protocol.codec import sha256
-from fl.protocol.errors import BatchInvalid, ChainReorg, RoundBlocked, VaultMissing
+from fl.protocol.errors import BatchInvalid, ChainReorg, GraphReplaced, RoundBlocked, VaultMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Protection, StatementKind
+from fl.protocol.names import NO_DIGEST, Digest, Protection, StatementKind
 from fl.protocol.ports import Ledger
-from fl.protocol.records import Entry, MemberRevoked, Position, Receipt, Record, StepsAnchored, WideFinalised
+from fl.protocol.records import (
+    ClusterTerms,
+    Entry,
+    MemberRevoked,
+    Position,
+    Receipt,
+    Record,
+    SharesDealt,
+    StepsAnchored,
+    WideFinalised,
+)
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.posted_steps import Desk, OwnSteps
 from fl.roles.coordinator.plan import Plan, WidePlan
 from fl.roles.forwarding_ledger import ForwardingLedger
+from fl.roles.graph_promise import check_graph
 from fl.roles.hospital.agent import ABORT_AFTER_S, Hospital
 from fl.roles.reorgs import Following, batches_of, known_to
 from fl.roles.runner import Agent
+from fl.storage.journal import SqliteJournal
+from fl.storage.vault import FolderVault
 from tests.support.federation import ENDORSERS, Clock, Consortium, Party, endorser, found, nudge, settle
 from tests.support.wide import WideTown
 
@@ -68,7 +83,7 @@ def audited(town: WideTown, consortium: Consortium) -> Report:
 
 
 def test_a_wide_round_of_four_is_final_with_eight_transactions(chain: DevChain, clock: Clock, tmp_path: Path) -> None:
-    town = WideTown(chain.url, tmp_path)
+    town = WideTown(chain.url, tmp_path, now=clock)
     consortium = found(tmp_path, town.connect, hospitals=4, now=clock)
     before = len(town.sent)
     coordinator, auditor, hospitals = consortium.agents(wide_plan(consortium))
@@ -80,6 +95,23 @@ def test_a_wide_round_of_four_is_final_with_eight_transactions(chain: DevChain, 
     report = audited(town, consortium)
     assert report.findings == []
     assert report.checks["aggregates"] == 1
+
+
+def test_a_round_with_clusters_is_final_with_the_same_transactions(
+    chain: DevChain, clock: Clock, tmp_path: Path
+) -> None:
+    town = WideTown(chain.url, tmp_path)
+    consortium = found(tmp_path, town.connect, hospitals=7, now=clock)
+    before = len(town.sent)
+    wide = WidePlan(above=3, drop_out=0.2, degree=4, threshold=3, replayers=4, clusters=ClusterTerms(2, 3, 1))
+    coordinator, auditor, hospitals = consortium.agents(replace(wide_plan(consortium), min_commitments=6, wide=wide))
+    settle(coordinator, auditor, *hospitals)
+    current = LedgerView(town.reader()).refresh().rounds[-1]
+    assert (current.phase, current.reason, len(current.hospitals)) == (Phase.FINAL, "", 7)
+    assert current.wide is not None
+    assert current.wide.clusters == wide.clusters
+    assert [name for name, _ in town.sent[before:] if name != "FederationOpened"] == WIDE
+    assert audited(town, consortium).findings == []
 
 
 @dataclass
@@ -122,7 +154,7 @@ class Round4:
 
 @pytest.fixture
 def four(chain: DevChain, clock: Clock, tmp_path: Path) -> Round4:
-    town = WideTown(chain.url, tmp_path)
+    town = WideTown(chain.url, tmp_path, now=clock)
     return Round4(town, clock, found(tmp_path, town.connect, hospitals=4, now=clock))
 
 
@@ -138,6 +170,17 @@ def test_a_restarted_hospital_posts_its_step_again_and_only_once(four: Round4) -
     assert four.current.phase == Phase.FINAL
 
 
+def test_a_hospital_leaves_a_round_whose_graph_was_replaced_also_after_a_restart(four: Round4) -> None:
+    coordinator, _auditor, alpha, *others = four.agents()
+    four.until(Phase.SHARE, coordinator, alpha, *others)
+    settle(alpha)
+    party, current = four.party("alpha"), four.current
+    again = SqliteJournal(party.folder / "journal.sqlite")
+    check_graph(current, again)
+    with pytest.raises(GraphReplaced, match="round 1, after members had shared them"):
+        check_graph(replace(current, graph_block=bytes(32)), again)
+
+
 def test_a_restarted_coordinator_goes_on_with_the_steps_on_the_board(four: Round4) -> None:
     coordinator, auditor, *hospitals = four.agents()
     four.until(Phase.SHARE, coordinator, *hospitals)
@@ -150,6 +193,7 @@ def test_a_restarted_coordinator_goes_on_with_the_steps_on_the_board(four: Round
 def test_a_hospital_that_a_batch_left_out_says_so_once(four: Round4) -> None:
     coordinator, auditor, alpha, *others = four.agents()
     four.until(Phase.SHARE, coordinator, alpha, *others)
+    posted_at = four.clock.now
     settle(alpha, *others)
     alphas = four.party("alpha").account
     posted = four.town.folder / "vault" / "steps" / four.current.context.hex() / f"{Phase.SHARE:d}"
@@ -161,8 +205,49 @@ def test_a_hospital_that_a_batch_left_out_says_so_once(four: Round4) -> None:
     assert four.current.phase == Phase.FINAL
     assert alphas not in four.current.hospitals
     said = [made for _, made in four.federation.stated(StatementKind.OMITTED)]
-    assert [(each.sender, each.digest, each.text) for each in said] == [(alphas, sha256(step), "share")]
+    text = f"share, on the board since {datetime.fromtimestamp(posted_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    assert [(each.sender, each.digest, each.text) for each in said] == [(alphas, sha256(step), text)]
     assert Event.MISSING_IN_SET in [what for what, _ in four.party("alpha").events]
+
+
+def test_a_hospital_that_posted_after_the_deadline_states_no_omission(four: Round4) -> None:
+    coordinator, auditor, alpha, *others = four.agents()
+    four.until(Phase.SHARE, coordinator, alpha, *others)
+    settle(*others)
+    board, endorser_of_alpha = four.town.board, ENDORSERS[four.party("alpha").account]
+    own = OwnSteps(four.party("alpha").account, Desk(board, desk_journal(four, "alpha"), endorser_of_alpha, four.clock))
+    four.clock.now = four.current.step_deadline + 1
+    threshold = four.current.terms.threshold
+    points = bytes(33 * threshold)
+    own.post(four.current, SharesDealt(four.party("alpha").account, four.current.number, points, points, NO_DIGEST))
+    settle(coordinator, auditor, *others)
+    settle(alpha)
+    assert four.party("alpha").account not in four.current.hospitals
+    assert list(four.federation.stated(StatementKind.OMITTED)) == []
+
+
+def desk_journal(four: Round4, name: str) -> SqliteJournal:
+    return SqliteJournal(four.town.folder / name / "steps.sqlite")
+
+
+def test_the_right_step_of_a_hospital_is_found_behind_its_wrong_ones(four: Round4) -> None:
+    coordinator, *_ = four.agents()
+    four.until(Phase.ADVERTISE, coordinator)
+    alpha, board = four.party("alpha").account, four.town.board
+    settle(four.restarted("alpha"))
+    (right,) = board.names(four.current.context, Phase.ADVERTISE)
+    wrong = 0
+    for number in range(500):
+        body = number.to_bytes(2, "big") * 30
+        step = Step(alpha, body, ENDORSERS[alpha].sign_step(statement(four.current, Phase.ADVERTISE, body)))
+        if f"{alpha.hex()}-{step.digest.hex()}" < right and wrong < 40:
+            board.post(four.current.context, Phase.ADVERTISE, alpha, step.to_bytes())
+            wrong += 1
+    ledger = four.party("coordinator").ledger
+    assert isinstance(ledger, BatchedLedger)
+    assert alpha in ledger.gather(four.current, four.federation.book).advertised
+    assert wrong > 0
+    assert not ledger.left_out
 
 
 def test_a_step_that_another_account_signed_is_in_no_batch(four: Round4) -> None:
@@ -216,8 +301,11 @@ def test_a_wrong_batch_stops_the_round_and_its_abort_lets_the_next_begin(four: R
         four.town.reader().replay()
     alpha = four.restarted("alpha")
     assert not alpha.step()
-    with pytest.raises(RoundBlocked):
-        alpha.view.wait(0.0)
+    looks = CountedLooks.at(alpha)
+    for _ in range(3):
+        with pytest.raises(RoundBlocked):
+            alpha.view.wait(0.0)
+    assert looks.count == 0, "its verdict is remembered"
     four.clock.now = current.terms.close_deadline + ABORT_AFTER_S + 1
     settle(alpha)
     assert four.current.phase == Phase.ABORTED
@@ -235,8 +323,8 @@ def test_a_revocation_just_before_a_batch_is_no_fault_of_the_batch(four: Round4,
     ledger = four.party("coordinator").ledger
     assert isinstance(ledger, BatchedLedger)
     ledger.gather(current, four.federation.book)
-    batch = ledger._batch(current, ())
-    digest, count = four.town.vault.put(batch.to_bytes()), len(batch.steps)
+    batch = ledger._written(current, ())
+    digest, count = batch.file_digest, batch.count
     four.consortium.operator.append(MemberRevoked(four.consortium.operator.account, alpha, "left"))
     chain = four.town.chain_ledger("coordinator")
     if phase == Phase.ADVERTISE:
@@ -280,6 +368,25 @@ def spoilt(four: Round4, current: Round, change: str) -> tuple[StepsAnchored, by
         batch = replace(batch, going=going - {steps[0].account})
     file = batch.to_bytes()
     return StepsAnchored(current.opener, current.number, phase, count, said, root, sha256(file)), file
+
+
+class CountedLooks(FolderVault):
+    """A vault that counts what is read from it."""
+
+    count = 0
+
+    @classmethod
+    def at(cls, agent: Agent) -> CountedLooks:
+        """Let an agent's ledger read from here."""
+        ledger = agent.view.ledger
+        assert isinstance(ledger, BatchedLedger)
+        assert isinstance(ledger._vault, FolderVault)
+        ledger._vault = made = cls(ledger._vault._folder)
+        return made
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        self.count += 1
+        return super().get(digest, cap)
 
 
 class Forgetful(ForwardingLedger):

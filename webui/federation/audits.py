@@ -74,7 +74,7 @@ class FederationAudits:
     def training_of(self, number: int) -> Mapping[str, JsonValue]:
         with suppress(HemaledgerError):
             config = read_config(self.federation().round(number), self.bench.vault)
-            bounds = {"clip": config.clip, "l2 bound": config.l2_bound, "largest weight": config.w_max}
+            bounds = {"clip": config.clip, "l2 bound": config.l2_bound, "largest weight": config.most_weight}
             return _flat({**bounds, "word bits": config.word_bits, **config.training})
         return {}
 

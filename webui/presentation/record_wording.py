@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 from fl.audit.plain_words import without_names
 from fl.protocol.keys.ceremony import CeremonyPhase
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_ADDRESS, NO_DIGEST, Address, Protection, StatementKind
-from fl.protocol.records import Entry, Record, StatementMade
+from fl.protocol.records import ClusterTerms, Entry, Record, StatementMade
 from fl.protocol.rounds.round import Phase
 from fl.protocol.steps import COMPLAINT_BYTES
 from webui.http.error_words import translated
@@ -211,8 +211,13 @@ FIELDS: Mapping[str, Any] = {
     "threshold": _l("Threshold"),
     "transport_key": _l("Key for shares"),
 }
-_SAME = {"WideOpening": "RoundOpened"}
-"""A wide round is opened with more terms, in the same words."""
+CLUSTER_FIELDS: Mapping[str, Any] = {
+    "across": _l("Masks with the next cluster"),
+    "count": _l("Clusters"),
+    "fewest": _l("Fewest of each cluster"),
+}
+_SAME = {"WideOpening": "RoundOpened", "ClustersClosed": "PhaseClosed", "ClustersFrozen": "RoundFrozen"}
+"""In a wide round some records have more fields, and the same words."""
 MOMENTS = {"close_deadline", "commit_deadline", "deadline", "expires_at"}
 
 
@@ -290,20 +295,24 @@ def record_fields(entry: Entry, names: Names) -> list[Shown]:
 def _fields(part: Any, record: Record, names: Names) -> list[Shown]:  # noqa: ANN401 - a record or its terms
     shown: list[Shown] = []
     for field in fields(part):
-        value = getattr(part, field.name)
-        if field.name == "sender":
+        name, value = field.name, getattr(part, field.name)
+        if name == "sender" or value is None:
             continue
         if is_dataclass(value):
             shown += _fields(value, record, names)
-        elif isinstance(value, tuple):
-            shown += [_shown(field.name, each, record, names) for each in value]
-        else:
-            shown.append(_shown(field.name, value, record, names))
+            continue
+        label = _label(name, CLUSTER_FIELDS if isinstance(part, ClusterTerms) else FIELDS)
+        values = value if isinstance(value, tuple) else (value,)
+        shown += [_shown((label, name), each, record, names) for each in values]
     return shown
 
 
-def _shown(name: str, value: Any, record: Record, names: Names) -> Shown:  # noqa: ANN401 - a field of any type
-    label = str(FIELDS.get(name, name.replace("_", " ").capitalize()))
+def _label(name: str, words: Mapping[str, Any]) -> str:
+    return str(words.get(name, name.replace("_", " ").capitalize()))
+
+
+def _shown(of: tuple[str, str], value: Any, record: Record, names: Names) -> Shown:  # noqa: ANN401 - a field of any type
+    label, name = of
     if isinstance(value, bytes):
         return _bytes(label, name, value, names)
     word = _word(name, value, record, names)

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from webui.presentation.code_words import code_word
 from webui.presentation.numbers_and_dates import decimal, per_cent, whole
-from webui.presentation.record_wording import TITLES
+from webui.presentation.record_wording import record_title
 from webui.usecases.tables import Column, Kind, Query, Value
 
 TABLE_TITLES: Mapping[str, tuple[Any, Any]] = {
@@ -155,7 +155,7 @@ def cell_text(column: Column, value: Value) -> str:
     if isinstance(value, int):
         return whole(value)
     if column.name == "record":
-        return str(TITLES.get(value, value))
+        return record_title(value)
     return code_word(value) if column.kind is Kind.STATE or column.name in CODED else value
 
 

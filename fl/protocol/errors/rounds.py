@@ -274,6 +274,17 @@ class SharesMissing(RefusedError):
 
 
 @dataclass(eq=False)
+class GraphReplaced(RefusedError):
+    """A reorg replaced the block from which the graph of a wide round follows (PROTOCOL.md 5W.1)."""
+
+    round: int
+    sentence = (
+        "The chain replaced the block that decides who shares secrets with whom in round {round}, after members had "
+        "shared them. Nothing more is sent in this round; the coordinator ends it, and the next round begins."
+    )
+
+
+@dataclass(eq=False)
 class TooFewReveals(RefusedError):
     """Fewer hospitals revealed their shares than the threshold."""
 

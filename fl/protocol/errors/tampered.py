@@ -17,6 +17,20 @@ class HashMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class ParcelsInvalid(TamperedError):
+    """The coordinator recorded a wrong file with the shares for one hospital (PROTOCOL.md 5W.5)."""
+
+    round: int
+    receiver: bytes
+    digest: bytes
+    why: str
+    sentence = (
+        "The coordinator recorded a wrong file with the shares for {receiver} in round {round}: {why}. It is the file "
+        "{digest} of the vault; ask the coordinator."
+    )
+
+
+@dataclass(eq=False)
 class BatchInvalid(TamperedError):
     """The coordinator recorded a batch of steps that no member can accept (PROTOCOL.md 5W.2)."""
 

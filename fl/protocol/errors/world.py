@@ -96,6 +96,20 @@ class FeeAboveLimit(UnavailableError):
 
 
 @dataclass(eq=False)
+class BidAtLimit(UnavailableError):
+    """A transaction is not included although it bids as much as it may."""
+
+    bid: str
+    """Both in gwei per gas."""
+    limit: str
+    sentence = (
+        "A transaction waits for a block although it bids {bid} gwei for gas. Bids above {limit} gwei are not made "
+        "without a person. The same transaction goes on waiting. Look at the node and the network; to bid more, run: "
+        "hemaledger chain settings --max-fee-gwei NUMBER."
+    )
+
+
+@dataclass(eq=False)
 class FeeDemanded(_NamesNode, MisconfiguredError):
     """The chain charges fees, but this consortium is set up for free transactions."""
 

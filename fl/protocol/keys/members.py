@@ -24,6 +24,7 @@ from fl.protocol.errors import (
     UnknownSender,
     WrongRole,
 )
+from fl.protocol.growing import ChangingMap, with_item
 from fl.protocol.keys.member_names import OPERATOR_NAME, check_bytes
 from fl.protocol.names import NO_ADDRESS, Address, Role, shown
 from fl.protocol.records import (
@@ -85,8 +86,8 @@ class KeyBook:
 
     consortium: bytes = b""
     members: Mapping[Address, Member] = field(default_factory=lambda: MappingProxyType({}))
-    names: frozenset[str] = frozenset((OPERATOR_NAME,))
-    """Every name that was ever given, as it is on the ledger."""
+    given: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({OPERATOR_NAME: NO_ADDRESS}))
+    """Every name that was ever given, as it is on the ledger, and who got it."""
 
     def active(self, account: Address, role: Role | None = None) -> Member:
         """Return the member, or raise UnknownSender, RevokedSender or WrongRole, in that order."""
@@ -133,7 +134,7 @@ class KeyBook:
     @property
     def shown_names(self) -> frozenset[str]:
         """Return every name that was given, and the display names of later operators."""
-        return self.names | {member.name for member in self.members.values() if member.role == Role.OPERATOR}
+        return frozenset(self.given) | {member.name for member in self.members.values() if member.role == Role.OPERATOR}
 
     def _name_of_operator(self, number: int) -> str:
         """Return "operator 2" for the second operator, or the next such name that no member has."""
@@ -152,12 +153,12 @@ class KeyBook:
             raise WrongRole(record.member)
         if record.member == NO_ADDRESS or record.member in self.members:
             raise MemberExists(record.member)
-        check_bytes(record.member_name, record.member, self.names)
+        check_bytes(record.member_name, record.member, self.given)
         if record.role == Role.COORDINATOR:
             for coordinator in self.having(Role.COORDINATOR):
                 raise CoordinatorExists(coordinator.account)
         member = Member(record.member, record.role, shown(record.member_name))
-        return replace(self._with(member), names=self.names | {record.member_name})
+        return replace(self._with(member), given=with_item(self.given, record.member_name, record.member))
 
     def _add_key(
         self, record: KeyRegistered | KeyRotated, domain: PossessionDomain, verify: VerifyPossession
@@ -185,8 +186,10 @@ class KeyBook:
         return self._with(replace(member, revoked=True))
 
     def _with(self, *members: Member) -> KeyBook:
-        changed = {member.account: member for member in members}
-        return replace(self, members=MappingProxyType({**self.members, **changed}))
+        known = self.members if isinstance(self.members, ChangingMap) else ChangingMap(self.members)
+        for member in members:
+            known = known.with_item(member.account, member)
+        return replace(self, members=known)
 
 
 def possession_message(consortium: bytes, domain: PossessionDomain, record: KeyRegistered | KeyRotated) -> bytes:

@@ -3,12 +3,12 @@
 Invariant: `terms.config_digest` is the SHA-256 of this document's canonical bytes in the vault, so all parties of a
 round use the same numbers.
 
-Source: PROTOCOL.md 5 (c, C, W_max) and 2 (encoding).
+Source: PROTOCOL.md 5 (c, C, W_max, q) and 2 (encoding).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError
@@ -22,6 +22,19 @@ LARGEST_BOUND = 2.0**64
 """clip and l2_bound are between this and its inverse, so that a product with a float32 weight fits binary64."""
 
 WORD_BITS = (32, 64)
+FEW = 1024
+"""Up to so many hospitals in the roster, the words have all their steps."""
+_STEPS = {32: 21, 64: 43}
+"""Width of the words -> q for FEW hospitals."""
+
+
+def steps_bits(word_bits: int, roster: int) -> int:
+    """Return q: a hospital's words lie within ±(2^q - 1).
+
+    It is the largest q <= 21 with roster * (2^q - 1) < 2^31 for words of 32 bits, and the largest q <= 43 with
+    roster * 2^q <= 2^53 for words of 64 bits, where binary64 is exact.
+    """
+    return _STEPS[word_bits] - max(0, (roster - 1).bit_length() - (FEW - 1).bit_length())
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,18 @@ class RoundConfig:
     """32 or 64: the sum is mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
     part_words: int = 0
     """Masked updates and models with more words than this are in parts of so many words (parts.py); 0: never."""
+    roster: int = field(default=1, compare=False)
+    """How many hospitals the round's roster has. Not in the document: who reads it takes this from the round."""
+
+    @property
+    def steps_bits(self) -> int:
+        """Return q of this round (PROTOCOL.md 5, Quantiser)."""
+        return steps_bits(self.word_bits, self.roster)
+
+    @property
+    def most_weight(self) -> int:
+        """Return W: w_max, and at most 2^q."""
+        return min(self.w_max, 1 << self.steps_bits)
 
     def to_bytes(self) -> bytes:
         return write_document(

@@ -107,7 +107,7 @@ def failures(crowd: Crowd, degree: int, threshold: int) -> Failures:
         exposed=min(0.0, honest + tail(crowd.fewest - 1, m, degree, threshold)),
         by_choice=min(0.0, _split_by_choice(crowd, degree, threshold)),
         by_chance=min(0.0, _split_by_chance(n, m + d, degree)),
-        stuck=min(0.0, _sum([gone, orphaned])),
+        stuck=min(0.0, log2_sum([gone, orphaned])),
     )
 
 
@@ -164,12 +164,12 @@ def choose(crowd: Crowd, smallest: int = 0, bound: float = BOUND, tries: float =
 
 
 def check_graph(current: Round, collusion: float, smallest: int = MIN_MASKED) -> None:
-    """Check, before a hospital takes part in a wide round, that its graph bears that many colluders.
+    """Check, before a hospital takes part in a wide round without clusters, that its graph bears that many colluders.
 
     Raises:
         GraphTooThin: fewer than `smallest` honest hospitals may be in a sum that can be seen, with more than 2^-30.
     """
-    if current.wide is None:
+    if current.wide is None or current.wide.clusters is not None:
         return
     n, terms = len(current.roster), current.terms
     crowd = Crowd(n, collusion, (n - terms.min_commitments) / n)
@@ -209,7 +209,7 @@ def _kept(crowd: Crowd, degree: int, threshold: int) -> int:
 def _split_by_choice(crowd: Crowd, degree: int, threshold: int) -> float:
     n, m, half = crowd.hospitals, crowd.colluders, degree // 2
     unseen = _log2(n - m) + tail(crowd.fewest - 1, m, half, threshold - 1 - half)
-    reached = _choose(n, 2) + tail(crowd.fewest, m, degree, degree - crowd.absent)
+    reached = choices(n, 2) + tail(crowd.fewest, m, degree, degree - crowd.absent)
     return min(unseen, reached)
 
 
@@ -233,10 +233,12 @@ def tail(population: int, marked: int, drawn: int, least: int) -> float:
     lowest, highest = max(0, drawn + marked - population), min(marked, drawn)
     if least <= lowest:
         return 0.0
-    whole = _choose(population, drawn)
-    return _sum(
-        _choose(marked, hit) + _choose(population - marked, drawn - hit) - whole for hit in range(least, highest + 1)
-    )
+    return log2_sum(hypergeometric(population, marked, drawn, hit) for hit in range(least, highest + 1))
+
+
+def hypergeometric(population: int, marked: int, drawn: int, hit: int) -> float:
+    """Return log2 P[Hyp(population, marked, drawn) = hit], to about 10 digits of the probability."""
+    return choices(marked, hit) + choices(population - marked, drawn - hit) - choices(population, drawn)
 
 
 def _split_by_chance(hospitals: int, bad: int, degree: int) -> float:
@@ -247,10 +249,11 @@ def _split_by_chance(hospitals: int, bad: int, degree: int) -> float:
     good = hospitals - bad
     if good <= 1:
         return 0.0
-    return _choose(good, 2) + _choose(bad - degree + good - 1, good - 1) - _choose(bad + good - 1, good - 1)
+    return choices(good, 2) + choices(bad - degree + good - 1, good - 1) - choices(bad + good - 1, good - 1)
 
 
-def _choose(among: int, drawn: int) -> float:
+def choices(among: int, drawn: int) -> float:
+    """Return log2 C(among, drawn); -inf where there are none."""
     if not 0 <= drawn <= among:
         return NEVER
     return _log_factorial(among) - _log_factorial(drawn) - _log_factorial(among - drawn)
@@ -261,7 +264,7 @@ def _log_factorial(number: int) -> float:
     return math.lgamma(number + 1) / math.log(2)
 
 
-def _sum(logarithms: Iterable[float]) -> float:
+def log2_sum(logarithms: Iterable[float]) -> float:
     """Return log2 of a sum of powers of two."""
     terms = sorted(logarithms)
     if not terms or terms[-1] == NEVER:

@@ -9,19 +9,21 @@ Without `wide` every hospital of U1 is joined to every other one. A wide round p
     ring = the hospitals of U1, ascending by SHA-256(seed[32] ‖ account[20])
 
 Each is joined to the k/2 next and the k/2 previous ones; if k + 1 is at least their number, to all others.
+With clusters each is joined to all others of its cluster, and has masks in common with some of the clusters beside.
 
-Source: PROTOCOL.md 5W.1; Bell, Bonawitz, Gascón, Lepoint, Raykova, "Secure Single-Server Aggregation with
+Source: PROTOCOL.md 5W.1, 5W.5; Bell, Bonawitz, Gascón, Lepoint, Raykova, "Secure Single-Server Aggregation with
 (Poly)Logarithmic Overhead", CCS 2020 (a Harary graph of randomly numbered clients).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from fl.protocol.codec import Writer, sha256
 from fl.protocol.errors import SharesMissing
 from fl.protocol.names import Address, Digest
+from fl.protocol.rounds.clusters import Clusters, clusters_of
 from fl.protocol.rounds.round import Round
 
 
@@ -47,6 +49,10 @@ class MaskGraph:
         """Return whether two hospitals are neighbours; nobody is its own."""
         apart = abs(self._places[one] - self._places[other])
         return apart > 0 and (self.complete or min(apart, len(self.ring) - apart) <= self._reach)
+
+    def masked(self, one: Address, other: Address) -> bool:
+        """Return whether two hospitals have a mask in common: here neighbours have."""
+        return self.joined(one, other)
 
     def poorest(self, hospitals: Collection[Address], among: Collection[Address]) -> tuple[Address, int] | None:
         """Return the hospital with the fewest holders in `among`, the first of equals, and their number."""
@@ -78,8 +84,57 @@ class MaskGraph:
             yield ring[(place + step) % len(ring)]
 
 
-def graph_of(current: Round) -> MaskGraph:
+class ClusterGraph:
+    """Who is joined to whom in a round with clusters; every hospital named must be one of the roster."""
+
+    def __init__(self, clusters: Clusters, hospitals: Iterable[Address]) -> None:
+        """Join the `hospitals` of each cluster to each other."""
+        present = frozenset(hospitals)
+        self._clusters = clusters
+        self._members = [tuple(each for each in members if each in present) for members in clusters.members]
+
+    def neighbours(self, account: Address) -> tuple[Address, ...]:
+        """Return the hospitals to which one is joined, ascending."""
+        return tuple(each for each in self._of(account) if each != account)
+
+    def holders(self, account: Address) -> frozenset[Address]:
+        """Return who holds shares of a hospital's secrets: its neighbours and itself."""
+        return frozenset(self._of(account))
+
+    def joined(self, one: Address, other: Address) -> bool:
+        """Return whether two hospitals are neighbours; nobody is its own."""
+        return one != other and self._clusters.number_of(one) == self._clusters.number_of(other)
+
+    def masked(self, one: Address, other: Address) -> bool:
+        """Return whether two hospitals have a mask in common: neighbours, and partners in the clusters beside."""
+        return self._clusters.masked(one, other)
+
+    def poorest(self, hospitals: Collection[Address], among: Collection[Address]) -> tuple[Address, int] | None:
+        """Return the hospital with the fewest holders in `among`, the first of equals, and their number."""
+        counts = self._counts(among)
+        fewest = min(((counts[self._clusters.number_of(each)], each) for each in hospitals), default=None)
+        return None if fewest is None else (fewest[1], fewest[0])
+
+    def lacking(
+        self, hospitals: Collection[Address], among: Collection[Address], threshold: int
+    ) -> tuple[Address, ...]:
+        """Return the hospitals that have fewer than `threshold` holders in `among`, in their order."""
+        counts = self._counts(among)
+        return tuple(each for each in hospitals if counts[self._clusters.number_of(each)] < threshold)
+
+    def _of(self, account: Address) -> tuple[Address, ...]:
+        return self._members[self._clusters.number_of(account)]
+
+    def _counts(self, among: Collection[Address]) -> list[int]:
+        present = frozenset(among)
+        return [sum(each in present for each in members) for members in self._members]
+
+
+def graph_of(current: Round) -> MaskGraph | ClusterGraph:
     """Return the graph of U1, once ADVERTISE has ended; the same object for the same round."""
+    clusters, hospitals = clusters_of(current), current.receivers
+    if clusters is not None:
+        return current.memo.of("graph", (clusters, hospitals), lambda: ClusterGraph(clusters, hospitals))
     if current.wide is None:
         return _complete(current.receivers)
     return _ring(seed_of(current.context, current.graph_block), current.receivers, current.wide.degree)

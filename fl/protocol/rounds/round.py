@@ -17,6 +17,8 @@ from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
+    ClustersClosed,
+    ClustersFrozen,
     Entry,
     KeysAdvertised,
     ModelAttested,
@@ -115,6 +117,15 @@ MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
 )
 """Record -> the roles that may make it; () means every active member. Only the opener makes a coordinator's records."""
 
+_SEEN_AS: Mapping[type[RoundRecord], type[RoundRecord]] = MappingProxyType(
+    {ClustersClosed: PhaseClosed, ClustersFrozen: RoundFrozen}
+)
+
+
+def kind_of(record: RoundRecord) -> type[RoundRecord]:
+    """Return under which type a record is in the tables: with clusters, readers see some with more fields."""
+    return _SEEN_AS.get(type(record), type(record))
+
 
 @dataclass(frozen=True)
 class Round:
@@ -157,6 +168,15 @@ class Round:
     """The round's newest entry."""
     wide: WideTerms | None = None
     """Of a wide round."""
+    viewer: Address | None = None
+    """In a round with clusters: whose cluster this reader looks at; None: at all. The set, those who go on and their
+    steps are then those of this cluster alone; roster, terms and contexts are always those of the whole round."""
+    roots: Mapping[Phase, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    """Of a round with clusters: the root of each phase that decides who is in the sum, over all clusters."""
+    received: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    """Of a round with clusters: the file with the parcels for each hospital that went on after SHARE."""
+    across: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
+    """Who looks at its own cluster: the keys of its partners in other clusters that go on."""
     graph_block: bytes = b""
     """Hash of the block that ended ADVERTISE, 32 bytes: nobody knew it before the keys were recorded."""
     proposal_block: bytes = b""
@@ -198,6 +218,16 @@ class Round:
         return self.sharers if self.masked else self.roster
 
     @property
+    def going(self) -> frozenset[Address]:
+        """Return the hospitals that continue in a masked round, to look accounts up."""
+        return self.memo.of("going", (self.sharers,), lambda: frozenset(self.sharers))
+
+    @property
+    def in_set(self) -> frozenset[Address]:
+        """Return the hospitals of the frozen set, to look accounts up."""
+        return self.memo.of("in set", (self.hospitals,), lambda: frozenset(self.hospitals))
+
+    @property
     def step_deadline(self) -> int:
         """Return the deadline of a masked round's phase, in seconds since 1970."""
         return self.phase_since + self.terms.step_timeout
@@ -229,11 +259,15 @@ class Round:
 
         SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
         index is the place in the roster, from 1.
+
+        With clusters, that of `clusters_context`.
         """
-        parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt)
+        parts = (self.context, self.sharers, self.roster, self.advertised, self.dealt, self.roots)
         return self.memo.of("mask context", parts, self._mask_context)
 
     def _mask_context(self) -> bytes:
+        if self.wide is not None and self.wide.clusters is not None:
+            return clusters_context(self.context, self.roots)
         writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
         for account in self.sharers:
             keys, dealt = self.advertised[account], self.dealt[account]
@@ -270,6 +304,8 @@ def terms_digest(terms: Terms, wide: WideTerms | None = None) -> Digest:
         writer.u16(wide.degree).u16(wide.replayers).raw(wide.group_key, 65).u16(len(wide.key_files))
         for digest in wide.key_files:
             writer.raw(digest, 32)
+        if wide.clusters is not None:
+            writer.u16(wide.clusters.count).u16(wide.clusters.fewest).u16(wide.clusters.across)
     return writer.digest()
 
 
@@ -284,3 +320,23 @@ def set_digest(current: Round, hospitals: Sequence[Address]) -> Digest:
     for account in hospitals:
         writer.raw(account, 20).raw(current.commitments[account], 32)
     return writer.digest()
+
+
+def clusters_context(context: bytes, roots: Mapping[Phase, Digest]) -> Digest:
+    """Return ctx2 of a round with clusters, from ctx and the roots of its set-up over all clusters.
+
+    SHA-256(`set5` ‖ ctx[32] ‖ root of ADVERTISE[32] ‖ root of SHARE[32] ‖ root of COMPLAIN[32]).
+    """
+    writer = Writer("set5").raw(context, 32)
+    for phase in (Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN):
+        writer.raw(roots[phase], 32)
+    return writer.digest()
+
+
+def clusters_digest(anchor: Anchor, number: int, root: Digest) -> Digest:
+    """Return the digest of the frozen set of a round with clusters, from the root of MASK over all of them.
+
+    SHA-256(`set6` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ round u64 ‖ root[32]).
+    """
+    writer = Writer("set6").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
+    return writer.u64(number).raw(root, 32).digest()

@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 from fl.protocol.errors import (
-    BelowThreshold,
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateAttestation,
@@ -35,6 +34,7 @@ from fl.protocol.growing import with_item
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address, Protection, Role, shown
 from fl.protocol.records import (
+    ClustersFrozen,
     CommonRecord,
     Entry,
     MaskedRecord,
@@ -51,14 +51,16 @@ from fl.protocol.records import (
     WideTerms,
 )
 from fl.protocol.rounds import masked
+from fl.protocol.rounds.clusters import is_agreed, is_seen, sizes, terms_of, thinnest
 from fl.protocol.rounds.replayers import drawn
-from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
-from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
+from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, clusters_digest, kind_of, set_digest
+from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S
 
 MAX_ROSTER = 1024
 MAX_WIDE_ROSTER = 16_384
 MIN_MASKED = 3
 """A sum of fewer hospitals does not hide an update; two hospitals use a sealed round."""
+MIN_CLUSTERS = 2
 MAX_DURATION_S = 366 * DAY_S
 """From the opening to the close deadline."""
 
@@ -69,7 +71,7 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
     if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
         raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
     check_sender(record, book, signed_before=current.wide is not None)
-    if MAY[type(record)] == (Role.COORDINATOR,) and record.sender != current.opener:
+    if MAY[kind_of(record)] == (Role.COORDINATOR,) and record.sender != current.opener:
         raise WrongRole(record.sender)
     phase = _step(current, record)
     changed = (
@@ -77,8 +79,8 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
         if isinstance(record, MaskedRecord)
         else _advance_common(current, record, now, book)
     )
-    if len(changed.endorsed) >= current.endorsers:
-        phase = AT_THRESHOLD.get((phase, type(record)), phase)
+    if (phase, kind_of(record)) in AT_THRESHOLD and is_agreed(changed):
+        phase = AT_THRESHOLD[phase, kind_of(record)]
     if isinstance(record, RoundFrozen):
         changed = replace(changed, frozen=entry)
     elif isinstance(record, ModelProposed):
@@ -111,7 +113,7 @@ def check_sender(record: RoundRecord, book: KeyBook, *, signed_before: bool = Fa
 
     A hospital or auditor that `signed_before` its step was recorded may have been revoked since (PROTOCOL.md 5W.2).
     """
-    roles, late = MAY[type(record)], signed_before and book.members.get(record.sender)
+    roles, late = MAY[kind_of(record)], signed_before and book.members.get(record.sender)
     member = late if late and late.role in (Role.HOSPITAL, Role.AUDITOR) else book.active(record.sender)
     if roles and member.role not in roles:
         raise WrongRole(record.sender)
@@ -157,6 +159,23 @@ def _fits_wide(opened: RoundOpened, wide: WideTerms) -> bool:
         and holders < 2 * terms.threshold <= 2 * holders
         and count < 2 * terms.min_commitments
         and wide.replayers <= count
+        and (wide.clusters is None or _fits_clusters(count, terms.threshold, wide))
+    )
+
+
+def _fits_clusters(count: int, threshold: int, wide: WideTerms) -> bool:
+    """Return whether the clusters fit the roster: in none can two sets get enough signatures or shares."""
+    clusters = wide.clusters
+    if clusters is None or not MIN_CLUSTERS <= clusters.count <= count // MIN_MASKED:
+        return False
+    large, small = sizes(count, clusters.count)
+    return (
+        large <= MAX_ROSTER  # files of shares have at most as many entries
+        and wide.degree == 2 * (large // 2)
+        and large < 2 * threshold
+        and threshold <= clusters.fewest <= small
+        and large < 2 * clusters.fewest
+        and 1 <= clusters.across <= small
     )
 
 
@@ -164,7 +183,7 @@ def _step(current: Round, record: RoundRecord) -> Phase:
     """Return the phase after `record`, or raise WrongRound or WrongPhase."""
     if record.round != current.number:
         raise WrongRound(current.number, record.round)
-    following = NEXT.get((current.terms.protection, current.phase, type(record)))
+    following = NEXT.get((current.terms.protection, current.phase, kind_of(record)))
     if following is None:
         raise WrongPhase(current.number, current.phase)
     return following
@@ -183,17 +202,23 @@ def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
 def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
     if not current.complete and now <= current.terms.commit_deadline:
         raise DeadlineNotPassed(current.terms.commit_deadline)
-    check_ascending(record.hospitals, current.commitments)
-    if len(record.hospitals) < current.terms.min_commitments:
-        raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
-    if record.set_digest != set_digest(current, record.hospitals):
+    masked.check_going(current, record.hospitals, current.commitments)
+    if (terms_of(current) is not None) != isinstance(record, ClustersFrozen):
+        raise EncodingError("record", "it has no root over the clusters of the round")
+    roots, digest = current.roots, set_digest(current, record.hospitals)
+    if isinstance(record, ClustersFrozen):
+        roots = masked.rooted(current, record.root)
+        digest = clusters_digest(current.anchor, current.number, record.root)
+    if record.set_digest != digest:
         raise EncodingError("frozen set", "its digest does not fit its members")
-    return replace(current, hospitals=record.hospitals, set_digest=record.set_digest)
+    return replace(current, hospitals=record.hospitals, set_digest=record.set_digest, roots=roots)
 
 
 def _propose(current: Round, record: ModelProposed) -> Round:
-    if current.masked and len(current.revealed) < current.terms.threshold:
-        raise TooFewReveals(len(current.revealed), current.terms.threshold)
+    least = thinnest(current, current.revealed)
+    answered = len(current.revealed) if least is None else least[0]
+    if current.masked and answered < current.terms.threshold:
+        raise TooFewReveals(answered, current.terms.threshold)
     return replace(current, proposal=record)
 
 
@@ -201,7 +226,7 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
     if book.members[record.sender].role == Role.HOSPITAL:
         if not current.masked:
             raise WrongRole(record.sender)
-        if record.sender not in current.hospitals:
+        if record.sender not in (current.hospitals if _in_view(current, record.sender) else current.roster):
             raise NotInSet(record.sender)
         if current.wide is not None and record.sender not in drawn(current):
             raise NotDrawn(record.sender)
@@ -211,6 +236,11 @@ def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
     if record.sender in current.attestations:
         raise DuplicateAttestation(record.sender)
     return replace(current, attestations=with_item(current.attestations, record.sender, record.report_digest))
+
+
+def _in_view(current: Round, account: Address) -> bool:
+    """Return whether this reader knows if an account is in the set; who looks at one cluster does not always."""
+    return account not in current.roster or is_seen(current, account)
 
 
 def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:

@@ -21,6 +21,8 @@ from fl.protocol.errors import (
     ContractRefused,
     DeadlineNotPassed,
     GrantUnusable,
+    HashMismatch,
+    MalformedError,
     RevokedMidRound,
     SharesMissing,
     TooFewReveals,
@@ -54,7 +56,7 @@ from fl.replay.expected_files import (
 )
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
-from fl.replay.round_aggregation import check_planned
+from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, in_parts, words_of
@@ -65,7 +67,7 @@ from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
-from fl.roles.coordinator.sealed_model import put_model
+from fl.roles.coordinator.sealed_model import put_first, put_model
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
@@ -77,7 +79,7 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.model.weights import Vector, model_digest
+from fl.training.model.weights import Manifest, Vector, model_digest
 from fl.training.weak_calibration import weakness
 
 OLD_LEDGER = (
@@ -190,10 +192,21 @@ class Coordinator:
 
     def _succeed(self, federation: Federation) -> bool:
         """Open a ledger that succeeds another one, with the current model of that one."""
-        manifest = read_manifest(federation.opening, self._ports.vault)
+        manifest = self._manifest(federation)
+        if manifest is None:
+            return False
         model = self._reader.model(federation.source, manifest)
         self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
         return True
+
+    def _manifest(self, federation: Federation) -> Manifest | None:
+        """Return the manifest of the federation's model; None, reported once, if nobody can use it."""
+        try:
+            return read_manifest(federation.opening, self._ports.vault)
+        except (MalformedError, HashMismatch) as error:
+            reason = f"no round can begin, because the description of the federation's model cannot be used: {error}"
+            self._pauses.alarm(federation, reason)
+            return None
 
     def _record_opening(self, federation: Federation, predecessor: Address, model: Initial) -> None:
         """Seal a ledger's first model to all members who have a key, and record it."""
@@ -202,9 +215,9 @@ class Coordinator:
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
         core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
         self._ports.vault.put(model.manifest.to_bytes())
+        weights, vault = model_digest(digest, model.vector), self._ports.vault
         part_words = in_parts(self._plan.config, self._plan.part_bytes, model.manifest).part_words
-        envelope = put_model(core, self._recipients(federation), model.vector, part_words, self._ports.vault)
-        weights = model_digest(digest, model.vector)
+        envelope = put_first(core, weights, self._recipients(federation), model.vector, part_words, vault)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
         )
@@ -217,6 +230,7 @@ class Coordinator:
             RecipientNotFound: this coordinator cannot read that model, so the round could never end.
             TaskChanged: that model was trained for another task than the plan's.
             AggregationUnusable: the plan's rule of aggregation cannot work with this model or these hospitals.
+            AggregateOverflow: the sums of a round of lanes have no room for so many hospitals.
             SettingInvalid: the plan trains another model than that with which the federation opened, or calibrates one
                 without room for it.
         """
@@ -226,18 +240,19 @@ class Coordinator:
             return False
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._held_by_a_person(federation):
-            return False
-        if self._pauses.running(federation):
-            self._pauses.report(federation)
+        if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
             self._pauses.alarm(federation, why_no_round(federation, roster, fewest))
             return False
-        manifest = read_manifest(federation.opening, self._ports.vault)
+        manifest = self._manifest(federation)
+        if manifest is None:
+            return False
         check_model(self._plan, self._initial.manifest, manifest)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
+        for each in (self._plan.config, *self._plan.closing):
+            check_fits(each, len(roster))
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
         config, threshold = in_parts(following.config, self._plan.part_bytes, manifest), following.threshold
         check_next(federation, config.task, self._ports.vault)
@@ -252,7 +267,7 @@ class Coordinator:
             min_commitments=max(following.fewest, threshold),
             attestations=self._plan.attestations + threshold,
             threshold=threshold,
-            parameters=words_of(config, manifest),
+            parameters=words_of(replace(config, roster=len(following.roster)), manifest),
             config_digest=config_digest,
             step_timeout=self._plan.step_timeout_s,
             commit_deadline=commit_deadline,

@@ -15,6 +15,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, shown
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.ledger_view import Ports
+from fl.roles.coordinator.drop_outs import short_cluster
 
 BEFORE_THE_FREEZE = (Phase.OPEN, Phase.ADVERTISE, Phase.SHARE, Phase.COMPLAIN, Phase.MASK)
 MOST_CHARS, MOST_NAMED = 40, 20
@@ -39,10 +40,13 @@ class Declines:
                 name = federation.book.name_of(account)
                 self._ports.notify(Event.HOSPITAL_DECLINED, {"round": current.number, "hospital": name, "rule": rule})
         gone = declined.keys() - current.commitments.keys()
-        left, needed = len(set(current.sharers) - gone), max(current.terms.min_commitments, current.terms.threshold)
-        if not gone or current.phase not in BEFORE_THE_FREEZE or left >= needed:
+        rest = current.going - gone
+        left, needed = len(rest), max(current.terms.min_commitments, current.terms.threshold)
+        short = short_cluster(current, rest)
+        if not gone or current.phase not in BEFORE_THE_FREEZE or (left >= needed and not short):
             return False
         names = [f"{federation.book.name_of(account)} ({said[account]})" for account in sorted(gone)]
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         listed = ", ".join(names[:MOST_NAMED]) + more
-        return self._abort(current, f"Declined: {left} of {needed} hospitals are left; declined by {listed}")
+        few = f"{left} of {needed} hospitals are left" if left < needed else short
+        return self._abort(current, f"Declined: {few}; declined by {listed}")

@@ -24,7 +24,7 @@ from fl.replay.participants import advertisers, dealers, honest, why_not
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import read_responses, unmask_sum
-from fl.roles.coordinator.drop_outs import named, without
+from fl.roles.coordinator.drop_outs import named, short_cluster, without
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Work
 
@@ -65,6 +65,10 @@ class SetUp:
         if len(remaining) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(remaining)} of {current.terms.min_commitments} hospitals can go on"
             return self._abort(current, f"{reason} after {current.phase.name.lower()}{without(book, gone)}")
+        if short := short_cluster(current, remaining):
+            return self._abort(
+                current, f"BelowThreshold: {short} after {current.phase.name.lower()}{without(book, gone)}"
+            )
         try:
             self._ports.append(PhaseClosed(self._ports.ledger.account, current.number, current.phase, remaining))
         except DeadlineNotPassed:  # the chain's clock decides, and it is behind ours
@@ -81,7 +85,7 @@ class SetUp:
             case Phase.ADVERTISE:
                 return advertisers(current)
             case Phase.SHARE:
-                return dealers(current, self._ports.vault)
+                return dealers(current, self._ports.vault, self._ports.parcels_of(current))
             case _:
                 return tuple(sorted(honest(current, self._ports.vault)))
 

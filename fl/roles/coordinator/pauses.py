@@ -32,11 +32,13 @@ class Pauses:
         last, pause = federation.rounds[-1].last if federation.rounds else None, pause_s(idle_rounds(federation))
         return last is not None and pause > 0 and self._ports.now() < last.timestamp + pause
 
-    def report(self, federation: Federation) -> None:
-        """Sound one alarm for a pause that is running."""
-        idle = idle_rounds(federation)
-        reason = f"{idle} rounds in a row ended before any hospital committed; the next one opens in {pause_s(idle)} s"
-        self.alarm(federation, reason)
+    def hold(self, federation: Federation) -> bool:
+        """Return whether the next round must still wait; sound one alarm if so."""
+        running, idle = self.running(federation), idle_rounds(federation)
+        if running:
+            why = f"{idle} rounds in a row ended before any hospital committed; the next one opens in {pause_s(idle)} s"
+            self.alarm(federation, why)
+        return running
 
     def alarm(self, federation: Federation, reason: str, what: Event = Event.ALARM) -> None:
         """Sound an alarm about the next round, or report `what`, unless the last one before it was the same."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
+from fl.protocol.records import ClusterTerms
+from fl.protocol.rounds.cluster_choice import choose_clusters
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.graph_choice import Crowd, choose
 from fl.protocol.rounds.replayers import replayers_for
@@ -20,6 +24,8 @@ def masked_threshold(hospitals: int) -> int:
 
 WIDE_ABOVE = 50
 """By default a masked round with more hospitals is wide."""
+CLUSTERS_ABOVE = 300
+"""By default a wide round with more hospitals has clusters."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +45,32 @@ class WidePlan:
     threshold: int = 0
     replayers: int | None = None
     """How many hospitals are drawn to sum again; 0: all. None: the fewest that `collusion` and `drop_out` allow."""
+    clusters_above: int = CLUSTERS_ABOVE
+    """A wide round with more hospitals than this has clusters; 0: none has."""
+    clusters: ClusterTerms | None = None
+    """Instead of the clusters that `collusion` and `drop_out` give; then `degree` and `threshold` are k and t."""
 
-    def drawn(self, hospitals: int) -> int:
-        """Return how many of them are drawn to sum again; 0: all."""
+    def drawn(self, hospitals: int, *, clustered: bool = False) -> int:
+        """Return how many of them are drawn to sum again; 0: all. In a `clustered` round they are of the roster."""
         if self.replayers is not None:
             return self.replayers
         colluding, away = int(self.collusion * hospitals), int(self.drop_out * hospitals)
-        count = replayers_for(hospitals, colluding, away)
+        count = replayers_for(hospitals, colluding, away, whole_roster=clustered)
         return 0 if count == hospitals else count
 
     def crowd(self, hospitals: int) -> Crowd:
         return Crowd(hospitals, self.collusion, self.drop_out)
 
-    def graph(self, hospitals: int) -> tuple[int, int]:
-        """Return k and t, or raise SettingInvalid if no graph bears so much."""
-        return (self.degree, self.threshold) if self.degree else choose(self.crowd(hospitals), self.smallest_sum)
+    def graph(self, hospitals: int) -> tuple[int, int, ClusterTerms | None]:
+        """Return k, t and the clusters, None if the round has none; SettingInvalid if no graph bears so much."""
+        if self.degree:
+            return self.degree, self.threshold, self.clusters
+        crowd = self.crowd(hospitals)
+        if self.clusters_above and hospitals > self.clusters_above:
+            with suppress(SettingInvalid):  # one ring may bear what no clusters do
+                found = choose_clusters(crowd, self.smallest_sum)
+                return found.degree, found.threshold, ClusterTerms(found.count, found.fewest, found.across)
+        return *choose(crowd, self.smallest_sum), None
 
 
 FILE_MIB = 64

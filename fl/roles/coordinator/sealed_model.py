@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fl.crypto.envelope import Core, new_content_key, seal
+from fl.crypto.envelope import MAX_RECIPIENTS, Core, new_content_key, seal
 from fl.crypto.key_wrapping import Recipient
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.parts import PartList, cuts
+from fl.replay.first_file import seal_first
 from fl.training.model.weights import Vector, vector_view
 
 
@@ -34,3 +37,19 @@ def put_model(core: Core, recipients: Sequence[Recipient], model: Vector, part_w
     if len(digests) == 1:
         return digests[0]
     return vault.put(PartList(core.context, part_words, digests).to_bytes())
+
+
+def put_first(
+    core: Core, digest: Digest, readers: Sequence[MemberKey], model: Vector, part_words: int, vault: Vault
+) -> Digest:
+    """As `put_model`, for the model with which a ledger opens, whose digest is `digest`; with many readers a group key.
+
+    Raises:
+        SettingInvalid: it would be in parts, and has more readers than an envelope names.
+    """
+    if len(cuts(model.size, part_words)) == 1:
+        return vault.put(seal_first(core, digest, readers, vector_view(model), vault))
+    if len({reader.key_id for reader in readers}) > MAX_RECIPIENTS:
+        why = f"a first model with over {MAX_RECIPIENTS} readers cannot be in parts; open the ledger with 0"
+        raise SettingInvalid("--part-mib", why)
+    return put_model(core, readers, model, part_words, vault)

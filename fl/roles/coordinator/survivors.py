@@ -25,7 +25,7 @@ from fl.replay.expected_files import expected_masked, expected_update, masked_re
 from fl.replay.ledger_view import Ports
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
-from fl.roles.coordinator.drop_outs import named, without
+from fl.roles.coordinator.drop_outs import named, short_cluster, without
 
 
 @dataclass
@@ -60,6 +60,9 @@ class Freezing:
         if len(survivors) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(survivors)} of {current.terms.min_commitments} hospitals delivered"
             reason += without(federation.book, absent)
+            return self._abort(current, "; ".join([reason, *refused]))
+        if short := short_cluster(current, survivors):
+            reason = f"BelowThreshold: {short}{without(federation.book, absent)}"
             return self._abort(current, "; ".join([reason, *refused]))
         try:
             check_set(current, survivors)

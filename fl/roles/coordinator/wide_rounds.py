@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fl.events import Event
+from fl.protocol.errors import GraphReplaced
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
+from fl.protocol.rounds.clusters import is_agreed
+from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.ledger_view import Ports
 from fl.roles.coordinator.drop_outs import named
+from fl.roles.graph_promise import check_graph
 
 LEAST_PATIENCE_S = 5
 """How long the coordinator waits for more steps than enough, at least; otherwise as long as enough steps took."""
@@ -48,14 +52,20 @@ class WideSteps:
         return gathered
 
     def step(self, federation: Federation, current: Round, gathered: Round) -> bool | None:
-        """End AGREE when enough hospitals signed; False while AGREE or UNMASK must wait, None if others decide."""
+        """End AGREE when enough hospitals signed; False while AGREE or UNMASK must wait, None if others decide.
+
+        A round whose graph was replaced by a reorg is aborted at once: hospitals leave it, too.
+        """
+        try:
+            check_graph(current, self._ports.journal)
+        except GraphReplaced as error:
+            return self._abort(current, f"{error.name}: {error}")
         if current.wide is None or current.phase not in (Phase.AGREE, Phase.UNMASK):
             return None
         agreeing = current.phase == Phase.AGREE
         done = gathered.endorsed if agreeing else gathered.revealed
-        needed = current.endorsers if agreeing else current.terms.threshold
         late = self._ports.now() > current.step_deadline
-        if len(done) < needed:
+        if not (is_agreed(gathered) if agreeing else is_answered(gathered)):
             return None if late or not agreeing else False
         if len(done) < len(current.hospitals) and not late and not self._waited(current):
             return False

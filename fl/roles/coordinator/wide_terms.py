@@ -30,8 +30,8 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     wide, count = plan.wide, len(opened.roster)
     if wide is None or opened.terms.protection != Protection.MASKED or count <= wide.above:
         return opened
-    degree, threshold = wide.graph(count)
-    replayers = wide.drawn(count)
+    degree, threshold, clusters = wide.graph(count)
+    replayers = wide.drawn(count, clustered=clusters is not None)
     hospitals = needed_of(replayers) if replayers else threshold
     terms = replace(
         opened.terms,
@@ -42,7 +42,7 @@ def widened(opened: RoundOpened, plan: Plan, group: Callable[[], Drawn], ports: 
     )
     drawn = group()
     files = tuple(ports.vault.put(file) for file in drawn.files)
-    given = WideTerms(degree, replayers, drawn.public_key, files)
+    given = WideTerms(degree, replayers, drawn.public_key, files, clusters)
     return WideOpening(opened.sender, opened.round, terms, opened.roster, opened.previous_model, given)
 
 

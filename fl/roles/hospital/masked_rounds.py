@@ -49,12 +49,22 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
-from fl.replay.participants import advertised, parcel, participant, participants, sharing_with, usable, why_not
+from fl.replay.participants import (
+    advertised,
+    masking_with,
+    parcels,
+    participant,
+    participants,
+    sharing_with,
+    usable,
+    why_not,
+)
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers
+from fl.roles.graph_promise import check_graph
 from fl.roles.hospital.background_training import Background
 from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.opened_shares import OpenedShares
@@ -99,6 +109,7 @@ class MaskedHospital:
         withheld = self._ports.journal.get(key_of("withheld", current)) is not None
         if withheld or me not in current.sharers or self._is_over(current):
             return False
+        check_graph(current, self._ports.journal)
         if current.phase in (Phase.AGREE, Phase.UNMASK):
             return self._agree_and_answer(federation, current) if me in current.hospitals else self._missing(current)
         self._begin_training(federation, current)
@@ -147,21 +158,23 @@ class MaskedHospital:
         for account in current.receivers:
             if account in wrong or account not in current.advertised:
                 raise wrong.get(account, NotInSet(account))
+        for account in current.across.keys() & wrong.keys():
+            raise wrong[account]
         keys = self._promises.keys(current)
         dealing = keys.dealing()
         half = len(dealing) // 2
         bundle = self._promises.promised("bundle", current)
         bundle = bundle or self._promises.promise("bundle", current, self._bundle(current, keys))
-        commitments = (dealing[:half], dealing[half:])
-        self._ports.append(SharesDealt(self._account, current.number, *commitments, bundle))
+        dealt = (dealing[:half], dealing[half:], self._promises.dealt(current, bundle))
+        self._ports.append(SharesDealt(self._account, current.number, *dealt))
         self._promises.deliver("bundle", current)
         self._ports.notify(Event.SHARES_DEALT, {"round": current.number})
         return True
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
         others = graph_of(current).neighbours(self._account)
-        parcels = [seal_shares(keys, self._outgoing(current, account)) for account in others]
-        return bundle_to_bytes(parcels, SEALED_BYTES)
+        sealed = [seal_shares(keys, self._outgoing(current, account)) for account in others]
+        return bundle_to_bytes(sealed, SEALED_BYTES)
 
     def _outgoing(self, current: Round, receiver: Address) -> Parcel:
         """Return the parcel to fill; nobody has recorded commitments before dealing."""
@@ -178,7 +191,7 @@ class MaskedHospital:
         transport, complaints = self._promises.keys(current).transport, b""
         near = sharing_with(current, self._account)
         others = [each for each in near if each != self._account and usable(current, each)]
-        received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
+        received = parcels(current, others, self._account, self._ports.vault)
         for each in received:
             try:
                 self._opened.keep(current, each.dealer.account, open_shares(each, transport))
@@ -241,7 +254,7 @@ class MaskedHospital:
 
     @timed("mask")
     def _masks(self, current: Round) -> masking.Masks:
-        parts = participants(current, sharing_with(current, self._account))
+        parts = masking_with(current, self._account)
         context = Digest(current.mask_context)
         return masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
 
@@ -260,7 +273,8 @@ class MaskedHospital:
 
     def _add_early(self, current: Round) -> bool:
         """Add one more file to the sum while others act, if this hospital surely sums the round again."""
-        return (current.wide is None or not current.wide.replayers) and self._sums.step(current)
+        surely = current.viewer is None and (current.wide is None or not current.wide.replayers)
+        return surely and self._sums.step(current)
 
     def _missing(self, current: Round) -> bool:
         """Report once that the frozen set does not contain this hospital although it committed."""
@@ -303,16 +317,14 @@ class MaskedHospital:
         return True
 
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
-        keys = self._promises.keys(current)
-        shares: dict[Address, SharePair] = {}
-        near = sharing_with(current, self._account)
-        for dealer in near:
-            if dealer == self._account:
-                shares[dealer] = own_shares(keys, participant(current, dealer).index)
-            else:
-                shares[dealer] = self._opened.of(current, dealer) or open_shares(
-                    parcel(current, dealer, self._account, self._ports.vault), keys.transport
-                )
+        keys, me = self._promises.keys(current), self._account
+        near = sharing_with(current, me)
+        shares: dict[Address, SharePair] = {me: own_shares(keys, participant(current, me).index)}
+        opened = {dealer: self._opened.of(current, dealer) for dealer in near if dealer != me}
+        shares |= {dealer: pair for dealer, pair in opened.items() if pair is not None}
+        closed = [dealer for dealer, pair in opened.items() if pair is None]
+        for each in parcels(current, closed, me, self._ports.vault) if closed else []:
+            shares[each.dealer.account] = open_shares(each, keys.transport)
         body = answer(shares, participants(current, near), frozenset(current.hospitals) & set(near))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
@@ -336,7 +348,8 @@ class MaskedHospital:
         """Check a proposal. The models of this frame are gone before the chain is asked for anything."""
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying))
+        whole = self._ports.whole(current)
+        replayed = replay_round(whole, previous, manifest, Tools(self._sums, *self._ports.replaying))
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)
 

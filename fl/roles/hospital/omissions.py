@@ -3,7 +3,8 @@
 The contract cannot see who was left out of a batch; the hospital that was can. Its statement names the digest of the
 step, so that anybody with the vault can look at the file and judge.
 
-Invariant: it states only its own steps, each once, and only of phases that decide who is in the sum.
+Invariant: it states only its own steps, each once, only of phases that decide who is in the sum, and only if its
+journal says that the step was on the board before the deadline of the phase.
 
 Source: PROTOCOL.md 5W.2 (Left out).
 """
@@ -11,6 +12,7 @@ Source: PROTOCOL.md 5W.2 (Left out).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from fl.events import Event
 from fl.protocol.errors import RefusedError
@@ -37,16 +39,17 @@ class Omissions:
         if current.wide is None or current.phase == Phase.ABORTED or not isinstance(ledger, BatchedLedger):
             return False
         for phase, done in _ended(current).items():
-            step = ledger.posted(current, phase)
-            if step is None or ledger.account in done:
+            step, at = ledger.posted(current, phase), ledger.in_time(current, phase)
+            if step is None or at is None or ledger.account in done:
                 continue
             name = phase.name.lower()
             if self._promises.note_once(f"omitted {name}", current, name):
-                return self._state(current, StatementMade(ledger.account, current.number, OMITTED, step.digest, name))
+                text = f"{name}, on the board since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+                return self._state(current, StatementMade(ledger.account, current.number, OMITTED, step.digest, text))
         return False
 
     def _state(self, current: Round, made: StatementMade) -> bool:
-        reason = f"the batch of the phase {made.text} has no step of this hospital, which posted it"
+        reason = f"the batch of this phase has no step of this hospital: {made.text}"
         self._ports.notify(Event.MISSING_IN_SET, {"round": current.number, "reason": reason})
         try:
             self._ports.append(made)

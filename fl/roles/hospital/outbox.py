@@ -14,11 +14,16 @@ import numpy as np
 
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.round_keys import RoundKeys
+from fl.crypto.share_delivery import SEALED_BYTES
+from fl.crypto.share_encryption import bundle_from_bytes
 from fl.events import Event
 from fl.protocol.codec import sha256
 from fl.protocol.errors import FolderCopied, UpdateSpent, VaultMissing
 from fl.protocol.federation import Federation
+from fl.protocol.merkle import root_of
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.rounds.clusters import terms_of
+from fl.protocol.rounds.mask_graph import graph_of
 from fl.protocol.rounds.parts import LIST_CAP, PartList
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import ANSWER_CAP
@@ -49,6 +54,8 @@ class RoundOutbox:
         """The recorded promises, by round's context, that were compared with the journal."""
         self._parts: dict[Digest, tuple[Digest, ...]] = {}
         """The parts of promised lists."""
+        self._posted = b""
+        """The context of the newest round with clusters whose parcels this process put on the board."""
         self._settled = 0
         """How many rounds ended and have no secrets on this disk any more."""
 
@@ -62,7 +69,7 @@ class RoundOutbox:
             return  # this folder came from a backup, and takes no part in this round (after_restore.py)
         recorded: tuple[tuple[str, str, Callable[[], bool]], ...] = (
             ("keys", "keys", lambda: self._advertised(current, account)),
-            ("bundle", "shares", lambda: self.promised("bundle", current) == current.dealt[account].bundle_digest),
+            ("bundle", "shares", lambda: self._has_dealt(current, current.dealt[account].bundle_digest)),
             ("update", "an update", lambda: self.promised("update", current) == current.commitments[account]),
             ("answer", "an answer", lambda: self.promised("answer", current) == current.revealed[account].digest),
         )
@@ -76,6 +83,10 @@ class RoundOutbox:
     def _advertised(self, current: Round, account: Address) -> bool:
         keys, found = self._ports.journal.get(key_of("keys", current)), current.advertised[account]
         return keys is not None and RoundKeys.from_bytes(keys).advert() == found.mask_key + found.transport_key
+
+    def _has_dealt(self, current: Round, recorded: Digest) -> bool:
+        promised = self.promised("bundle", current)
+        return promised is not None and self.dealt(current, promised) == recorded
 
     def keys(self, current: Round) -> RoundKeys:
         """Return the round's keys; they are drawn once and journalled before they are used."""
@@ -104,17 +115,36 @@ class RoundOutbox:
             if not self._ports.outbox.has(digest):
                 raise VaultMissing(digest)
 
+    def dealt(self, current: Round, promised: Digest) -> Digest:
+        """Return what the ledger must have of a promised file of parcels: its digest; with clusters their root."""
+        if terms_of(current) is None:
+            return promised
+        file, me = self._ports.outbox.get(promised, BUNDLE_CAP), self._ports.ledger.account
+        return root_of(bundle_from_bytes(file, len(graph_of(current).neighbours(me)), SEALED_BYTES))
+
     def deliver(self, what: str, current: Round) -> bool:
         """Put a promised file into the vault unless it is there unchanged; False when there was nothing to do.
 
-        Its parts go first: who sees the list finds them.
+        Its parts go first: who sees the list finds them. With clusters, parcels go to the board while they are awaited.
         """
-        if self.promised(what, current) is None or self.delivered(what, current):
+        promised = self.promised(what, current)
+        if promised is None:
+            return False
+        if what == "bundle" and terms_of(current) is not None:
+            return self._post_parcels(current, promised)
+        if self.delivered(what, current):
             return False
         for each in self._files(what, current):
             if not self._presence.holds(each, _cap(what, current)):
                 digest = self._ports.vault.put(self._ports.outbox.get(each, _cap(what, current)))
                 self._presence.remember(digest, self._ports.vault.mark(digest))
+        return True
+
+    def _post_parcels(self, current: Round, promised: Digest) -> bool:
+        if current.phase != Phase.SHARE or current.context == self._posted:
+            return False
+        self._ports.post_parcels(current, self._ports.outbox.get(promised, BUNDLE_CAP))
+        self._posted = current.context
         return True
 
     def delivered(self, what: str, current: Round) -> bool:

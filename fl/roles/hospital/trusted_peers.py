@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fl.protocol.errors import RosterUntrusted
 from fl.protocol.names import Address
+from fl.protocol.rounds.cluster_choice import check_clusters
 from fl.protocol.rounds.graph_choice import check_graph
 from fl.protocol.rounds.round import Round
 
@@ -30,10 +31,11 @@ class TrustedPeers:
 
         Raises:
             RosterUntrusted: as `check`.
-            GraphTooThin: the graph of a wide round does not bear so many colluders.
+            GraphTooThin: the graph or the clusters of a wide round do not bear so many colluders.
         """
         self.check(current.roster)
         check_graph(current, self.collusion)
+        check_clusters(current, self.collusion)
 
     def check(self, hospitals: Iterable[Address]) -> None:
         """Raise RosterUntrusted when too few of these hospitals are trusted peers."""

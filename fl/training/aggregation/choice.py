@@ -42,7 +42,7 @@ SETTINGS: dict[str, dict[str, tuple[float, float]]] = {
     FEDAVGM: _OPTIMISER,
     FEDADAM: _ADAPTIVE,
     FEDYOGI: _ADAPTIVE,
-    SCAFFOLD: {"hospitals": (1, 1024), "control_clip": (1e-9, 1e6), "control_bound": (1e-9, 1e9)},
+    SCAFFOLD: {"hospitals": (1, 16_384), "control_clip": (1e-9, 1e6), "control_bound": (1e-9, 1e9)},
     VOTED: {"groups": (2, 64)},
     MEDIAN: {},
     TRIMMED: {"attackers": (1, 511)},

@@ -3,7 +3,8 @@
 Invariant: every sum that becomes a model, and every visible update, passes `check`. The bounds follow from n runs of
 the quantiser, so an honest hospital never breaks one.
 
-Source: PROTOCOL.md 5 (Claims): w = min(samples, W_max), 0 <= correct <= samples, loss in 0..2^21 - 1.
+Source: PROTOCOL.md 5 (Claims): w = min(samples, W_max), 0 <= correct <= samples, loss in 0..2^21 - 1; in a
+round of more than 1024 hospitals with words of 32 bits, all at most 2^q - 1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Self
 from fl.protocol.errors import ClaimOutOfBounds, SumOutOfBounds
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.choice import by_quality
-from fl.training.aggregation.quantise import LANES, LIMIT, LOSS_UNIT, Words
+from fl.training.aggregation.quantise import LANES, LOSS_UNIT, Words, grid_of
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,13 @@ class Claims:
         and equals the samples as long as no hospital has more than W_max. By quality it can be 1 for each hospital.
         """
         count, samples = self.hospitals, self.samples
-        least = 1 if by_quality(config.training) else min(samples - count + 1, config.w_max) + count - 1
+        most, weight = grid_of(config).most_claim, config.most_weight
+        least = 1 if by_quality(config.training) else min(samples - count + 1, weight) + count - 1
         return (
-            Bound("samples", samples, count, count * LIMIT),
-            Bound("weight", self.weight, max(count, least), min(count * config.w_max, samples)),
+            Bound("samples", samples, count, count * most),
+            Bound("weight", self.weight, max(count, least), min(count * weight, samples)),
             Bound("correct", self.correct, 0, samples),
-            Bound("loss", self.loss, 0, count * LIMIT),
+            Bound("loss", self.loss, 0, count * most),
         )
 
     def check(self, config: RoundConfig) -> None:

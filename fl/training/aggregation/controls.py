@@ -19,7 +19,7 @@ from fl.protocol.errors import NonFinite
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.choice import ENTRY, Aggregation
 from fl.training.aggregation.claims import Claims
-from fl.training.aggregation.quantise import GRIDS, LANES, LocalMetrics, Quantiser, Vector, Words, quantise
+from fl.training.aggregation.quantise import LANES, LocalMetrics, Quantiser, Vector, Words, grid_of, quantise
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def next_control(previous: Vector, words: Words, claims: Claims, bounds: RoundCo
         NonFinite: an entry is not finite.
     """
     hospitals = Aggregation.of(bounds.training).hospitals
-    factor = (bounds.clip * bounds.w_max) / (float(GRIDS[bounds.word_bits].scale) * claims.weight)
+    factor = (bounds.clip * bounds.most_weight) / (float(grid_of(bounds).scale) * claims.weight)
     change = words[:-LANES].astype(np.float64)
     change *= factor
     change *= min(claims.hospitals, hospitals) / hospitals

@@ -13,6 +13,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
 from fl.training.aggregation.groups import VOTE, VoteRule, group_of
 from fl.training.aggregation.lane_work import Lanes
+from fl.training.aggregation.quantise import grid_of
 from fl.training.aggregation.rules import RULES
 from fl.training.aggregation.trained_work import Controlled, Grouped, Training
 from fl.training.aggregation.work import SumSpec, Work
@@ -40,6 +41,9 @@ def work_of(config: RoundConfig, fixed: int = 0) -> Work:
         raise EncodingError(_WHAT, "it votes on other groups than its rule of aggregation has")
     if spec.plan.word_bits > config.word_bits:
         raise EncodingError(_WHAT, f"the lanes need words of {spec.plan.word_bits} bits, not {config.word_bits}")
+    if spec.plan.largest > grid_of(config).limit:
+        why = f"the lanes of {config.roster} hospitals do not fit words of {config.word_bits} bits"
+        raise EncodingError(_WHAT, why)
     return Lanes(config, spec.plan, RULES[spec.rule], spec.settings)
 
 

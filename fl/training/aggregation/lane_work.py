@@ -18,7 +18,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.lanes import Entries, LanePlan
-from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, Vector, Words
+from fl.training.aggregation.quantise import LANES, Vector, Words, grid_of
 from fl.training.aggregation.rules import WHOLE, Rule
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import LaneValues, Learned, Outcome
@@ -44,9 +44,10 @@ class Lanes:
         if learned.rows < 1:
             raise EncodingError("update", f"it counts {learned.rows} rows; a hospital without data cannot take part")
         self.plan.check_one(learned.packed)
-        words = GRIDS[self.config.word_bits].zeros(self.plan.length)
+        grid = grid_of(self.config)
+        words, rows = grid.zeros(self.plan.length), min(learned.rows, grid.most_claim)
         words[:-LANES] = learned.packed
-        words[-LANES:] = (min(learned.rows, self.config.w_max, LIMIT), 0, min(learned.rows, LIMIT), 0)
+        words[-LANES:] = (min(rows, self.config.most_weight), 0, rows, 0)
         return words
 
     def pieces(self, previous: Vector, learned: Learned, parts: Sequence[slice]) -> Iterator[Words]:
@@ -62,7 +63,7 @@ class Lanes:
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Check every total's range, so that the error names the lane."""
         self._check_totals(_entries(words), hospitals)
-        return Sum.of(words, hospitals, parts, each)
+        return Sum.of(words, hospitals, parts, each, self.config.roster)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and every total's range."""

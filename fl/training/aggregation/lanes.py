@@ -1,7 +1,7 @@
 """Named lanes of integers: what a round sums that does not train.
 
 Invariant: `pack` neither clips nor rounds. It refuses an entry outside its lane's range, so a vector that passed is
-exact, and so is the sum of at most 1024 of them.
+exact, and so is the sum of a round's roster (`LanePlan.check_fits`).
 
 Source: PROTOCOL.md 5L; K. Bonawitz et al., Practical Secure Aggregation (2017): a masked sum adds any integers.
 Not here: what a hospital puts into the lanes (scripts/wiring/training.py), what follows from the sums (rules.py).
@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.codec import Fields, JsonValue
-from fl.protocol.errors import ClaimOutOfBounds, EncodingError
+from fl.protocol.errors import AggregateOverflow, ClaimOutOfBounds, EncodingError
 from fl.protocol.names import shown
-from fl.training.aggregation.quantise import GRIDS
+from fl.protocol.rounds.config import FEW
+from fl.training.aggregation.quantise import GRIDS, Grid
 
 Entries = npt.NDArray[np.int64]
 """int64 [length]: the entries of one lane, or all lanes of a plan one after the other."""
@@ -33,7 +34,7 @@ MAX_REVEALS = 300
 SUBTRACT = "With few hospitals, each can subtract its own."
 """For sentences on what a lane reveals."""
 WIDEST = max(GRIDS.values(), key=lambda grid: grid.bits).limit
-"""2^43 - 1: no entry of one hospital is larger, so 1024 of them stay within ±2^53."""
+"""2^43 - 1: no entry of one hospital is larger, so 1024 of them stay within ±2^53. For more the bound is smaller."""
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _WHAT = "plan of lanes"
 
@@ -113,9 +114,29 @@ class LanePlan:
 
     @cached_property
     def word_bits(self) -> int:
-        """Return the width of words that the ranges need: 32, or 64."""
-        largest = max(max(-lane.low, lane.high) for lane in self.lanes)
-        return min(bits for bits, grid in GRIDS.items() if largest <= grid.limit)
+        """Return the width of words that the ranges need in a round of at most 1024 hospitals: 32, or 64."""
+        return self.bits_for(FEW)
+
+    @cached_property
+    def largest(self) -> int:
+        """Return the largest magnitude of one hospital's entry."""
+        return max(max(-lane.low, lane.high) for lane in self.lanes)
+
+    def bits_for(self, hospitals: int) -> int:
+        """Return the width of words that so many hospitals need, or raise AggregateOverflow."""
+        found = [bits for bits in GRIDS if self.largest <= Grid.of(bits, hospitals).limit]
+        if not found:
+            raise AggregateOverflow(hospitals, self._most(max(GRIDS)))
+        return min(found)
+
+    def check_fits(self, bits: int, hospitals: int) -> None:
+        """Raise AggregateOverflow if the sums of so many hospitals could overflow words of `bits` bits."""
+        if self.largest > Grid.of(bits, hospitals).limit:
+            raise AggregateOverflow(hospitals, self._most(bits))
+
+    def _most(self, bits: int) -> int:
+        """Return how many hospitals words of `bits` bits have room for; 0 for none."""
+        return FEW * GRIDS[bits].scale >> self.largest.bit_length() if self.largest <= GRIDS[bits].limit else 0
 
     def pack(self, values: Mapping[str, Entries]) -> Entries:
         """Return one hospital's entries as int64 [length].

@@ -1,9 +1,9 @@
 """The fixed-point quantiser: one hospital's update as words of 32 or 64 bits, with lanes for its metrics.
 
-Invariant: every word of every hospital lies in ±(2^21 - 1), or ±(2^43 - 1) where words have 64 bits, so the sum of up
-to 1024 hospitals never overflows, and binary64 holds it exactly.
+Invariant: every word of every hospital lies in ±(2^q - 1). q follows from the width of the words and the size of the
+roster (up to 1024 hospitals: 21 or 43), so the sum of the whole roster never overflows, and binary64 holds it exactly.
 
-Source: PROTOCOL.md 5 (Masking): λ = w / W_max; x = rint(clip(Δ·λ·scale/c, ±(scale-1))) in binary64, scale 2^21 or 2^43.
+Source: PROTOCOL.md 5 (Quantiser): λ = w / W_max; x = rint(clip(Δ·λ·scale/c, ±(scale-1))) in binary64, scale 2^q.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.errors import EncodingError, NonFinite
-from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.config import WORD_BITS, RoundConfig, steps_bits
 from fl.timing import timed
 from fl.training.aggregation.blockwise import PIECE, summed
 from fl.training.aggregation.choice import by_quality
 from fl.training.vector import Vector as Vector  # noqa: PLC0414  # others import it from here
 
 SCALE = 2**21
-"""Steps per c in words of 32 bits."""
+"""Steps per c in words of 32 bits, in a round of at most 1024 hospitals."""
 LIMIT = SCALE - 1
-"""The largest word of 32 bits, and the largest lane for both widths."""
+"""The largest word of 32 bits in such a round, and the largest claim in any round."""
 LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
 LOSS_UNIT = 2.0**-16
+EXACT = 2**53
+"""Binary64 represents every whole number up to this."""
 SKILLS = 16
 """Steps of a validation score, 0 to 15 (PROTOCOL.md 5, Other weights)."""
 
@@ -41,9 +43,24 @@ class Grid:
     scale: int
     """Steps per c."""
 
+    @classmethod
+    def of(cls, bits: int, roster: int) -> Grid:
+        """Return the grid of a round with so many hospitals in its roster."""
+        return cls(bits, 1 << steps_bits(bits, roster))
+
     @property
     def limit(self) -> int:
         return self.scale - 1
+
+    @property
+    def most_claim(self) -> int:
+        """Return the largest claim of one hospital: 2^21 - 1, or the largest word if that is smaller."""
+        return min(self.limit, LIMIT)
+
+    @property
+    def most_hospitals(self) -> int:
+        """Return how many hospitals' words can be added up."""
+        return (2**31 - 1) // self.limit if self.bits == 32 else EXACT // self.scale  # noqa: PLR2004 - of two
 
     def zeros(self, parameters: int) -> Words:
         """Return an empty sum, int32 or int64 [d + LANES]."""
@@ -58,8 +75,10 @@ class Grid:
         return np.empty(words, np.int64)
 
 
-GRIDS = {grid.bits: grid for grid in (Grid(32, SCALE), Grid(64, 2**43))}
-"""The steps of 64-bit words are 2^22 times finer: far below float32's own, even for a hospital with few images."""
+GRIDS = {bits: Grid.of(bits, 1) for bits in WORD_BITS}
+"""Of rounds with at most 1024 hospitals.
+
+The steps of 64-bit words are 2^22 times finer: far below float32's own, even for a hospital with few images."""
 _WIDEST = max(GRIDS)
 
 
@@ -74,6 +93,11 @@ class LocalMetrics:
     """How well the previous model answered on images that it held back, 0 to 15; counts only in weights by quality."""
 
 
+def grid_of(config: RoundConfig) -> Grid:
+    """Return the grid of a round."""
+    return Grid.of(config.word_bits, config.roster)
+
+
 def weight_of(metrics: LocalMetrics, config: RoundConfig) -> int:
     """Return w: min(samples, W), by quality max(1, floor(min(samples, W) * (16 + skill) / 31)).
 
@@ -82,7 +106,7 @@ def weight_of(metrics: LocalMetrics, config: RoundConfig) -> int:
     """
     if not 0 <= metrics.skill < SKILLS:
         raise EncodingError("update", f"the validation score {metrics.skill} is not in 0 to {SKILLS - 1}")
-    weight = min(metrics.samples, config.w_max, LIMIT)
+    weight = min(metrics.samples, config.most_weight, grid_of(config).most_claim)
     return max(1, weight * (SKILLS + metrics.skill) // (2 * SKILLS - 1)) if by_quality(config.training) else weight
 
 
@@ -102,7 +126,7 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
         EncodingError: the two vectors differ in length, or the metrics contradict each other.
     """
     _check(previous, trained, metrics)
-    grid = GRIDS[config.word_bits]
+    grid = grid_of(config)
     words = grid.zeros(previous.size)
     lanes = _lanes(metrics, config)
     norm = _round_to(words, previous, trained, _factor(lanes[0], config, 0.0), grid.limit)
@@ -122,7 +146,7 @@ class Quantiser:
         """Measure the change; raises as `quantise`."""
         _check(previous, trained, metrics)
         self._previous, self._trained = previous, trained
-        self._grid = GRIDS[config.word_bits]
+        self._grid = grid_of(config)
         self._lanes = _lanes(metrics, config)
         norm = _length(previous, trained)
         if not np.isfinite(norm):
@@ -150,16 +174,17 @@ def _check(previous: Vector, trained: Vector, metrics: LocalMetrics) -> None:
 
 
 def _lanes(metrics: LocalMetrics, config: RoundConfig) -> tuple[int, int, int, int]:
-    loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), LIMIT)
-    return weight_of(metrics, config), min(metrics.correct, LIMIT), min(metrics.samples, LIMIT), loss
+    most = grid_of(config).most_claim
+    loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), most)
+    return weight_of(metrics, config), min(metrics.correct, most), min(metrics.samples, most), loss
 
 
 def _factor(weight: int, config: RoundConfig, norm: float) -> float:
     """Return the steps for one unit of a change that is `norm` long."""
-    plain = (weight / config.w_max) * GRIDS[config.word_bits].scale / config.clip
+    scale = grid_of(config).scale
     if not norm > config.l2_bound:
-        return plain
-    return config.l2_bound / norm * (weight / config.w_max) * GRIDS[config.word_bits].scale / config.clip
+        return (weight / config.most_weight) * scale / config.clip
+    return config.l2_bound / norm * (weight / config.most_weight) * scale / config.clip
 
 
 def _length(previous: Vector, trained: Vector) -> float:
@@ -214,7 +239,7 @@ def from_bytes(body: bytes, parameters: int, config: RoundConfig) -> Words:
 
     The lanes are checked later (claims.py, sum.check_update).
     """
-    grid = GRIDS[config.word_bits]
+    grid = grid_of(config)
     expected = body_bytes(parameters, grid.bits)
     if len(body) != expected:
         raise EncodingError("update", f"it has {len(body)} bytes, {expected} were expected")

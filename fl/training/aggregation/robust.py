@@ -23,7 +23,7 @@ from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.blockwise import PIECE
 from fl.training.aggregation.choice import KRUM, MEDIAN, TRIMMED, Aggregation
-from fl.training.aggregation.quantise import GRIDS, LANES, Words
+from fl.training.aggregation.quantise import LANES, Words, grid_of
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -61,7 +61,7 @@ class Updates:
 
     def factor(self, weight: int) -> float:
         """Return the factor from words of this total weight to a change of the weights."""
-        return (self.config.clip * self.config.w_max) / (float(GRIDS[self.config.word_bits].scale) * weight)
+        return (self.config.clip * self.config.most_weight) / (float(grid_of(self.config).scale) * weight)
 
     def changes(self, part: slice) -> Floats:
         """Return each hospital's own change of a piece of the weights, float64 [hospitals, piece]."""

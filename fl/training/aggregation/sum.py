@@ -3,8 +3,8 @@
 Invariant: the same words and the same previous model give the same bytes on every machine: integer sums, then one
 binary64 product and one sum per parameter, rounded separately (no fused multiply-add), then one rounding to binary32.
 
-Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (scale·W))), scale 2^21 or 2^43. What
-another rule does with the mean change is in optimisers.py and robust.py.
+Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (scale·W))), scale 2^q. What another rule
+does with the mean change is in optimisers.py and robust.py.
 """
 
 from __future__ import annotations
@@ -21,19 +21,16 @@ from fl.training.aggregation.blockwise import PIECE, summed
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.optimisers import Optimiser, Write
-from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, Vector, Words
+from fl.training.aggregation.quantise import LANES, Grid, Vector, Words, grid_of
 from fl.training.aggregation.robust import Updates, robust_change
-
-MAX_HOSPITALS = (2**31 - 1) // LIMIT
-"""1024, also for words of 64 bits: binary64 represents every whole number up to 1024·2^43 = 2^53."""
 
 
 class Sum:
     """A streaming sum: memory does not grow with the number of hospitals."""
 
-    def __init__(self, parameters: int, bits: int = 32) -> None:
-        """Start an empty sum in words of `bits` bits (RoundConfig.word_bits)."""
-        self._grid = GRIDS[bits]
+    def __init__(self, parameters: int, bits: int = 32, roster: int = 1) -> None:
+        """Start an empty sum in words of `bits` bits, of a round with such a roster (RoundConfig)."""
+        self._grid = Grid.of(bits, roster)
         self._words = self._grid.zeros(parameters)
         self._spare = False
         self.hospitals = 0
@@ -49,6 +46,7 @@ class Sum:
         hospitals: int,
         parts: Sequence[Claims] = (),
         each: Sequence[Words] = (),
+        roster: int = 1,
         *,
         spare: bool = False,
     ) -> Self:
@@ -59,15 +57,16 @@ class Sum:
             hospitals: How many updates are in it.
             parts: The claims of each, where they are visible.
             each: The words of each, for a rule that must see them (Aggregation.visible).
+            roster: How many hospitals the round has, if it is more than 1024.
             spare: Whether `apply` may put the model into the memory of the words, so that only one is there.
 
         Raises:
             AggregateOverflow: more hospitals than the words allow.
             SumOutOfBounds: a word is larger than the sum of these updates can be: a hospital masked another vector.
         """
-        if hospitals > MAX_HOSPITALS:
-            raise AggregateOverflow(hospitals, MAX_HOSPITALS)
-        total = cls(0, 8 * words.itemsize)
+        total = cls(0, 8 * words.itemsize, roster)
+        if hospitals > total._grid.most_hospitals:
+            raise AggregateOverflow(hospitals, total._grid.most_hospitals)
         bound = hospitals * total._grid.limit
         for extreme in (int(words.min()), int(words.max())):
             if not -bound <= extreme <= bound:
@@ -79,12 +78,12 @@ class Sum:
 
     @timed("sum")
     def add(self, words: Words) -> None:
-        """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
+        """Add one hospital's words [d + LANES]; more than the words allow raise AggregateOverflow."""
         if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
             actual, wanted = (f"{each.size} words of {8 * each.itemsize} bits" for each in (words, self._words))
             raise EncodingError("update", f"it has {actual}, {wanted} were expected")
-        if self.hospitals >= MAX_HOSPITALS:
-            raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
+        if self.hospitals >= self._grid.most_hospitals:
+            raise AggregateOverflow(self.hospitals + 1, self._grid.most_hospitals)
         self._words += words
         self.hospitals += 1
         self.parts.append(Claims.of(words, 1))
@@ -211,7 +210,7 @@ def _check_length(words: Words, claims: Claims, config: RoundConfig) -> None:
 
 def _factor(claims: Claims, config: RoundConfig) -> float:
     """Return the factor from a summed word to a change of a weight."""
-    return (config.clip * config.w_max) / (float(GRIDS[config.word_bits].scale) * claims.weight)
+    return (config.clip * config.most_weight) / (float(grid_of(config).scale) * claims.weight)
 
 
 def _check_norm(squares: float, claims: Claims, size: int, config: RoundConfig) -> None:

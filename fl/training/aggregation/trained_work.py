@@ -53,7 +53,7 @@ class Training:
         """Check only that the words are in the quantiser's range; those of fixed numbers count as 0."""
         ends = (words.size - LANES,)
         seen = [_kept(one, self.fixed, ends) for one in each]
-        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, seen, spare=True)
+        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, seen, self.config.roster, spare=True)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of the mean change."""
@@ -104,12 +104,12 @@ class Controlled:
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Check only that the words are in the quantiser's range; those of fixed numbers count as 0."""
         ends = (words.size - LANES) // 2, words.size - LANES
-        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, each)
+        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, each, self.config.roster)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of both mean changes."""
         for part, config in halves(total.words, self.config):
-            Sum.of(part, total.hospitals).check(config)
+            Sum.of(part, total.hospitals, roster=config.roster).check(config)
 
     def apply(self, total: Sum, previous: Vector) -> Outcome:
         """Add the mean changes to weights and control variate."""
@@ -118,7 +118,7 @@ class Controlled:
         (changes, plain), (shifts, bounds) = halves(total.words, self.config)
         if previous.shape != (2 * (changes.size - LANES),):
             raise EncodingError("previous model", f"it has {previous.size} parameters")
-        model = Sum.of(changes, total.hospitals).apply(previous[:weights], plain)
+        model = Sum.of(changes, total.hospitals, roster=plain.roster).apply(previous[:weights], plain)
         control = next_control(previous[weights:], shifts, total.claims, bounds)
         return Outcome(np.concatenate([model, control]))
 

@@ -27,6 +27,8 @@ from fl.training.vector import Vector
 RULE = "calibrate"
 SCORES_STEP, LIMITS_STEP = "scores", "limits"
 STEPS = (SCORES_STEP, LIMITS_STEP)
+MAX_CELLS = 2**16
+"""Held-back images of one hospital that count in a round of at most 2048 hospitals."""
 _WHAT = "calibration rule"
 
 
@@ -41,6 +43,7 @@ class CalibrationRule:
         error: The share of each class's cells that may lose their class from the set.
         kept: The share of cells that should get an answer. Of new people's cells 5 in 100 may lose theirs; 2 in 100 of
             the known people's leave room for how people differ.
+        cells: Held-back images of one hospital that count, so that sums of squares fit the lanes of all.
     """
 
     step: str
@@ -48,6 +51,7 @@ class CalibrationRule:
     sensitivity: float = 0.90
     error: float = 0.10
     kept: float = 0.98
+    cells: int = MAX_CELLS
 
     def __post_init__(self) -> None:
         """Raise EncodingError if a value is out of its range."""
@@ -56,6 +60,8 @@ class CalibrationRule:
         for name in ("sensitivity", "error", "kept"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise EncodingError(_WHAT, f"{name} is not between 0 and 1")
+        if not 1 <= self.cells <= MAX_CELLS:
+            raise EncodingError(_WHAT, f"cells is not in 1 to {MAX_CELLS}")
 
     @property
     def classes(self) -> int:
@@ -69,18 +75,21 @@ class CalibrationRule:
             "sensitivity": self.sensitivity,
             "error": self.error,
             "kept": self.kept,
+            **({"cells": self.cells} if self.cells != MAX_CELLS else {}),
         }
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> CalibrationRule:
         """Parse what `to_dict` wrote, with or without the rule's name, or raise EncodingError."""
         fields = Fields({key: value for key, value in raw.items() if key != "name"}, _WHAT)
-        fields.only("step", "disease", "sensitivity", "error", "kept")
+        optional = ("cells",) if "cells" in fields.value else ()
+        fields.only("step", "disease", "sensitivity", "error", "kept", *optional)
+        cells = fields.integer("cells") if optional else MAX_CELLS
         flags = fields.value.get("disease")
         if not isinstance(flags, list) or any(type(flag) is not int or flag not in (0, 1) for flag in flags):
             raise EncodingError(_WHAT, "disease is not a list of 0 and 1")
         shares = fields.number("sensitivity"), fields.number("error"), fields.number("kept")
-        return cls(fields.text("step"), tuple(bool(flag) for flag in flags), *shares)
+        return cls(fields.text("step"), tuple(bool(flag) for flag in flags), *shares, cells)
 
 
 def calibrate(

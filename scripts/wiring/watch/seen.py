@@ -25,6 +25,8 @@ KINDS: Mapping[str, str] = {
     "ChainUnavailable": "chain",
     "LedgerSilent": "chain",
     "TransactionTimeout": "chain",
+    "BidAtLimit": "chain",
+    "FeeAboveLimit": "chain",
     "AccountEmpty": "chain",
     "VaultUnavailable": "vault",
     "VaultForbidden": "vault",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fl.events import Event
 from fl.roles.kept_models import KeepingModels, file_of, newest_models
 from fl.storage.kept_models import FolderModels
 from scripts.wiring.models import recorded
@@ -68,6 +69,16 @@ def test_a_malformed_manifest_stops_nobody_who_keeps_models(world: World) -> Non
     alpha = KeepingModels(world.hospital("alpha"), world.consortium.vault, copies)
     alpha.step()
     assert copies.names() == frozenset()
+
+
+def test_a_malformed_manifest_does_not_end_the_coordinator_and_is_reported_once(world: World) -> None:
+    open_with_a_malformed_manifest(world)
+    settle(world.coordinator())
+    settle(world.coordinator())
+    said = [str(facts["reason"]) for what, facts in world.party("coordinator").events if what == Event.ALARM]
+    assert len(said) == 2, "once by each process"
+    assert said[0].startswith("no round can begin, because the description of the federation's model cannot be used: ")
+    assert world.federation.rounds == ()
 
 
 def test_a_strange_name_in_the_folder_of_copies_is_left_alone(world: World) -> None:

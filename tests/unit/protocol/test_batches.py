@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from chain.transactions.eip712 import AccountEndorser, signer_of, step_digest
 from chain.transactions.keystore import AccountKey
-from fl.protocol.batches import BODY_CAP, PHASES, Batch, Step, body_of, leaf, opening_file, parse_opening, record_of
+from fl.protocol.batches import (
+    BODY_CAP,
+    PHASES,
+    Batch,
+    OpeningFile,
+    Step,
+    body_of,
+    leaf,
+    opening_file,
+    parse_opening,
+    record_of,
+)
 from fl.protocol.codec import sha256
 from fl.protocol.errors import EncodingError, ProofInvalid
 from fl.protocol.merkle import verify_inclusion
@@ -131,7 +142,7 @@ def test_an_opening_gives_its_roster_and_keys_again() -> None:
     wide = WideTerms(2, 0, b"\4" + bytes([9]) * 64, (Digest(bytes([5]) * 32),))
     file = opening_file(roster, wide)
     assert file.hex() == given["file"]
-    assert parse_opening(file, 3) == (roster, wide.group_key, wide.key_files)
+    assert parse_opening(file, 3) == OpeningFile(roster, wide.group_key, wide.key_files, None)
     for wrong, count in ((file, 4), (file[:-1], 3), (file + b"\0", 3)):
         with pytest.raises(EncodingError):
             parse_opening(wrong, count)

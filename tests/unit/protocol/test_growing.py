@@ -1,12 +1,14 @@
-"""A mapping that grows without a copy never shows one value the entries of another."""
+"""Mappings that grow without a copy never show one value the entries of another."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fl.protocol.growing import GrowingMap, with_item
+from fl.protocol.growing import ChangingMap, GrowingMap, with_item
 
 
 def test_a_value_does_not_see_what_later_values_have() -> None:
@@ -38,3 +40,17 @@ def test_it_equals_another_mapping_with_the_same_entries() -> None:
     assert MappingProxyType({}) == GrowingMap()
     assert grown != {b"a": 1}
     assert {b"a", b"b", b"c"} - grown.keys() == {b"c"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20), st.integers(0, 9)), max_size=40))
+def test_a_changing_map_is_a_copied_dict_whatever_grew_from_whichever_value(steps: list[tuple[int, int, int]]) -> None:
+    made: list[tuple[ChangingMap[int, int], dict[int, int]]] = [(ChangingMap({7: 7}), {7: 7})]
+    for back, key, value in steps:
+        before, plain = made[-1 - back % len(made)]
+        made.append((before.with_item(key, value), {**plain, key: value}))
+    for grown, plain in made:
+        assert [*grown.items()] == [*plain.items()]
+        assert len(grown) == len(plain)
+        assert [grown.get(key) for key in range(21)] == [plain.get(key) for key in range(21)]
+        assert [key in grown for key in range(21)] == [key in plain for key in range(21)]

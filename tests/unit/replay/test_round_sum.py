@@ -33,6 +33,7 @@ def frozen(phase: Phase = Phase.AGREE, hospitals: tuple[Address, ...] = HOSPITAL
         masked=masked,
         phase=phase,
         hospitals=hospitals,
+        roster=hospitals,
         terms=terms,
         context=b"c" * 32,
         set_digest=digest,

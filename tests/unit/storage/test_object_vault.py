@@ -12,6 +12,7 @@ from fl.protocol.batches import STEP_CAP
 from fl.protocol.codec import sha256
 from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
 from fl.protocol.names import Address, Digest
+from fl.protocol.ports import PARCELS
 from fl.replay.vault_files import Awaited
 from fl.storage.cached_vault import CachedVault
 from fl.storage.object_vault import PARTS_FROM_BYTES, ObjectVault, StoreAddress
@@ -244,6 +245,11 @@ def test_a_store_and_a_folder_keep_the_same_steps_of_a_round(endpoint: str, pref
         assert names == [name_of(other, b"another"), name_of(account, b"a step")]
         assert [board.read(bytes(32), 2, name) for name in names] == [b"another", b"a step"]
         assert board.read(bytes(32), 2, name_of(account, b"missing")) is None
+        board.post(bytes(32), PARCELS, account, b"parcels")
+        assert board.names(bytes(32), PARCELS) == [name_of(account, b"parcels")]
+        found = [board.read(bytes(32), PARCELS, name_of(account, b"parcels"), cap) for cap in (7, 6)]
+        assert found == [b"parcels", None]
+        assert board.names(bytes(32), 2) == names
 
 
 def test_a_step_that_somebody_changed_or_made_too_large_is_not_read(endpoint: str, prefix: str, tmp_path: Path) -> None:

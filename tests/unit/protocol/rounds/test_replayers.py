@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address
-from fl.protocol.rounds.replayers import needed_of, replayers_for, sample, too_few_there, wrong_sum_passes
+from fl.protocol.rounds.replayers import needed_of, replayers_for, sample, seed_of, too_few_there, wrong_sum_passes
+
+VECTORS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[3] / "vectors" / "sample.json").read_text(encoding="ascii")
+)
 
 HOSPITALS = tuple(Address(bytes([place]) * 20) for place in range(1, 7))
 
@@ -16,6 +25,14 @@ def test_the_same_seed_draws_the_same_hospitals() -> None:
     assert [each[0] for each in sample(bytes(32), HOSPITALS, 3)] == [5, 2, 6]
     assert [each[0] for each in sample(b"\x01" * 32, HOSPITALS, 3)] == [6, 5, 2]
     assert set(sample(bytes(32), HOSPITALS, 9)) == set(HOSPITALS)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['replayers']} of {len(vector['hospitals'])}")
+def test_the_draw_is_that_of_the_vectors(vector: dict[str, Any]) -> None:
+    seed = seed_of(*(bytes.fromhex(vector[name]) for name in ("context", "set", "block")))
+    hospitals = [Address(bytes.fromhex(each)) for each in vector["hospitals"]]
+    assert seed.hex() == vector["seed"]
+    assert [each.hex() for each in sample(seed, hospitals, vector["replayers"])] == vector["drawn"]
 
 
 def test_each_pair_of_six_is_drawn_about_equally_often() -> None:
@@ -52,3 +69,11 @@ def test_the_fewest_replayers_for_a_bound_keep_it_and_one_fewer_does_not() -> No
     assert wrong_sum_passes(90, 20, more, needed_of(more)) <= Fraction(1, 2**40)
     assert too_few_there(100, 10, more, needed_of(more)) <= Fraction(1, 2**10)
     assert replayers_for(4, 4) == 4
+
+
+def test_drawn_from_the_whole_roster_the_missing_make_no_wrong_sum_more_likely() -> None:
+    count = replayers_for(300, 100, 30, whole_roster=True)
+    assert count < replayers_for(300, 100, 30)
+    assert wrong_sum_passes(300, 100, count, needed_of(count)) <= Fraction(1, 2**40)
+    assert too_few_there(300, 30, count, needed_of(count)) <= Fraction(1, 2**10)
+    assert replayers_for(4, 4, whole_roster=True) == 4

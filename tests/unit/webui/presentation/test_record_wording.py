@@ -10,7 +10,19 @@ from flask import Flask
 from flask_babel import Babel
 
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role, StatementKind
-from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Entry, Position, Terms
+from fl.protocol.records import (
+    KEY_RECORDS,
+    LEDGER_RECORDS,
+    ClustersClosed,
+    ClustersFrozen,
+    ClusterTerms,
+    Entry,
+    Position,
+    Record,
+    Terms,
+    WideOpening,
+    WideTerms,
+)
 from tests.support.protocol.scene import TERMS
 from webui.presentation.record_wording import FIELDS, TITLES, record_fields, record_sentence, record_title
 
@@ -50,6 +62,30 @@ def test_every_record_has_a_title_a_sentence_and_labels(kind: type[Any]) -> None
     expected = len(fields(kind)) - 1
     expected += len(fields(Terms)) - 1 if any(field.name == "terms" for field in fields(kind)) else 0
     assert len(shown) == expected
+
+
+def test_what_readers_make_of_a_round_with_clusters_has_the_words_of_other_rounds() -> None:
+    someone, digest = VALUES["Address"], VALUES["Digest"]
+    wide = WideTerms(4, 3, b"\4" * 65, (digest,), ClusterTerms(2, 3, 1))
+    made: list[Record] = [
+        WideOpening(someone, 1, TERMS, (someone,), digest, wide),
+        ClustersClosed(someone, 1, 2, (someone,), digest),
+        ClustersFrozen(someone, 1, (someone,), digest, digest),
+    ]
+    app = Flask("words")
+    Babel(app)
+    with app.test_request_context():
+        for record, title in zip(made, ["RoundOpened", "PhaseClosed", "RoundFrozen"], strict=True):
+            assert record_title(type(record).__name__) == record_title(title) != title
+            assert "%(" not in record_sentence(record, lambda account: f"member {account[0]}")
+            entry = Entry(record, Position(1, 0), bytes(32), 0, bytes(32), someone)
+            labels = {
+                shown.label: shown.value for shown in record_fields(entry, lambda account: f"member {account[0]}")
+            }
+            if isinstance(record, WideOpening):
+                names = ("Clusters", "Fewest of each cluster", "Masks with the next cluster")
+                assert [labels[name] for name in names] == [2, 3, 1]
+            assert "Viewer" not in labels
 
 
 def test_no_words_are_left_over() -> None:
