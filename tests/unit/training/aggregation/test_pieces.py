@@ -32,11 +32,13 @@ def lanes(words: int) -> SumSpec:
     return SumSpec(LanePlan("test.pieces", (Lane("counts", words, -5, 1000, "Counts."),)), "keep")
 
 
-def work_and_learned(kind: str, size: int, scale: float, bits: int, seed: int) -> tuple[Work, Vector, Learned]:
+def work_and_learned(
+    kind: str, size: int, scale: float, bits: int, seed: int, roster: int = 1
+) -> tuple[Work, Vector, Learned]:
     draw = np.random.default_rng(seed)
     previous = draw.normal(size=size).astype(np.float32)
     trained = previous + draw.normal(scale=scale, size=size).astype(np.float32)
-    config = replace(CONFIG, word_bits=bits)
+    config = replace(CONFIG, word_bits=bits, roster=roster)
     if kind == "weights":
         return work_of(config), previous, (trained, METRICS)
     if kind == "controls":
@@ -55,9 +57,12 @@ def work_and_learned(kind: str, size: int, scale: float, bits: int, seed: int) -
     scale=st.sampled_from([0.0, 0.001, 1.0, 1e3]),
     bits=st.sampled_from([32, 64]),
     seed=st.integers(0, 2**32),
+    roster=st.sampled_from([4, 1024, 1025, 16_384]),
 )
-def test_the_parts_are_the_update(kind: str, size: int, part_words: int, scale: float, bits: int, seed: int) -> None:
-    work, previous, learned = work_and_learned(kind, size, scale, bits, seed)
+def test_the_parts_are_the_update(
+    kind: str, size: int, part_words: int, scale: float, bits: int, seed: int, roster: int
+) -> None:
+    work, previous, learned = work_and_learned(kind, size, scale, bits, seed, roster)
     whole = work.encode(previous, learned)
     places = cuts(whole.size, part_words)
     pieces = list(work.pieces(previous, learned, places))
@@ -85,13 +90,14 @@ def test_what_cannot_be_quantised_is_refused_before_the_first_part() -> None:
         work.pieces(previous, (previous, METRICS), cuts(9, 0))
 
 
+@pytest.mark.parametrize("roster", [4, 16_384])
 @pytest.mark.parametrize("bits", [32, 64])
-def test_a_model_in_the_memory_of_its_sum_has_the_same_bits(bits: int) -> None:
-    config = replace(CONFIG, word_bits=bits)
-    work, previous, learned = work_and_learned("weights", 40_001, 0.01, bits, 3)
+def test_a_model_in_the_memory_of_its_sum_has_the_same_bits(bits: int, roster: int) -> None:
+    config = replace(CONFIG, word_bits=bits, roster=roster)
+    work, previous, learned = work_and_learned("weights", 40_001, 0.01, bits, 3, roster)
     words = work.encode(previous, learned)
-    plain = Sum.of(words.copy(), 1).apply(previous, config)
-    total = Sum.of(words, 1, spare=True)
+    plain = Sum.of(words.copy(), 1, roster=roster).apply(previous, config)
+    total = Sum.of(words, 1, roster=roster, spare=True)
     claims, model = total.claims, total.apply(previous, config)
     assert model.tobytes() == plain.tobytes()
     assert np.shares_memory(model, words) == (bits == 32)
