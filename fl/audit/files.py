@@ -14,6 +14,7 @@ from fl.audit.access import suite_if_known
 from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_core, check_digest, check_file
 from fl.protocol.audit import AuditStep, Report
+from fl.protocol.errors import MalformedError, TamperedError, VaultMissing
 from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.members import MemberKey
@@ -22,7 +23,15 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
-from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
+from fl.replay.expected_files import (
+    FileReader,
+    expected_answer,
+    expected_masked,
+    expected_update,
+    model_files,
+    read_config,
+    update_files,
+)
 from fl.replay.first_file import opened_first
 from fl.replay.group_key import GroupTerms, group_terms
 from fl.replay.participants import BUNDLE_CAP
@@ -47,6 +56,14 @@ class FileAudit:
         """Check one file, or raise the error in it."""
         check_file(self._vault.get(expected.digest, expected.cap), expected)
         self._report.checks["files"] += 1
+
+    def check_model(self, source: Round | LedgerOpening, parameters: int) -> None:
+        """Check the file of a model or its parts, and the group key of a first model."""
+        for part in model_files(source, parameters, self._vault):
+            if isinstance(source, LedgerOpening) and part.expected.digest == source.record.envelope_digest:
+                self.check_first(source, part.expected)
+            else:
+                self.check_one(part.expected)
 
     def check_first(self, opening: LedgerOpening, expected: Expected) -> None:
         """Check the file of a ledger's first model, and those of its group key if it has one."""
@@ -82,9 +99,20 @@ class FileAudit:
 
     def deleted(self, current: Round) -> list[Digest]:
         """Return the updates of a round that are gone, and were allowed to go."""
-        updates = current.commitments.values()
-        number = current.number
-        return [each for each in updates if (number, each) in self._deletable and not self._vault.has(each)]
+        updates = (
+            (who, each) for who, each in current.commitments.items() if (current.number, each) in self._deletable
+        )
+        return [digest for hospital, digest in updates if not self._is_there(current, hospital)]
+
+    def _is_there(self, current: Round, hospital: Address) -> bool:
+        """Return whether the vault has a hospital's update, right or wrong, with all its parts."""
+        if not self._vault.has(current.commitments[hospital]):
+            return False
+        try:
+            files = self._files(current, hospital)
+        except (TamperedError, MalformedError):
+            return True  # a wrong list is there
+        return all(self._vault.has(each.digest) for each in files)
 
     def _note_deleted(self, current: Round, gone: list[Digest]) -> None:
         allowed = Counter(self._deletable[current.number, digest] for digest in gone)
@@ -118,9 +146,7 @@ class FileAudit:
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file outside the set may be missing."""
         subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
-        expected_file = expected_masked if current.masked else expected_update
-        expected = expected_file(current, hospital, suite_if_known(current, self._vault))
-        if hospital not in current.hospitals and not self._vault.has(expected.digest):
+        if hospital not in current.hospitals and not self._is_there(current, hospital):
             when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
             self._report.notes.append(
                 f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
@@ -131,8 +157,17 @@ class FileAudit:
             self._report.notes.append(f"Round {current.number}: the set does not include the {subject}; {why}")
             return True
         with self._finding(current.number, subject, AuditStep.UPDATES) as outcome:
-            self.check_one(expected)
+            for expected in self._files(current, hospital):
+                self.check_one(expected)
         return outcome.ok
+
+    def _files(self, current: Round, hospital: Address) -> tuple[Expected, ...]:
+        """Return the files of a hospital's update; without the configuration, which another finding names, its one."""
+        try:
+            read_config(current, self._vault)
+        except (VaultMissing, TamperedError, MalformedError):
+            return (expected_masked(current, hospital) if current.masked else expected_update(current, hospital),)
+        return tuple(part.expected for part in update_files(current, hospital, self._vault))
 
     def _shares(self, current: Round) -> Iterator[tuple[str, Digest, Address | None]]:
         """Yield the files of shares of those who continued after the set-up; with clusters one for each receiver."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from fl.audit.access import AuditKey, suite_if_known, why_closed, why_model_closed, why_sealed_away
+from fl.audit.access import AuditKey, why_closed, why_model_closed, why_sealed_away
 from fl.audit.files import FileAudit
 from fl.audit.findings import FindingCollector
 from fl.audit.reports import check_report
@@ -28,7 +28,6 @@ from fl.replay.check_verdicts import check_round
 from fl.replay.expected_files import (
     FileReader,
     digest_of,
-    expected_model,
     read_config,
     read_manifest,
 )
@@ -210,11 +209,7 @@ class RoundAudit:
         """Check a model envelope; with a key, open it and compare the digest."""
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
-            expected = expected_model(source, manifest.length, suite_if_known(source, self._bench.vault))
-            if isinstance(source, LedgerOpening):
-                self._files.check_first(source, expected)
-            else:
-                self._files.check_one(expected)
+            self._files.check_model(source, manifest.length)
         if not outcome.ok or self._reader is None or self._model_closed(source):
             return
         with self._finding(number, what, AuditStep.MODEL):

@@ -204,9 +204,16 @@ def sealed_size(body: int, members: int, thresholds: int = 0, suite: Suite = Sui
     return HEAD_BYTES + of_member * members + THRESHOLD_WRAP_BYTES * thresholds + body + TAG_BYTES
 
 
+def new_content_key() -> bytes:
+    """Return a fresh content key, 32 bytes."""
+    return os.urandom(CONTENT_KEY_BYTES)
+
+
 @timed("seal")
-def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytearray:
+def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob, shared: bytes | None = None) -> bytearray:
     """Seal `plaintext` to every recipient under a fresh content key; two members with the same key get one wrap.
+
+    `shared`: the content key of all parts of one model, whose cores differ (PROTOCOL.md 4, Files in parts).
 
     Raises:
         EncodingError: fewer than 1 or more than 1024 recipients, or a key of another suite.
@@ -218,7 +225,7 @@ def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytear
     _check_keys(core.suite, recipients)
     body_bytes = len(plaintext) + TAG_BYTES
     core_bytes = core.to_bytes()
-    content_key = os.urandom(CONTENT_KEY_BYTES)
+    content_key = new_content_key() if shared is None else shared
     body_key, commitment = _derive(content_key, core_bytes)
     head = Writer().raw(core_bytes, CORE_BYTES).raw(commitment, 32).u64(body_bytes).u16(len(recipients)).bytes()
     prefix = head + b"".join(wrap(content_key, recipient, head) for recipient in recipients)
@@ -283,9 +290,26 @@ def content_key(file: bytes, core: Core, key: AnyPrivateKey) -> bytes:
     return found
 
 
+def released_content_key(file: bytes, expected: Expected, key: ThresholdKey, secret: Point) -> bytes:
+    """Return the content key of a file with the secret point r·Y from t trustees; raises as `open_with` does."""
+    check_file(file, expected)
+    parts = Parts.of(file)
+    if key.key_id not in parts.wraps:
+        raise RecipientNotFound
+    found = unwrap_with(parts.wraps[key.key_id], key, secret, parts.head)
+    _body_key(parts, found)
+    return found
+
+
+def check_content_key(file: bytes, core: Core, key: bytes) -> None:
+    """Raise KeyCommitMismatch if it is the key of another file, or what is wrong with the file's head."""
+    check_core(file, core)
+    _body_key(Parts.of(file), key)
+
+
 @timed("open")
 def open_granted(file: bytes, core: Core, granted: bytes) -> bytes:
-    """Open a file with the right size and digest by its content key, which somebody granted; raises as `receive`.
+    """Open a file with the right size and digest by its content key; raises as `receive`.
 
     Raises:
         KeyCommitMismatch: it is the key of another file.

@@ -32,7 +32,8 @@ Masked = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 CHUNK_BYTES = 1 << 18
 """Words, keystream and zeros of one chunk stay in a 1 MiB cache while all masks pass over them."""
 _ZEROS = bytes(CHUNK_BYTES)
-_NO_COUNTER = bytes(16)
+BLOCK_BYTES = 16
+"""Of AES, and so of its counter."""
 _RINGS: dict[np.dtype[np.generic], np.dtype[np.generic]] = {
     np.dtype(np.int32): np.dtype(np.uint32),
     np.dtype(np.int64): np.dtype(np.uint64),
@@ -140,17 +141,19 @@ def _find(account: Address, participants: Sequence[Participant]) -> Participant:
 # --- Vectors ---------------------------------------------------------------------------------------------------
 
 
-def apply(words: Signed | Masked, masks: Masks) -> Masked:
+def apply(words: Signed | Masked, masks: Masks, first: int = 0) -> Masked:
     """Apply `masks` to `words` in place; return the same memory as words of the ring.
 
     Args:
         words: int32, uint32 (Z_2^32) or int64, uint64 (Z_2^64), [d + lanes], contiguous and writeable.
         masks: Seeds of 32 bytes.
+        first: Where `words` begin in the whole vector; a whole number of blocks of the keystream (16 bytes).
     """
     ring = as_ring(words)
     keystream = np.empty(CHUNK_BYTES, np.uint8)
     expanded = keystream.view(ring.dtype.newbyteorder("<"))
-    added, taken = ([_expander(seed) for seed in seeds] for seeds in (masks.added, masks.taken))
+    counter = _counter(first * ring.itemsize)
+    added, taken = ([_expander(seed, counter) for seed in seeds] for seeds in (masks.added, masks.taken))
     step = CHUNK_BYTES // ring.itemsize
     for start in range(0, ring.size, step):
         part = ring[start : start + step]
@@ -208,5 +211,12 @@ def as_ring(words: Signed | Masked) -> Masked:
     return words.view(np.uint64)
 
 
-def _expander(seed: bytes) -> CipherContext:
-    return Cipher(algorithms.AES256(seed), modes.CTR(_NO_COUNTER)).encryptor()
+def _counter(offset: int) -> bytes:
+    """Return the counter block of the keystream's byte `offset`."""
+    if offset % BLOCK_BYTES:
+        raise ValueError("a part of a masked vector begins with a whole block of its keystream")
+    return (offset // BLOCK_BYTES).to_bytes(BLOCK_BYTES, "big")
+
+
+def _expander(seed: bytes, counter: bytes) -> CipherContext:
+    return Cipher(algorithms.AES256(seed), modes.CTR(counter)).encryptor()

@@ -14,10 +14,8 @@ from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import (
     FileReader,
     check_readers,
-    expected_masked,
-    expected_update,
     read_config,
-    suite_of,
+    update_files,
 )
 from fl.replay.long_keys import masked_readers
 from fl.replay.round_replay import Tools
@@ -47,16 +45,16 @@ def why_excluded(
     federation: Federation, current: Round, hospital: Address, vault: Vault, reader: FileReader | None
 ) -> str:
     """Return the error in an update outside the set; without a `reader`, check only the update's head."""
-    expected_file = expected_masked if current.masked else expected_update
     try:
-        expected = expected_file(current, hospital, suite_of(current, vault))
         required = masked_readers(federation, current, vault) if current.masked else ()
         if reader is None:
-            file = read_document(vault, expected.digest, expected.cap)
-            check_file(file, expected)
-            check_readers(file, required)
+            for part in update_files(current, hospital, vault):
+                file = read_document(vault, part.expected.digest, part.expected.cap)
+                check_file(file, part.expected)
+                check_readers(file, required)
         elif current.masked:
-            reader.masked(current, hospital, required)
+            for _ in reader.masked(current, hospital, required):
+                pass  # opening shows the error
         else:
             reader.update(current, hospital, read_config(current, vault))
     except HemaledgerError as error:

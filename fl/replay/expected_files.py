@@ -7,7 +7,7 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +19,11 @@ from fl.crypto.envelope import (
     Expected,
     Kind,
     Parts,
+    check_content_key,
     content_key,
     open_file,
     open_granted,
-    open_with,
+    released_content_key,
     sealed_size,
 )
 from fl.crypto.key_wrapping import AnyPrivateKey, Recipient
@@ -55,10 +56,11 @@ from fl.replay.first_file import HEAD_CAP, opened_first
 from fl.replay.granted_models import open_grant
 from fl.replay.group_key import GroupKeys, GroupTerms, group_key, group_terms
 from fl.replay.ledger_view import Keyring
+from fl.replay.part_files import Length, Part, check_there, parts_if_listed, parts_of, whole
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.kinds import work_of
-from fl.training.aggregation.quantise import Vector, Words, body_bytes, from_bytes
-from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
+from fl.training.aggregation.quantise import LANES, Vector, Words, body_bytes, from_bytes
+from fl.training.model.weights import Manifest, model_digest, vector_in
 
 MANIFEST_CAP = 4 * 1024 * 1024
 UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
@@ -114,15 +116,29 @@ def expected_masked(current: Round, hospital: Address, suite: Suite = Suite.P256
     return Expected(masked_core(current, hospital, Kind.MASKED, suite), digest, cap)
 
 
+def update_files(current: Round, hospital: Address, vault: Vault) -> tuple[Part, ...]:
+    """Return the envelopes of a hospital's update: one, or in a masked round perhaps parts of it (PROTOCOL.md 4).
+
+    Raises:
+        VaultMissing, TooLarge, HashMismatch, EncodingError, WrongContext: the configuration, or the list of parts.
+    """
+    words, config = current.terms.parameters + LANES, read_config(current, vault)
+    if not current.masked:
+        return whole(expected_update(current, hospital, config.suite), Length(words, 0))
+    length = Length(words, config.word_bits // 8)
+    return parts_of(expected_masked(current, hospital, config.suite), length, config.part_words, vault)
+
+
 def expected_answer(current: Round, hospital: Address, suite: Suite = Suite.P256) -> Expected:
     cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS, suite=suite)
     digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
     return Expected(masked_core(current, hospital, Kind.UNMASK, suite), digest, cap)
 
 
-def sketch_recipients(current: Round, book: KeyBook) -> list[ReaderKey]:
+def sketch_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
     """Return who may open the sketches of a checked round: its auditors alone."""
-    return _keys(current.keys, book, (Role.AUDITOR,))
+    members = ((book.members[account], key) for account, key in current.keys.items())
+    return [key for member, key in members if member.role == Role.AUDITOR and not member.revoked]
 
 
 def expected_sketch(current: Round, hospital: Address, digest: Digest, body: int) -> Expected:
@@ -166,6 +182,14 @@ def expected_model(source: Round | LedgerOpening, parameters: int, suite: Suite 
     return Expected(model_core(source, suite), digest, cap)
 
 
+def model_files(source: Round | LedgerOpening, parameters: int, vault: Vault) -> tuple[Part, ...]:
+    """Return the envelopes of a model, float32 [parameters]: one, or its parts; raises as `update_files`."""
+    expected, length = expected_model(source, parameters, suite_of(source, vault)), Length(parameters, 4)
+    if isinstance(source, Round):
+        return parts_of(expected, length, read_config(source, vault).part_words, vault)
+    return parts_if_listed(expected, length, vault)
+
+
 GrantsNow = Callable[[], Grants]
 """The grants on the ledger now."""
 
@@ -177,6 +201,10 @@ def no_grants() -> Grants:
 
 Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 """A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
+
+
+Opener = tuple[tuple[Part, ...], bytes, bytes]
+"""A model's parts, the file of the first one, and the content key that all share."""
 
 
 class FileReader:
@@ -209,14 +237,19 @@ class FileReader:
         work_of(config).check_update(words)
         return words
 
-    def masked(self, current: Round, hospital: Address, required: Collection[ReaderKey] = ()) -> bytes:
-        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes.
+    def masked(
+        self, current: Round, hospital: Address, required: Collection[ReaderKey] = (), first: int = 0
+    ) -> Iterator[tuple[slice, bytes]]:
+        """Yield the parts of a hospital's masked update from part `first` on: place, and 4 or 8 bytes for each word.
 
         Raises:
             RecipientNotFound: it is not sealed to this member, or not to all `required` readers.
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
-        return self._open(expected_masked(current, hospital, self._suite(current)), current, required)
+        parts = update_files(current, hospital, self._vault)
+        check_there(parts, self._vault)
+        for part in parts[first:]:
+            yield part.place, self._open(part.expected, current, required)
 
     def answer(self, current: Round, hospital: Address, required: Collection[ReaderKey] = ()) -> bytes:
         """Return a hospital's unmasking response; raises as `masked` does."""
@@ -251,9 +284,12 @@ class FileReader:
         expected = expected_model(source, manifest.length, self._suite(source))
         if self._last is not None and self._last[:2] == (expected, digest_of(source)):
             return self._last[2]
-        body = self._open_model(expected, source, manifest.length)
-        vector = vector_from_bytes(body, manifest.length)
-        if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
+        if replayed is not None and self._is(replayed, source):
+            vector = replayed
+        else:
+            vector = np.empty(manifest.length, np.float32)
+            for place, body in self._model(source, manifest.length):
+                vector[place] = vector_in(body, place.stop - place.start)
             actual = model_digest(manifest.digest, vector)
             if actual != digest_of(source):
                 raise ModelDigestMismatch(digest_of(source), actual)
@@ -270,12 +306,10 @@ class FileReader:
 
     def content_key(self, source: Round | LedgerOpening, parameters: int) -> bytes:
         """Return the content key of a model's file, 32 bytes, to grant it to somebody else; raises as `model`."""
-        expected = expected_model(source, parameters, self._suite(source))
-        terms, file = self._fetch_for(expected, source)
-        if self._account in source.keys:
-            return content_key(file, expected.core, self._key_to(file, source, terms, expected.core.suite))
-        _, key = self._by_grant(source, parameters)
-        open_granted(file, expected.core, key)  # an earlier file can have the same model
+        key = self._opener(source, parameters)[2]
+        first = model_files(source, parameters, self._vault)[0].expected
+        _, file = self._fetch_for(first, source)
+        check_content_key(file, first.core, key)  # an earlier file can have the same model
         return key
 
     def _granted(self, source: Round | LedgerOpening) -> list[Grant]:
@@ -283,8 +317,8 @@ class FileReader:
         grants = self._grants().of(digest_of(source))
         return [grant for grant in grants if grant.record.reader == self._account][::-1]
 
-    def _by_grant(self, source: Round | LedgerOpening, parameters: int) -> tuple[bytes, bytes]:
-        """Return a model's bytes and its file's content key by the newest grant that opens it.
+    def _by_grant(self, source: Round | LedgerOpening, parameters: int) -> Opener:
+        """Return what opens a model by the newest grant that does.
 
         If none does, a grant whose file may still come counts more than one that is wrong.
         """
@@ -303,23 +337,53 @@ class FileReader:
             except (GrantUnusable, KeystoreUnreadable) as why:
                 error = why
                 continue
-            expected = expected_model(grant.model.source, parameters, suite)
+            parts = model_files(grant.model.source, parameters, self._vault)
+            _, file = self._fetch_for(parts[0].expected, grant.model.source)
             try:
-                return open_granted(self._fetch_for(expected, grant.model.source)[1], expected.core, key), key
+                check_content_key(file, parts[0].expected.core, key)
             except KeyCommitMismatch:
                 error = GrantUnusable(grant.record.sender, "it holds the key of another file")
+                continue
+            return parts, file, key
         raise absent or error
 
-    def _open_model(self, expected: Expected, source: Round | LedgerOpening, parameters: int) -> bytes:
+    def _is(self, replayed: Vector, source: Round | LedgerOpening) -> bool:
+        """Return whether a model's file has the bits of a replayed one."""
+        bits = replayed.view(np.uint32)
+        return all(
+            np.array_equal(vector_in(body, place.stop - place.start).view(np.uint32), bits[place])
+            for place, body in self._model(source, replayed.size)
+        )
+
+    def _model(self, source: Round | LedgerOpening, parameters: int) -> Iterator[tuple[slice, bytes]]:
+        """Yield the parts of a model, 4 bytes for each weight: each is checked and opened on its own."""
+        parts, file, key = self._opener(source, parameters)
+        check_there(parts, self._vault)
+        for part in parts:
+            file = file or self._fetch(part.expected)
+            body, file = open_granted(file, part.expected.core, key), b""
+            yield part.place, body
+
+    def _own_key(self, expected: Expected, source: Round | LedgerOpening) -> tuple[bytes, bytes]:
+        """Return a file and its content key, which this member's own key opens."""
+        if self._account not in source.keys:
+            raise RecipientNotFound
+        terms, file = self._fetch_for(expected, source)
+        return file, content_key(file, expected.core, self._key_to(file, source, terms, expected.core.suite))
+
+    def _opener(self, source: Round | LedgerOpening, parameters: int) -> Opener:
+        """Return a model's parts, the file of the first one, and the content key that they share."""
+        parts = model_files(source, parameters, self._vault)
+        first = parts[0].expected
         try:
-            return self._open(expected, source)
+            return parts, *self._own_key(first, source)
         except RecipientNotFound:
             if self._granted(source):
-                return self._by_grant(source, parameters)[0]
+                return self._by_grant(source, parameters)
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
-        key, secret = self._release(source, file := self._fetch(expected))
-        return open_with(file, expected, key, secret)
+        file = self._fetch(first)
+        return parts, file, released_content_key(file, first, *self._release(source, file))
 
     def _open(self, expected: Expected, source: Round | LedgerOpening, required: Collection[ReaderKey] = ()) -> bytes:
         if self._account not in source.keys:
@@ -358,10 +422,10 @@ class FileReader:
             self._groups.of(current, lambda: self._keyring.of(current.keys[self._account].epoch))
 
     def _fetch_for(self, expected: Expected, source: Round | LedgerOpening) -> tuple[GroupTerms | None, bytes]:
-        """Return a file's group key, None without one, and its envelope."""
+        """Return a file's group key, None without one, and its envelope; parts of a first model have no group key."""
         file = self._fetch(expected)
         if isinstance(source, LedgerOpening):
-            return opened_first(source, file)
+            return opened_first(source, file) if expected.digest == source.record.envelope_digest else (None, file)
         return group_terms(source) if source.wide is not None else None, file
 
     def _fetch(self, expected: Expected) -> bytes:

@@ -9,15 +9,26 @@ Source: PROTOCOL.md 5 (Statements) and 7. SECURITY.md says why old masked update
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from fl.crypto.envelope import check_file
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
-from fl.protocol.errors import HashMismatch, HemaledgerError, MalformedError, RetentionRefused, VaultMissing
+from fl.protocol.errors import (
+    HashMismatch,
+    HemaledgerError,
+    MalformedError,
+    RefusedError,
+    RetentionRefused,
+    TamperedError,
+    VaultMissing,
+)
 from fl.protocol.federation import Federation
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, Address, Digest, Role, StatementKind, parse_hex, show
 from fl.protocol.ports import Vault
 from fl.protocol.records import Entry, Position, StatementMade
 from fl.protocol.rounds.round import Round
+from fl.replay.expected_files import update_files
 from fl.replay.vault_files import read_document
 
 RECORD_CAP = 16 * 1024 * 1024
@@ -218,6 +229,25 @@ def check_not_needed(digest: Digest, record: RetentionRecord, rounds: Sequence[R
     """Raise RetentionRefused if one of `rounds` needs a file of a record; `digest` is the record's."""
     for number in needed_elsewhere(record.files, rounds).values():
         raise RetentionRefused(digest, f"round {number} has the same file as an update, and it is kept")
+
+
+def parts_of_update(federation: Federation, vault: Vault, update: Update) -> list[Digest]:
+    """Return the parts of an update that may go with it: files with the head that this part of this round has.
+
+    A list that names any other file does not take it away: no part of one round or hospital is one of another.
+    """
+    number, digest = update
+    current, found = federation.round(number), list[Digest]()
+    for hospital in (who for who, committed in current.commitments.items() if committed == digest):
+        try:
+            parts = [part.expected for part in update_files(current, hospital, vault) if part.expected.digest != digest]
+        except (*BREAKS_A_RULE, TamperedError, RefusedError):
+            continue
+        for each in parts:
+            with suppress(*BREAKS_A_RULE, TamperedError, RefusedError):
+                check_file(vault.get(each.digest, each.cap), each)
+                found.append(each.digest)
+    return found
 
 
 def offers_of(federation: Federation) -> list[Offer]:

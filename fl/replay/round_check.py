@@ -238,7 +238,7 @@ class Judging:
         own, context = self._parts[who], Digest(self._round.mask_context)
         gone = [(self._parts[each], secret) for each, secret in uncovered.mask_secrets.items()]
         seeds = [pair_seed(secret, part, own, context) for part, secret in gone]
-        body = self._reader.masked(self._round, who)
+        body = b"".join(part for _, part in self._reader.masked(self._round, who))
         words = masking.from_bytes(body, self._round.terms.parameters + PLAIN, wide=self._wide)
         first, mine, *dropped = self._map.of([words, self_seed(uncovered.self_secrets[who], own, context), *seeds])
         rest = first - mine

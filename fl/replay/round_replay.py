@@ -9,7 +9,9 @@ Source: PROTOCOL.md 5, 5S and 7.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from fl.crypto import masking
 from fl.protocol.codec import JsonValue
@@ -70,6 +72,10 @@ class ReplayedRound:
     """Rounds of lanes: what was summed."""
     totals: Mapping[str, Entries] = field(default_factory=dict)
     """Rounds of lanes: lane's name -> int64 [length]."""
+
+    def without_weights(self) -> ReplayedRound:
+        """Return the figures alone, so that the model's memory is free while the chain is asked for something."""
+        return replace(self, model=np.empty(0, np.float32), weights=np.empty(0, np.float32))
 
     @property
     def document(self) -> dict[str, JsonValue] | None:

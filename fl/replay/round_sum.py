@@ -24,7 +24,7 @@ from fl.replay.expected_files import FileReader, ReaderKey, read_config
 from fl.replay.round_aggregation import check_aggregation
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
-from fl.training.aggregation.quantise import GRIDS, Words
+from fl.training.aggregation.quantise import Words, grid_of
 
 EARLY = (Phase.AGREE, Phase.UNMASK)
 """Phases of a masked round in which members wait for others, and have time to add files."""
@@ -40,6 +40,8 @@ class Total:
     words: masking.Masked
     """uint32 or uint64 [d + LANES]; those of a masked round with their masks."""
     added: set[Address] = field(default_factory=set)
+    begun: dict[Address, int] = field(default_factory=dict)
+    """How many parts of a file are in the sum while others are missing or wrong."""
     claims: dict[Address, Claims] = field(default_factory=dict)
     """Sealed rounds: each hospital's claims."""
     each: dict[Address, Words] = field(default_factory=dict)
@@ -84,9 +86,10 @@ class RoundSum:
         if hospital in total.added:
             return
         try:
-            masking.accumulate(total.words, self._words(total, current, hospital, required))
+            self._add(total, current, hospital, required)
         except ROUND_ONLY as error:
             raise UpdateUnusable(hospital, error) from error
+        total.begun.pop(hospital, None)
         total.added.add(hospital)
 
     def take(self, current: Round) -> Total:
@@ -105,20 +108,27 @@ class RoundSum:
         """Return the round's sum so far; begin again if it belongs to another round or has a file outside the set."""
         among = current.commitments if current.frozen is None else current.hospitals
         total = self._total
-        if total is None or total.context != current.context or not total.added <= set(among):
+        if total is None or total.context != current.context or not total.added | total.begun.keys() <= set(among):
             config = read_config(current, self._vault)
             check_aggregation(current, config)
-            words = masking.as_ring(GRIDS[config.word_bits].zeros(current.terms.parameters))
+            words = masking.as_ring(grid_of(config).zeros(current.terms.parameters))
             total = self._total = Total(current.context, config, words)
         return total
 
-    def _words(
-        self, total: Total, current: Round, hospital: Address, required: Collection[ReaderKey]
-    ) -> masking.Masked:
-        """Return the words of a hospital's file, uint32 or uint64 [d + LANES], or raise the error in it."""
-        if current.masked:
-            wide = total.words.dtype == np.uint64
-            return masking.from_bytes(self.reader.masked(current, hospital, required), total.words.size, wide=wide)
+    def _add(self, total: Total, current: Round, hospital: Address, required: Collection[ReaderKey]) -> None:
+        """Add a hospital's file, part by part, or raise the error in it; parts that were added stay, and count."""
+        if not current.masked:
+            masking.accumulate(total.words, self._visible(total, current, hospital))
+            return
+        wide, done = total.words.dtype == np.uint64, total.begun.get(hospital, 0)
+        for place, body in self.reader.masked(current, hospital, required, done):
+            part = total.words[place]
+            masking.accumulate(part, masking.from_bytes(body, part.size, wide=wide))
+            done += 1
+            total.begun[hospital] = done
+
+    def _visible(self, total: Total, current: Round, hospital: Address) -> masking.Masked:
+        """Return the words of a sealed round's file, uint32 or uint64 [d + LANES], or raise the error in it."""
         words = self.reader.update(current, hospital, total.config)
         total.claims[hospital] = Claims.of(words, 1)
         if Aggregation.of(total.config.training).visible:

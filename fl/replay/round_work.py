@@ -8,11 +8,15 @@ Source: PROTOCOL.md 5L.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fl.protocol.errors import AggregationUnusable, EncodingError, WordsMismatch
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.parts import PART_STEP, cuts
 from fl.protocol.rounds.round import Round
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.kinds import work_of
+from fl.training.aggregation.quantise import LANES
 from fl.training.aggregation.work import SumSpec, Work
 from fl.training.calibration.rule import RULE, CalibrationRule
 from fl.training.model.appendix import has_room
@@ -26,6 +30,23 @@ def words_of(config: RoundConfig, manifest: Manifest) -> int:
         EncodingError: the configuration names unknown work.
     """
     return work_of(config).words(manifest.weights)
+
+
+def in_parts(config: RoundConfig, part_bytes: int, manifest: Manifest) -> RoundConfig:
+    """Return the configuration with parts of so many bytes, if an update or a model has more; 0: as it is.
+
+    The words of a part follow from the width of an update's words; a model's parts are half as large if those have 64
+    bits.
+
+    Raises:
+        EncodingError: the lanes of the configuration cannot be read, or the parts are too short.
+    """
+    part_words = part_bytes // (config.word_bits // 8) // PART_STEP * PART_STEP
+    spec = SumSpec.from_dict(config.training)
+    longest = max(manifest.length, spec.plan.length if spec else 0) + LANES  # no update has more words than a model
+    if not part_words or len(cuts(longest, part_words)) == 1:
+        return config
+    return replace(config, part_words=part_words)
 
 
 def check_room(config: RoundConfig, manifest: Manifest) -> None:
@@ -45,7 +66,8 @@ def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Wor
     """Return the work of a round, after comparing its terms with its configuration.
 
     Raises:
-        EncodingError: the configuration names unknown work, or calibrates models without room for it.
+        EncodingError: the configuration names unknown work, calibrates models without room for it, or has too short
+            parts.
         WordsMismatch: the terms have another number of words.
         AggregationUnusable: the models carry other state than the rule of aggregation keeps.
     """
@@ -56,4 +78,5 @@ def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Wor
     expected = work.words(manifest.weights)
     if current.terms.parameters != expected:
         raise WordsMismatch(current.number, expected, current.terms.parameters)
+    cuts(max(expected + LANES, manifest.length), config.part_words)
     return work

@@ -107,6 +107,7 @@ class Auditor:
                 self._ports.journal.once(_refused(current), reason.encode())
             self._ports.notify(Event.MODEL_NOT_ATTESTED, {"round": current.number, "reason": reason})
             return True
+        replayed = replayed.without_weights()
         if evaluation.alarm:
             self._ports.notify(Event.ALARM, {"round": current.number, "reason": evaluation.alarm})
         self._attest(federation, current, replayed, evaluation)

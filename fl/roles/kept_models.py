@@ -10,10 +10,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from fl.protocol.errors import HemaledgerError
+from fl.protocol.errors import HemaledgerError, TooLarge
 from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import Blob, Digest
 from fl.protocol.ports import Vault
+from fl.protocol.rounds.parts import LIST_CAP, named_in
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import expected_model, read_manifest, suite_of
 from fl.replay.ledger_view import LedgerView
@@ -77,14 +78,29 @@ class KeepingModels(Generic[A]):
         if not newest or newest[-1][1] == self._newest:
             return
         with suppress(HemaledgerError):
-            here = self._store.names()
+            here, wanted = self._store.names(), set[Digest]()
             for source, digest in newest:
-                if digest not in here:
-                    cap = cap_of(self.view.federation, source, self._vault)
-                    self._store.put(read_document(self._vault, digest, cap))
-            for old in here - {digest for _, digest in newest}:
+                self._copy(source, digest, here)
+                parts = self._parts(digest)
+                for part in parts:
+                    self._copy(source, part, here)
+                wanted |= {digest, *parts}
+            for old in here - wanted:
                 self._store.delete(old)
             self._newest = newest[-1][1]
+
+    def _copy(self, source: Round | LedgerOpening, digest: Digest, here: frozenset[Digest]) -> None:
+        """Copy a model's file, or one of its parts, unless it is here."""
+        if digest not in here:
+            cap = cap_of(self.view.federation, source, self._vault)
+            self._store.put(read_document(self._vault, digest, cap))
+
+    def _parts(self, digest: Digest) -> tuple[Digest, ...]:
+        """Return the parts that a copy names; none if it is a model in one file."""
+        try:
+            return named_in(self._store.get(digest, LIST_CAP))
+        except TooLarge:
+            return ()
 
 
 def newest_models(federation: Federation, count: int) -> list[tuple[Round | LedgerOpening, Digest]]:

@@ -27,6 +27,7 @@ LONG = (
     "foreign",
     "masking",
     "models",
+    "parts",
     "training",
     "protections",
     "poisoning",

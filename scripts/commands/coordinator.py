@@ -71,6 +71,28 @@ CHECK = (
 SKETCH = "With --check-updates: the size of what auditors see of an update, 4 times so many sums."
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 
+part_option = click.option(
+    "--part-mib",
+    type=click.IntRange(0, 512),
+    default=64,
+    show_default=True,
+    help="No file of a masked update or a model has more MiB: a longer one is in parts. 0: files of any length.",
+)
+
+
+def _check_together(protected: Protection, *, hold_back: bool, long_lived: bool, checked: bool) -> None:
+    """Raise SettingInvalid for options that exclude each other."""
+    if hold_back and protected == Protection.MASKED:
+        raise SettingInvalid(
+            "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
+        )
+    if hold_back and long_lived:
+        raise SettingInvalid("hold-back", "trustees hold models back by a classical key, so not with --long-lived")
+    if checked and long_lived:
+        raise SettingInvalid(
+            "check-updates", "sketches of updates are sealed to classical keys, so not with --long-lived"
+        )
+
 
 @click.group()
 def coordinator() -> None:
@@ -119,6 +141,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files):
 )
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for training.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after training.")
+@part_option
 @despite_alarm_option
 @task_options
 @aggregation_options
@@ -156,6 +179,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     word_bits: str,
     commit_timeout: int,
     close_timeout: int,
+    part_mib: int,
     despite_alarm: bool,
     preset: str | None,
     width: int | None,
@@ -181,7 +205,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     """
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.checks import check_plan
-    from fl.roles.coordinator.plan import Plan
+    from fl.roles.coordinator.plan import Plan, part_bytes_of
     from fl.roles.kept_models import KeepingModels
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
@@ -211,16 +235,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     recipe = held_back(recipe, calibrate=calibrated)
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
-    if hold_back and protected == Protection.MASKED:
-        raise SettingInvalid(
-            "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
-        )
-    if hold_back and long_lived:
-        raise SettingInvalid("hold-back", "trustees hold models back by a classical key, so not with --long-lived")
-    if check_updates and long_lived:
-        raise SettingInvalid(
-            "check-updates", "sketches of updates are sealed to classical keys, so not with --long-lived"
-        )
+    _check_together(protected, hold_back=hold_back, long_lived=long_lived, checked=check_updates is not None)
     check = Check(check_updates, int(check_buckets)) if check_updates else None
     suite = suite_of(long_lived=long_lived)
     config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), check, suite)
@@ -238,6 +253,7 @@ def run(  # noqa: PLR0913  # one parameter per option
         despite_alarm=despite_alarm,
         step_timeout_s=step_timeout,
         wide=wide.plan,
+        part_bytes=part_bytes_of(part_mib),
     )
     with only_one(member.folder), calls_for(member, Role.COORDINATOR, flower_socket) as calls:
         initial, paused = first_model(recipe), held_by(member.folder)

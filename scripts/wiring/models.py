@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FOLDER = "models"
 SEALED, MANIFEST, PROOF = "model.sealed", "manifest.json", "proof.json"
 WEIGHTS, VERIFY = "model.safetensors", "verify.py"
+PART = "model.part-"
+"""Of the names of the parts, if the sealed file is a list of them."""
 IMPORT_CAP = 4 * 1024**3
 """Bytes of one file; the digest decides, and this bounds the memory."""
 
@@ -87,6 +89,7 @@ class Reader:
 def model_parts(reader: Reader, number: int | None, *, sealed: bool) -> tuple[Round | LedgerOpening, dict[str, bytes]]:
     """Return where a model comes from, and the files of its export by name; raises as `export_model`."""
     from fl.protocol.names import Digest
+    from fl.protocol.rounds.parts import named_in
     from fl.replay.expected_files import MANIFEST_CAP
     from fl.replay.ledger_view import LedgerView
     from fl.replay.vault_files import read_document
@@ -97,9 +100,11 @@ def model_parts(reader: Reader, number: int | None, *, sealed: bool) -> tuple[Ro
     federation = view.refresh()
     source = _source(federation, number)
     opening = [each for each in federation.openings if each.opened.position <= source.opened.position][-1]
-    file = _found(reader, file_of(source), cap_of(federation, source, reader.vault))
+    cap = cap_of(federation, source, reader.vault)
+    file = _found(reader, file_of(source), cap)
     manifest = read_document(reader.vault, Digest(opening.record.manifest_digest), MANIFEST_CAP)
     parts = {SEALED: file, MANIFEST: manifest, PROOF: _proof(source, opening)}
+    parts |= {f"{PART}{seq:04}": _found(reader, each, cap) for seq, each in enumerate(named_in(file))}
     if not sealed:
         parts |= {WEIGHTS: _weights(reader, view, source, manifest), VERIFY: PROGRAM.encode()}
     return source, parts
@@ -112,22 +117,30 @@ def import_model(home: Home, member: MemberHome | None, file: Path | None) -> li
         FileNotRecorded: the ledger does not name a file as a model, a manifest or a configuration.
         SettingInvalid: there is neither a file nor a copy.
     """
-    from fl.protocol.codec import sha256
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
 
-    named, back = recorded(LedgerView(open_ledger(home)).refresh()), []
+    named = recorded(LedgerView(open_ledger(home)).refresh())
     vault = home.vault
     vault.check()
-    for name, data in _files(member, file):
-        digest = sha256(data)
-        if digest not in named:
-            raise FileNotRecorded(name, digest)
-        vault.put(data)
-        back.append(digest)
+    back = [vault.put(data) for data in checked(_files(member, file), named)]
     if not back:
         raise SettingInvalid("file", "give a file, or the name of a member that keeps copies")
     return back
+
+
+def checked(files: list[tuple[str, bytes]], named: frozenset[Digest]) -> list[bytes]:
+    """Return files that the ledger names, and the parts that one of them names; raises FileNotRecorded."""
+    from fl.protocol.codec import sha256
+    from fl.protocol.rounds.parts import named_in
+
+    found = [(name, sha256(data), data) for name, data in files]
+    lists = [data for _, digest, data in found if digest in named]
+    allowed = named.union(*map(named_in, lists))
+    for name, digest, _ in found:
+        if digest not in allowed:
+            raise FileNotRecorded(name, digest)
+    return [data for _, _, data in found]
 
 
 def recorded(federation: Federation) -> frozenset[Digest]:
@@ -145,9 +158,10 @@ def _files(member: MemberHome | None, file: Path | None) -> list[tuple[str, byte
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
-                if sum(archive.getinfo(name).file_size for name in (SEALED, MANIFEST)) > IMPORT_CAP:
+                names = (SEALED, MANIFEST, *(name for name in archive.namelist() if name.startswith(PART)))
+                if sum(archive.getinfo(name).file_size for name in names) > IMPORT_CAP:
                     raise EncodingError("export", "its files are too large")
-                return [(name, archive.read(name)) for name in (SEALED, MANIFEST)]
+                return [(name, archive.read(name)) for name in names]
         if file.stat().st_size > IMPORT_CAP:
             raise EncodingError("export", "the file is too large")
         return [(file.name, file.read_bytes())]

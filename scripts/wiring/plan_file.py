@@ -31,7 +31,7 @@ NOT_STORED = (
     *("despite_alarm", "flower_socket"),
 )
 """Options of one start: what a machine has, and what somebody decided once and cannot take back by a word."""
-FREE = ("rounds", "hospitals", "commit_timeout", "close_timeout", "step_timeout", "attestations")
+FREE = ("rounds", "hospitals", "commit_timeout", "close_timeout", "step_timeout", "attestations", "part_mib")
 """Options that may change at each start: they change when a coordinator stops or waits, not what hospitals train."""
 _WHAT = "plan"
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)

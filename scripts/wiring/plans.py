@@ -232,8 +232,8 @@ def first_model(recipe: Recipe) -> Initial:
 def document_of(plan: Plan, initial: Initial) -> PlanDocument:
     """Return what hospitals can review of a plan."""
     from fl.replay.plan_document import PlanDocument
-    from fl.replay.round_work import words_of
+    from fl.replay.round_work import in_parts, words_of
 
-    configs = (plan.config, *plan.closing)
+    configs = tuple(in_parts(config, plan.part_bytes, initial.manifest) for config in (plan.config, *plan.closing))
     sizes = tuple(words_of(config, initial.manifest) for config in configs)
     return PlanDocument(plan.protection, plan.min_hospitals, plan.rounds, sizes, configs)

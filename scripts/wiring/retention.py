@@ -18,12 +18,15 @@ from fl.replay.retention import (
     check_record,
     offers_of,
     old_updates,
+    parts_of_update,
 )
 
 if TYPE_CHECKING:
     from fl.protocol.audit import Report
     from fl.protocol.federation import Federation
     from fl.protocol.ports import Ledger, Vault
+    from fl.storage.cached_vault import CachedVault
+    from fl.storage.vault import FolderVault
     from scripts.wiring.home import Home, MemberHome
 
 
@@ -84,12 +87,22 @@ def collect(home: Home, member: MemberHome, keep_rounds: int, *, really: bool = 
 
     ledger, vault = open_ledger(home, member), home.vault
     vault.check()
-    record, digest = checked_offer(LedgerView(ledger).refresh(), vault, keep_rounds)
-    named = [each for _, each in record.files]
+    federation = LedgerView(ledger).refresh()
+    record, digest = checked_offer(federation, vault, keep_rounds)
     if not really:
-        return Collected(digest, len(named), sum(vault.has(each) for each in named))
+        return Collected(digest, len(record.files), sum(vault.has(each) for _, each in record.files))
     accept(ledger, record, digest)
-    return Collected(digest, len(named), sum(vault.delete(each) for each in named))
+    return Collected(digest, len(record.files), delete(federation, vault, record))
+
+
+def delete(federation: Federation, vault: FolderVault | CachedVault, record: RetentionRecord) -> int:
+    """Delete the files of a record, of each the parts first, so that the rest is found again; return how many."""
+    deleted = 0
+    for update in record.files:
+        for part in parts_of_update(federation, vault, update):
+            vault.delete(part)
+        deleted += vault.delete(update[1])
+    return deleted
 
 
 def checked_offer(federation: Federation, vault: Vault, keep_rounds: int) -> tuple[RetentionRecord, Digest]:

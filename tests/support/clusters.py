@@ -69,6 +69,7 @@ class ClusterTown:
 
     folder: Path
     terms: ClusterTerms = THREE
+    part_bytes: int = Plan.part_bytes
     clock: Clock = field(default_factory=Clock)
     vaults: dict[Address, NotingVault] = field(default_factory=dict)
     """What each member read, by account."""
@@ -78,7 +79,7 @@ class ClusterTown:
         self.chain = StagedChain(secrets.token_bytes(32), self.operator, now=self.clock)
         self.board = FolderSteps(self.folder / "vault")
         self.consortium: Consortium = found(self.folder, self.connect, hospitals=TWELVE, now=self.clock)
-        self.coordinator = Coordinator(self._ports(self.consortium.coordinator), plan(self.terms), initial())
+        self.coordinator = Coordinator(self._ports(self.consortium.coordinator), self._plan(), initial())
         self.auditor = Auditor(self._ports(self.consortium.auditor), lambda _model, _config: Evaluation({"auroc": 0.5}))
         self.hospitals = {party.account: self.hospital(party) for party in self.consortium.hospitals}
 
@@ -93,6 +94,9 @@ class ClusterTown:
         ledger = StagedLedger(self.chain, account)
         return BatchedLedger(ledger, Awaited(vault), ENDORSERS[account], desk, own_cluster=own)
 
+    def _plan(self) -> Plan:
+        return replace(plan(self.terms), part_bytes=self.part_bytes)
+
     def _ports(self, party: Party) -> Ports:
         return replace(party.ports(self.consortium.vault), vault=Awaited(self.vaults[party.account]))
 
@@ -106,7 +110,7 @@ class ClusterTown:
     def restart_coordinator(self) -> None:
         party = self.consortium.coordinator
         party.ledger = self.connect(party.name, party.account)
-        self.coordinator = Coordinator(self._ports(party), plan(self.terms), initial())
+        self.coordinator = Coordinator(self._ports(party), self._plan(), initial())
 
     def restart(self, who: Address, peers: frozenset[Address] = frozenset()) -> None:
         """Let a hospital begin again in a fresh process with the same disk; it reads all if it names `peers`."""

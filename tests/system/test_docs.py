@@ -33,6 +33,7 @@ from scripts.bench.crowd import main as crowd
 from scripts.bench.foreign import main as foreign
 from scripts.bench.kills import main as kills
 from scripts.bench.models import main as models
+from scripts.bench.parts import main as parts
 from scripts.bench.protections import main as protections
 from scripts.bench.scale import main as scale
 from scripts.cli import COMMANDS, main
@@ -207,6 +208,7 @@ def test_every_option_that_a_page_names_exists() -> None:
         ("fuzz",): fuzz,
         ("models",): models,
         ("foreign",): foreign,
+        ("parts",): parts,
         ("kills",): kills,
         ("scale",): scale,
         ("crowd",): crowd,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Suite
+from fl.protocol.rounds.parts import check_part_words
 from fl.protocol.task import Task
 
 CONFIG_CAP = 64 * 1024
@@ -84,6 +85,8 @@ class RoundConfig:
     """None: updates are not checked under their masks. Then the document has no such entry."""
     suite: Suite = Suite.P256
     """How the round's files are sealed; the document names only suite 2."""
+    part_words: int = 0
+    """Masked updates and models with more words than this are in parts of so many words (parts.py); 0: never."""
     roster: int = field(default=1, compare=False)
     """How many hospitals the round's roster has. Not in the document: who reads it takes this from the round."""
 
@@ -111,13 +114,17 @@ class RoundConfig:
             document["check"] = self.check.to_dict()
         if self.suite != Suite.P256:
             document["suite"] = int(self.suite)
+        if self.part_words:
+            document["part_words"] = self.part_words
         return write_document(document)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("check", "clip", "l2_bound", "release", "suite", "task", "training", "w_max", "word_bits")
+        fields.only(
+            *("check", "clip", "l2_bound", "part_words", "release", "suite", "task", "training", "w_max", "word_bits")
+        )
         config = cls(
             fields.number("clip"),
             fields.number("l2_bound"),
@@ -128,6 +135,7 @@ class RoundConfig:
             fields.integer("word_bits"),
             Check.from_dict(fields.mapping("check")) if "check" in fields.value else None,
             _suite(fields),
+            fields.integer("part_words") if "part_words" in fields.value else 0,
         )
         bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
         if not bounded or not 1 <= config.w_max <= 2**21:
@@ -136,6 +144,8 @@ class RoundConfig:
             raise EncodingError("round configuration", "word_bits is neither 32 nor 64")
         if config.release and config.suite != Suite.P256:
             raise EncodingError("round configuration", "a model of suite 2 cannot be held back")
+        if "part_words" in fields.value:
+            check_part_words(config.part_words)
         return config
 
 

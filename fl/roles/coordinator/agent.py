@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from fl.audit.reports import alarms_of
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import Core, Kind
 from fl.events import Event
 from fl.failures import FATAL, MISSED_DEADLINE, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
@@ -56,14 +56,13 @@ from fl.replay.expected_files import (
     read_manifest,
     suite_of,
 )
-from fl.replay.first_file import seal_first
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.long_keys import lacking_long_keys, long_keys_of, names_of, reader_keys
 from fl.replay.round_aggregation import check_fits, check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
-from fl.replay.round_work import checked_work, words_of
+from fl.replay.round_work import checked_work, in_parts, words_of
 from fl.roles.coordinator.checks import Checks
 from fl.roles.coordinator.declines import Declines
 from fl.roles.coordinator.groups import next_round
@@ -72,6 +71,7 @@ from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
+from fl.roles.coordinator.sealed_model import put_first, put_model
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
@@ -83,7 +83,7 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.model.weights import Manifest, Vector, model_digest, vector_to_bytes
+from fl.training.model.weights import Manifest, Vector, model_digest
 from fl.training.weak_calibration import weakness
 
 OLD_LEDGER = (
@@ -225,8 +225,9 @@ class Coordinator:
         core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context, suite=suite)
         self._ports.vault.put(model.manifest.to_bytes())
         weights, vault = model_digest(digest, model.vector), self._ports.vault
-        file = seal_first(core, weights, self._recipients(federation, suite), vector_to_bytes(model.vector), vault)
-        envelope = vault.put(file)
+        part_words = in_parts(self._plan.config, self._plan.part_bytes, model.manifest).part_words
+        readers = self._recipients(federation, suite)
+        envelope = put_first(core, weights, readers, model.vector, part_words, vault)
         self._ports.append(
             FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
         )
@@ -270,7 +271,9 @@ class Coordinator:
             words_of(replace(following.config, roster=len(following.roster)), manifest),
             following.threshold,
         )
-        config = self._checks.fit(federation, following, self._plan.wide, words)
+        config = in_parts(
+            self._checks.fit(federation, following, self._plan.wide, words), self._plan.part_bytes, manifest
+        )
         check_next(federation, config, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)
@@ -370,8 +373,8 @@ class Coordinator:
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None, keys)
         if not config.release:
             recipients = with_group_key(current, recipients, self._ports.vault)
-        file = seal(model_core(current, config.suite), recipients, vector_to_bytes(model))
-        envelope = self._ports.vault.put(file)
+        core = model_core(current, config.suite)
+        envelope = put_model(core, recipients, model, config.part_words, self._ports.vault)
         expected = expected_model(current, manifest.length, config.suite)
         self._reader.remember(replace(expected, digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))

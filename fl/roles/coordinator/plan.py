@@ -73,6 +73,17 @@ class WidePlan:
         return *choose(crowd, self.smallest_sum), None
 
 
+FILE_MIB = 64
+"""By default no file of an update or a model is longer: some stores take longer ones only in pieces of their own."""
+_ROOM = 256 * 1024
+"""Bytes; more than the head and the wraps of an envelope to as many readers as there can be."""
+
+
+def part_bytes_of(mebibytes: int) -> int:
+    """Return how many bytes of a vector fit into a file of so many MiB; 0 stays 0: files may be as long as they are."""
+    return mebibytes * 1024 * 1024 - _ROOM if mebibytes else 0
+
+
 @dataclass(frozen=True)
 class Plan:
     """A coordinator's settings; it keeps nothing else between two steps."""
@@ -100,6 +111,8 @@ class Plan:
     """The configurations of the rounds of lanes that follow the last training, such as those that calibrate."""
     wide: WidePlan | None = None
     """None: no round is wide."""
+    part_bytes: int = part_bytes_of(FILE_MIB)
+    """A masked update or a model of more bytes is in parts of so many; 0: never."""
     every: bool = False
     """Whether each final round counts among `rounds`, whatever it did."""
 

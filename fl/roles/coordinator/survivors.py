@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fl.crypto.envelope import Expected
 from fl.events import Event
-from fl.failures import refusal_of
+from fl.failures import ROUND_ONLY, refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Suite
+from fl.protocol.ports import Mark
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import expected_masked, expected_update, read_config
+from fl.replay.expected_files import expected_masked, expected_update, read_config, update_files
 from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import masked_readers
 from fl.replay.round_sum import RoundSum
@@ -33,6 +35,8 @@ class _Judged:
     """Of the round."""
     verdicts: dict[Address, UpdateUnusable | None] = field(default_factory=dict)
     """By hospital whose file came: why its file cannot be used, or None when it can."""
+    parts: dict[Address, tuple[Expected, ...]] = field(default_factory=dict)
+    """The parts of a file in parts, which must stay in the vault, too."""
 
 
 class Freezing:
@@ -94,6 +98,7 @@ class Freezing:
         read_config(current, self._ports.vault)  # if this file is missing, no hospital is to blame
         recipients = masked_readers(federation, current, self._ports.vault) if current.masked else ()
         try:
+            marks = self._part_marks(current, hospital)
             self._sums.add(current, hospital, recipients)
         except VaultMissing:
             return
@@ -101,9 +106,21 @@ class Freezing:
             self._judged.verdicts[hospital] = error
         else:
             self._judged.verdicts[hospital] = None
+            self._judged.parts[hospital] = tuple(part for part, _ in marks)
+            for part, seen in marks:
+                self._presence.remember(part.digest, seen)
         self._presence.remember(digest, mark)
+
+    def _part_marks(self, current: Round, hospital: Address) -> list[tuple[Expected, Mark | None]]:
+        """Return the parts of a file with their marks; none if their list is wrong, of which the sum says why."""
+        try:
+            parts = [part.expected for part in update_files(current, hospital, self._ports.vault)]
+        except ROUND_ONLY:
+            return []
+        return [(each, self._ports.vault.mark(each.digest)) for each in parts if len(parts) > 1]
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
         expected_file = expected_masked if current.masked else expected_update
         expected = expected_file(current, hospital, Suite.HYBRID)  # only its digest, and the larger cap
-        return self._presence.holds(expected.digest, expected.cap)
+        files = (expected, *self._judged.parts.get(hospital, ()))
+        return all(self._presence.holds(each.digest, each.cap) for each in files)

@@ -82,6 +82,11 @@ class Background:
         """Return whether the training of round `key` failed so short ago that it must wait."""
         return self._failures[0] == key and now < self._failures[2]
 
+    def forget(self, key: bytes) -> None:
+        """Free the memory of the result of round `key`."""
+        if self.begun(key):
+            self._running = None
+
     def done(self, key: bytes) -> bool:
         return self._running is not None and self._running[0] == key and self._running[1].done()
 

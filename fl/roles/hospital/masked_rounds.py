@@ -9,6 +9,8 @@ Source: PROTOCOL.md 5, phases 0 to 8, and 13.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from fl.crypto import masking
 from fl.crypto.curve import POINT_BYTES
@@ -27,10 +29,9 @@ from fl.protocol.errors import (
     NotInSet,
     TamperedError,
     UpdateSpent,
-    VaultMissing,
 )
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Suite
 from fl.protocol.records import (
     KeysAdvertised,
     ModelAttested,
@@ -41,6 +42,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.parts import PartList, cuts
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
@@ -70,7 +72,7 @@ from fl.roles.hospital.opened_shares import OpenedShares
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
-from fl.training.aggregation.quantise import Words
+from fl.training.aggregation.quantise import LANES, Words
 from fl.training.aggregation.work import figures
 
 
@@ -213,13 +215,13 @@ class MaskedHospital:
         try:
             digest = self._promises.promised("update", current)
             digest = digest or self._promises.promise("update", current, self._masked_file(federation, current))
+            self._training.forget(current.context)
         except UpdateSpent as error:
             reason = f"{error.name}: {error}"
             self._promises.note_once("withheld", current, reason)
             self._ports.notify(Event.UPDATE_WITHHELD, {"round": current.number, "reason": reason})
             return True
-        if not self._ports.outbox.has(digest):
-            raise VaultMissing(digest)
+        self._promises.check_kept("update", current)
         self._ports.append(UpdateCommitted(self._account, current.number, digest))
         self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
         self._promises.deliver("update", current)
@@ -233,19 +235,32 @@ class MaskedHospital:
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
         config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
         previous = manifest.weights_of(self._reader.model(federation.source, manifest))
-        words = checked_work(current, config, manifest).encode(previous, learned)
+        places = cuts(current.terms.parameters + LANES, config.part_words)
+        work = checked_work(current, config, manifest)
+        pieces = work.pieces(previous, learned, places) if len(places) > 1 else [work.encode(previous, learned)]
         self._promises.offer(current, previous, learned)
-        body = self._masked(current, words)
-        core = masked_core(current, self._account, Kind.MASKED, config.suite)
+        masks, sealed = self._masks(current), partial(self._sealed, federation, current, config.suite)
+        if len(places) == 1:
+            return sealed(_masked(next(iter(pieces)), masks))
+        files = (
+            sealed(_masked(words, masks, place.start), seq)
+            for seq, (place, words) in enumerate(zip(places, pieces, strict=True))
+        )
+        digests = tuple(map(self._ports.outbox.put, files))
+        self._promises.divide("update", current)
+        return PartList(current.mask_context, config.part_words, digests).to_bytes()
+
+    def _sealed(
+        self, federation: Federation, current: Round, suite: Suite, body: memoryview, seq: int = 0
+    ) -> bytearray:
+        core = replace(masked_core(current, self._account, Kind.MASKED, suite), seq=seq)
         return seal(core, masked_readers(federation, current, self._ports.vault), body)
 
     @timed("mask")
-    def _masked(self, current: Round, words: Words) -> memoryview:
-        """Return the words, int32 or int64 [d + LANES], under this hospital's masks, in the same memory."""
+    def _masks(self, current: Round) -> masking.Masks:
         parts = masking_with(current, self._account)
         context = Digest(current.mask_context)
-        masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
-        return masking.to_bytes(masking.apply(words, masks))
+        return masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
 
     def _looked_at(self, current: Round) -> frozenset[Address] | None:
         """Return whose dealings this hospital checks: its neighbours' in a wide round, None (everybody's) otherwise."""
@@ -334,15 +349,19 @@ class MaskedHospital:
             return False
         if not self.checks.may_attest(federation, current):
             return False
+        self._replay(federation, current)
+        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _replay(self, federation: Federation, current: Round) -> None:
+        """Check a proposal. The models of this frame are gone before the chain is asked for anything."""
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         whole = self._ports.whole(current)
         replayed = replay_round(whole, previous, manifest, Tools(self._sums, *self._ports.replaying))
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)
-        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
-        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
-        return True
 
     def _compare(self, federation: Federation, current: Round) -> bool:
         """Open the final model of a wide round once, and compare it with its digest on the ledger."""
@@ -358,3 +377,9 @@ class MaskedHospital:
         """Return whether the phase's deadline has passed, so that the ledger would refuse a record."""
         deadline = current.terms.commit_deadline if current.phase == Phase.MASK else current.step_deadline
         return self._ports.now() > deadline
+
+
+@timed("mask")
+def _masked(words: Words, masks: masking.Masks, first: int = 0) -> memoryview:
+    """Return words, int32 or int64, under a hospital's masks, in the same memory; `first` is their place."""
+    return masking.to_bytes(masking.apply(words, masks, first))

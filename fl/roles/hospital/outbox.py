@@ -19,12 +19,13 @@ from fl.crypto.share_delivery import SEALED_BYTES
 from fl.crypto.share_encryption import bundle_from_bytes
 from fl.events import Event
 from fl.protocol.codec import sha256
-from fl.protocol.errors import FolderCopied, UpdateSpent
+from fl.protocol.errors import FolderCopied, UpdateSpent, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.merkle import root_of
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Suite
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.parts import LIST_CAP, PartList
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import ANSWER_CAP
 from fl.replay.ledger_view import Ports
@@ -32,8 +33,9 @@ from fl.replay.participants import BUNDLE_CAP
 from fl.replay.round_check import largest_body
 from fl.replay.vault_files import Presence
 from fl.timing import timed
+from fl.training.aggregation.blockwise import PIECE
 from fl.training.aggregation.lanes import Entries
-from fl.training.aggregation.quantise import Vector, body_bytes
+from fl.training.aggregation.quantise import LANES, Vector, body_bytes
 from fl.training.aggregation.work import Learned, secret_of
 
 SPENT = (
@@ -52,6 +54,8 @@ class RoundOutbox:
         self._presence = Presence(ports.vault)
         self._own: set[tuple[bytes, str]] = set()
         """The recorded promises, by round's context, that were compared with the journal."""
+        self._parts: dict[Digest, tuple[Digest, ...]] = {}
+        """The parts of promised lists."""
         self._posted = b""
         """The context of the newest round with clusters whose parcels this process put on the board."""
         self._settled = 0
@@ -108,6 +112,16 @@ class RoundOutbox:
         """Store the round's one file of this kind for good, and return its digest; an earlier file stays."""
         return Digest(self._ports.journal.once(key_of(what, current), self._ports.outbox.put(file)))
 
+    def divide(self, what: str, current: Round) -> None:
+        """Journal that the file which is promised next is a list of parts; its parts are in the outbox already."""
+        self._ports.journal.once(_divided(what, current), b"parts")
+
+    def check_kept(self, what: str, current: Round) -> None:
+        """Raise VaultMissing unless the outbox has a promised file and all its parts."""
+        for digest in self._files(what, current):
+            if not self._ports.outbox.has(digest):
+                raise VaultMissing(digest)
+
     def dealt(self, current: Round, promised: Digest) -> Digest:
         """Return what the ledger must have of a promised file of parcels: its digest; with clusters their root."""
         if terms_of(current) is None:
@@ -118,17 +132,19 @@ class RoundOutbox:
     def deliver(self, what: str, current: Round) -> bool:
         """Put a promised file into the vault unless it is there unchanged; False when there was nothing to do.
 
-        With clusters, parcels go to the board while they are awaited.
+        Its parts go first: who sees the list finds them. With clusters, parcels go to the board while they are awaited.
         """
-        promised = self._ports.journal.get(key_of(what, current))
+        promised = self.promised(what, current)
         if promised is None:
             return False
         if what == "bundle" and terms_of(current) is not None:
-            return self._post_parcels(current, Digest(promised))
+            return self._post_parcels(current, promised)
         if self.delivered(what, current):
             return False
-        digest = self._ports.vault.put(self._ports.outbox.get(Digest(promised), _cap(what, current)))
-        self._presence.remember(digest, self._ports.vault.mark(digest))
+        for each in self._files(what, current):
+            if not self._presence.holds(each, _cap(what, current)):
+                digest = self._ports.vault.put(self._ports.outbox.get(each, _cap(what, current)))
+                self._presence.remember(digest, self._ports.vault.mark(digest))
         return True
 
     def _post_parcels(self, current: Round, promised: Digest) -> bool:
@@ -139,9 +155,21 @@ class RoundOutbox:
         return True
 
     def delivered(self, what: str, current: Round) -> bool:
-        """Return whether the vault holds a promised file unchanged."""
-        promised = self._ports.journal.get(key_of(what, current))
-        return promised is not None and self._presence.holds(Digest(promised), _cap(what, current))
+        """Return whether the vault holds a promised file unchanged, and its parts."""
+        cap = _cap(what, current)
+        there = self.promised(what, current) is not None
+        return there and all(self._presence.holds(each, cap) for each in self._files(what, current))
+
+    def _files(self, what: str, current: Round) -> tuple[Digest, ...]:
+        """Return the digests of the parts of a promised file, and its own; none before it was promised."""
+        digest = self.promised(what, current)
+        if digest is None or self._ports.journal.get(_divided(what, current)) is None:
+            return () if digest is None else (digest,)
+        if digest not in self._parts:
+            words = current.terms.parameters + LANES
+            file = self._ports.outbox.get(digest, LIST_CAP)
+            self._parts[digest] = PartList.from_bytes(file, current.mask_context, words).digests
+        return (*self._parts[digest], digest)
 
     def deliver_recorded(self, current: Round, account: Address) -> bool:
         """Deliver every file that this hospital recorded on the ledger; after a crash, also in a later phase."""
@@ -201,7 +229,7 @@ class RoundOutbox:
             UpdateSpent: this hospital already revealed shares for exactly these weights or lanes.
         """
         values = secret_of(learned)
-        if isinstance(learned, tuple) and np.array_equal(previous, values):
+        if isinstance(learned, tuple) and _same(previous, values):
             return
         digest = _digest(values)
         spent = self._ports.journal.get(spent_key(digest))
@@ -243,9 +271,21 @@ class RoundOutbox:
             self._ports.notify(Event.UPDATE_SPENT, {"round": ended.number, "reason": SPENT})
 
 
+def _same(previous: Vector, values: Vector | Entries) -> bool:
+    """Return whether two vectors are equal; in pieces, because a comparison of all needs a byte for each weight."""
+    if previous.shape != values.shape:
+        return False
+    starts = range(0, previous.size, PIECE)
+    return all(np.array_equal(previous[start : start + PIECE], values[start : start + PIECE]) for start in starts)
+
+
 @timed("hash")
 def _digest(values: Vector | Entries) -> Digest:
     return sha256(np.ascontiguousarray(values).data)
+
+
+def _divided(what: str, current: Round) -> str:
+    return key_of(f"{what} in parts", current)
 
 
 def _cap(what: str, current: Round) -> int:

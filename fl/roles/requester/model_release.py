@@ -24,7 +24,7 @@ from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.ports import Ledger, Mark, Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.decryption_requests import holder_of
-from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
+from fl.replay.expected_files import FileReader, model_files, read_config, read_manifest
 from fl.replay.ledger_view import Keyring, LedgerView, Ports, grants_of
 from fl.replay.vault_files import read_document
 from fl.roles.requester.agent import Requester
@@ -170,8 +170,9 @@ class ReleaseDesk:
         digest = current.proposal.envelope_digest if current.proposal else NO_DIGEST
         if self._capsule is None or self._capsule[0] != digest:
             manifest = read_manifest(federation.opening, self._ports.vault)
-            cap = expected_model(current, manifest.length).cap
-            self._capsule = (digest, capsule_of(federation, read_document(self._ports.vault, digest, cap)))
+            first = model_files(current, manifest.length, self._ports.vault)[0].expected
+            file = read_document(self._ports.vault, first.digest, first.cap)
+            self._capsule = (digest, capsule_of(federation, file))
         return self._capsule[1]
 
 

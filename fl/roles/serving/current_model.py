@@ -23,7 +23,7 @@ from fl.protocol.ports import Ledger, Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
+from fl.replay.expected_files import FileReader, expected_model, model_files, read_config, read_manifest
 from fl.replay.ledger_view import Keyring, LedgerView, grants_of
 from fl.replay.trained_rounds import is_untrained
 from fl.roles.requester.agent import Requester
@@ -104,8 +104,8 @@ class _Open(Generic[P]):
     round: Round
     task: Task
     predictor: P
-    cap: int
-    """The largest possible size of its file, in bytes."""
+    files: tuple[tuple[Digest, int], ...]
+    """The digest of its file, and of its parts if it has such, each with the largest possible size in bytes."""
     opened_at: int
     confirmed_at: int
     """When the ledger last named it as the newest model, in seconds since 1970."""
@@ -159,8 +159,7 @@ class VerifiedCache(Generic[P]):
         """
         with self._lock:
             ledger, model = self._follow()
-            digest = _digests(model.round)[1]
-            file = self._watch.look(digest, model.cap)
+            file = self._watch.look_all(model.files)
             federation = self._view.federation
             block = federation.position.block if federation.position else 0
             verification = Verification(ledger, file, Fact(State.CHECKED, model.opened_at), block)
@@ -224,11 +223,13 @@ class VerifiedCache(Generic[P]):
             manifest = read_manifest(opening, self._vault)
             vector = manifest.weights_of(self._reader.model(final, manifest))
             predictor = self._build(Verified(self._view.federation, final, config, vector, self._reader))
+            parts = model_files(final, manifest.length, self._vault)
             cap = expected_model(final, manifest.length, config.suite).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error
         now = self._now()
-        return _Open(final, config.task, predictor, cap, now, now)
+        files = {_digests(final)[1]: cap} | {part.expected.digest: part.expected.cap for part in parts}
+        return _Open(final, config.task, predictor, tuple(files.items()), now, now)
 
 
 class VerifiedModelCache(VerifiedCache[Predictor]):

@@ -7,7 +7,7 @@ Source: PROTOCOL.md 4, steps 1 and 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fl.protocol.errors import HashMismatch, TooLarge, UnavailableError, VaultMissing
 from fl.protocol.names import NO_DIGEST, Digest
@@ -50,6 +50,12 @@ class FileWatch:
         except UnavailableError:
             return Fact(State.UNKNOWN, at, NO_VAULT)
         return Fact(State.CHECKED, at)
+
+    def look_all(self, files: Sequence[tuple[Digest, int]]) -> Fact:
+        """Return the state of a file and its parts, (digest, cap) each: the worst, or else the oldest; raises so."""
+        facts = [self.look(digest, cap) for digest, cap in files]
+        unknown = (fact for fact in facts if fact.state != State.CHECKED)
+        return next(unknown, min(facts, key=lambda fact: fact.at))
 
     def _read(self, digest: Digest, mark: Mark, cap: int) -> int:
         known = self._wrong.get(digest)

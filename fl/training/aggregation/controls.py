@@ -10,6 +10,7 @@ Not here: the local steps (fl/training/local/scaffold.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from fl.protocol.errors import NonFinite
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.choice import ENTRY, Aggregation
 from fl.training.aggregation.claims import Claims
-from fl.training.aggregation.quantise import LANES, LocalMetrics, Vector, Words, grid_of, quantise
+from fl.training.aggregation.quantise import LANES, LocalMetrics, Quantiser, Vector, Words, grid_of, quantise
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,23 @@ def joined(previous: Vector, learned: ControlledWeights, config: RoundConfig) ->
     weights = quantise(previous, learned.vector, learned.metrics, plain)
     control = quantise(np.zeros_like(previous), learned.change, learned.metrics, bounds)
     return np.concatenate([weights[:-LANES], control])
+
+
+def joined_pieces(
+    previous: Vector, learned: ControlledWeights, config: RoundConfig, parts: Sequence[slice]
+) -> Iterator[Words]:
+    """Return the words of `joined`, part by part; raises as `quantise`."""
+    plain, bounds = _configs(config)
+    size = previous.size
+    weights = Quantiser(previous, learned.vector, learned.metrics, plain)
+    control = Quantiser(np.zeros_like(previous), learned.change, learned.metrics, bounds)
+
+    def piece(part: slice) -> Words:
+        first = weights.words(slice(min(part.start, size), min(part.stop, size)))
+        second = control.words(slice(max(part.start - size, 0), max(part.stop - size, 0)))
+        return np.concatenate([first, second])
+
+    return map(piece, parts)
 
 
 def halves(words: Words, config: RoundConfig) -> tuple[tuple[Words, RoundConfig], tuple[Words, RoundConfig]]:

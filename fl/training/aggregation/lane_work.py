@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5L.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,11 @@ class Lanes:
         words[:-LANES] = learned.packed
         words[-LANES:] = (min(rows, self.config.most_weight), 0, rows, 0)
         return words
+
+    def pieces(self, previous: Vector, learned: Learned, parts: Sequence[slice]) -> Iterator[Words]:
+        """Cut the entries: there are at most 2^24."""
+        words = self.encode(previous, learned)
+        return (words[part] for part in parts)
 
     def check_update(self, words: Words) -> None:
         """Check the claims and every entry's range."""

@@ -26,9 +26,9 @@ Write = Callable[[Floats, slice], None]
 class Optimiser:
     """Writes the next model, float32 [d + state], piece by piece; it never reads what it wrote."""
 
-    def __init__(self, choice: Aggregation, previous: Vector, weights: int) -> None:
-        """`previous`: the model before, float32 [weights + state]."""
-        self.model = np.empty_like(previous)
+    def __init__(self, choice: Aggregation, previous: Vector, weights: int, memory: Vector | None = None) -> None:
+        """`previous`: the model before, float32 [weights + state]; `memory`: where the next one may lie."""
+        self.model = np.empty_like(previous) if memory is None else memory
         self._choice, self._previous, self._weights = choice, previous, weights
         plain = self._averaged
         self.write: Write = {

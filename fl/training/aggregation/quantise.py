@@ -68,6 +68,12 @@ class Grid:
             return np.zeros(parameters + LANES, np.int32)
         return np.zeros(parameters + LANES, np.int64)
 
+    def empty(self, words: int) -> Words:
+        """Return memory for so many words."""
+        if self.bits == 32:  # noqa: PLR2004 - the narrow one of two
+            return np.empty(words, np.int32)
+        return np.empty(words, np.int64)
+
 
 GRIDS = {bits: Grid.of(bits, 1) for bits in WORD_BITS}
 """Of rounds with at most 1024 hospitals.
@@ -119,27 +125,80 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
         NonFinite: the trained weights contain NaN or infinity.
         EncodingError: the two vectors differ in length, or the metrics contradict each other.
     """
+    _check(previous, trained, metrics)
+    grid = grid_of(config)
+    words = grid.zeros(previous.size)
+    lanes = _lanes(metrics, config)
+    norm = _round_to(words, previous, trained, _factor(lanes[0], config, 0.0), grid.limit)
+    if not np.isfinite(norm):
+        _check_finite(previous, trained)
+    if norm > config.l2_bound:
+        _round_to(words, previous, trained, _factor(lanes[0], config, norm), grid.limit)
+    words[-LANES:] = lanes
+    return words
+
+
+class Quantiser:
+    """The same words as `quantise`, made part by part, so that no second vector is in memory."""
+
+    @timed("quantise")
+    def __init__(self, previous: Vector, trained: Vector, metrics: LocalMetrics, config: RoundConfig) -> None:
+        """Measure the change; raises as `quantise`."""
+        _check(previous, trained, metrics)
+        self._previous, self._trained = previous, trained
+        self._grid = grid_of(config)
+        self._lanes = _lanes(metrics, config)
+        norm = _length(previous, trained)
+        if not np.isfinite(norm):
+            _check_finite(previous, trained)
+        self._factor = _factor(self._lanes[0], config, norm)
+
+    @timed("quantise")
+    def words(self, part: slice) -> Words:
+        """Return the words of a part of [d + LANES]."""
+        size = self._previous.size
+        inside = slice(min(part.start, size), min(part.stop, size))
+        words = self._grid.empty(part.stop - part.start)
+        _round_to(words, self._previous[inside], self._trained[inside], self._factor, self._grid.limit)
+        words[inside.stop - inside.start :] = self._lanes[max(part.start - size, 0) : max(part.stop - size, 0)]
+        return words
+
+
+def _check(previous: Vector, trained: Vector, metrics: LocalMetrics) -> None:
     if previous.shape != trained.shape or previous.ndim != 1:
         raise EncodingError("update", f"it has {trained.size} parameters, the model has {previous.size}")
     if not np.isfinite(metrics.loss):
         raise NonFinite("training loss", 1)
     if not 0 <= metrics.correct <= metrics.samples or metrics.samples < 1:
         raise EncodingError("update", f"it counts {metrics.correct} of {metrics.samples} samples as correct")
-    grid = grid_of(config)
-    words = grid.zeros(previous.size)
-    weight = weight_of(metrics, config)
-    factor = (weight / config.most_weight) * grid.scale / config.clip
-    norm = _round_to(words, previous, trained, factor, grid.limit)
-    if not np.isfinite(norm):
-        _check_finite(previous, trained)
-    if norm > config.l2_bound:
-        shrink = config.l2_bound / norm
-        shrunk = shrink * (weight / config.most_weight) * grid.scale / config.clip
-        _round_to(words, previous, trained, shrunk, grid.limit)
-    most = grid.most_claim
+
+
+def _lanes(metrics: LocalMetrics, config: RoundConfig) -> tuple[int, int, int, int]:
+    most = grid_of(config).most_claim
     loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), most)
-    words[-LANES:] = (weight, min(metrics.correct, most), min(metrics.samples, most), loss)
-    return words
+    return weight_of(metrics, config), min(metrics.correct, most), min(metrics.samples, most), loss
+
+
+def _factor(weight: int, config: RoundConfig, norm: float) -> float:
+    """Return the steps for one unit of a change that is `norm` long."""
+    scale = grid_of(config).scale
+    if not norm > config.l2_bound:
+        return (weight / config.most_weight) * scale / config.clip
+    return config.l2_bound / norm * (weight / config.most_weight) * scale / config.clip
+
+
+def _length(previous: Vector, trained: Vector) -> float:
+    """Return ‖Δ‖₂ with the bits that `_round_to` gives."""
+    delta, other = np.empty((2, PIECE), np.float64)
+
+    def work(part: slice) -> float:
+        piece, old = delta[: part.stop - part.start], other[: part.stop - part.start]
+        piece[:], old[:] = trained[part], previous[part]
+        np.subtract(piece, old, out=piece)
+        return float(np.add.reduce(np.multiply(piece, piece, out=piece)))
+
+    with np.errstate(invalid="ignore"):
+        return float(np.sqrt(summed(work, previous.size)))
 
 
 def _round_to(words: Words, previous: Vector, trained: Vector, factor: float, limit: int) -> float:

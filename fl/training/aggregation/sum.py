@@ -32,6 +32,7 @@ class Sum:
         """Start an empty sum in words of `bits` bits, of a round with such a roster (RoundConfig)."""
         self._grid = Grid.of(bits, roster)
         self._words = self._grid.zeros(parameters)
+        self._spare = False
         self.hospitals = 0
         self.parts: list[Claims] = []
         """Each hospital's claims, in order; empty for a masked sum."""
@@ -46,24 +47,31 @@ class Sum:
         parts: Sequence[Claims] = (),
         each: Sequence[Words] = (),
         roster: int = 1,
+        *,
+        spare: bool = False,
     ) -> Self:
         """Return the sum of `hospitals` updates that was made elsewhere, int32 or int64 [d + LANES].
 
-        `each`: the words of every hospital, for a rule that must see them (Aggregation.visible). `roster`: how many
-        hospitals the round has, if it is more than 1024.
+        Args:
+            words: The sum.
+            hospitals: How many updates are in it.
+            parts: The claims of each, where they are visible.
+            each: The words of each, for a rule that must see them (Aggregation.visible).
+            roster: How many hospitals the round has, if it is more than 1024.
+            spare: Whether `apply` may put the model into the memory of the words, so that only one is there.
 
         Raises:
             AggregateOverflow: more hospitals than the words allow.
             SumOutOfBounds: a word is larger than the sum of these updates can be: a hospital masked another vector.
         """
-        total = cls(words.size - LANES, 8 * words.itemsize, roster)
+        total = cls(0, 8 * words.itemsize, roster)
         if hospitals > total._grid.most_hospitals:
             raise AggregateOverflow(hospitals, total._grid.most_hospitals)
         bound = hospitals * total._grid.limit
         for extreme in (int(words.min()), int(words.max())):
             if not -bound <= extreme <= bound:
                 raise SumOutOfBounds(hospitals, "value", extreme, -bound, bound)
-        total._words = words
+        total._words, total._spare = words, spare
         total.hospitals = hospitals
         total.parts, total.each = list(parts), list(each)
         return total
@@ -104,6 +112,8 @@ class Sum:
     def apply(self, previous: Vector, config: RoundConfig) -> Vector:
         """Return the new model, float32 [d + state]; `previous` has the same length.
 
+        A sum with spare memory has only its claims afterwards.
+
         Raises:
             EncodingError: `previous` has the wrong length, no update was added, or the rule needs more updates.
             SumOutOfBounds: a lane is out of the range of honest claims.
@@ -115,17 +125,29 @@ class Sum:
         if previous.shape != (weights * (1 + len(choice.state)),):
             raise EncodingError("previous model", f"it has {previous.size} parameters")
         self._check_claims(config)
-        optimiser = Optimiser(choice, previous, weights)
+        optimiser = Optimiser(choice, previous, weights, self._memory(previous))
         if choice.visible:
             self._write_robust(optimiser.write, choice, config)
         else:
             squares = summed(self._stepper(optimiser.write, _factor(self.claims, config)), weights)
             _check_norm(squares, self.claims, self._words.size, config)
         model = optimiser.model
-        broken = int(model.size - np.count_nonzero(np.isfinite(model)))
+        if self._spare:
+            self._words = self._words[-LANES:]
+        broken = _not_finite(model)
         if broken:
             raise NonFinite("new model", broken)
         return model
+
+    def _memory(self, previous: Vector) -> Vector | None:
+        """Return the memory of the words as that of a model of the same size, if it may be used.
+
+        A piece is read before it is written, and the claims lie behind the weights.
+        """
+        weights = self._words.size - LANES
+        if not self._spare or self.each or self._words.dtype != np.int32 or previous.size != weights:
+            return None
+        return self._words.view(np.float32)[:weights]
 
     def _write_robust(self, write: Write, choice: Aggregation, config: RoundConfig) -> None:
         """Write the model of a rule that sees each update; `check_update` bounded their lengths."""
@@ -156,6 +178,12 @@ class Sum:
             return squares
 
         return work
+
+
+def _not_finite(model: Vector) -> int:
+    """Return how many values are not finite."""
+    starts = range(0, model.size, PIECE)
+    return sum(int(np.count_nonzero(~np.isfinite(model[start : start + PIECE]))) for start in starts)
 
 
 def check_update(words: Words, config: RoundConfig) -> None:

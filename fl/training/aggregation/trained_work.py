@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5 (Update).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,13 @@ import numpy as np
 from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.claims import Claims
-from fl.training.aggregation.controls import ControlledWeights, halves, joined, next_control
+from fl.training.aggregation.controls import ControlledWeights, halves, joined, joined_pieces, next_control
 from fl.training.aggregation.groups import keep_change
-from fl.training.aggregation.quantise import LANES, Vector, Words, quantise
+from fl.training.aggregation.quantise import LANES, Quantiser, Vector, Words, quantise
 from fl.training.aggregation.sum import Sum, check_update
-from fl.training.aggregation.work import LaneValues, Learned, Outcome
+from fl.training.aggregation.work import LaneValues, Learned, Outcome, TrainedWeights
+
+NO_CONTROL = "it has no control variate, which this round sums beside the weights"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Training:
 
     def encode(self, previous: Vector, learned: Learned) -> Words:
         """Clip and round the change of the weights."""
-        if isinstance(learned, LaneValues):
-            raise EncodingError("update", "it has lanes, but this round trains a model")
-        if isinstance(learned, ControlledWeights):
-            raise EncodingError("update", "it has a control variate, which this round does not sum")
-        return quantise(previous, *learned, self.config)
+        return quantise(previous, *_plain(learned), self.config)
+
+    def pieces(self, previous: Vector, learned: Learned, parts: Sequence[slice]) -> Iterator[Words]:
+        """Clip and round the change of the weights, part by part."""
+        quantiser = Quantiser(previous, *_plain(learned), self.config)
+        return (quantiser.words(part) for part in parts)
 
     def check_update(self, words: Words) -> None:
         """Check the claims and the length of the change."""
@@ -49,8 +52,8 @@ class Training:
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Check only that the words are in the quantiser's range; those of fixed numbers count as 0."""
         ends = (words.size - LANES,)
-        each = [_kept(one, self.fixed, ends) for one in each]
-        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, each, self.config.roster)
+        seen = [_kept(one, self.fixed, ends) for one in each]
+        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, seen, self.config.roster, spare=True)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of the mean change."""
@@ -84,8 +87,14 @@ class Controlled:
     def encode(self, previous: Vector, learned: Learned) -> Words:
         """Clip and round both changes."""
         if not isinstance(learned, ControlledWeights):
-            raise EncodingError("update", "it has no control variate, which this round sums beside the weights")
+            raise EncodingError("update", NO_CONTROL)
         return joined(previous, learned, self.config)
+
+    def pieces(self, previous: Vector, learned: Learned, parts: Sequence[slice]) -> Iterator[Words]:
+        """Clip and round both changes, part by part."""
+        if not isinstance(learned, ControlledWeights):
+            raise EncodingError("update", NO_CONTROL)
+        return joined_pieces(previous, learned, self.config, parts)
 
     def check_update(self, words: Words) -> None:
         """Check the claims and the length of both changes."""
@@ -112,6 +121,15 @@ class Controlled:
         model = Sum.of(changes, total.hospitals, roster=plain.roster).apply(previous[:weights], plain)
         control = next_control(previous[weights:], shifts, total.claims, bounds)
         return Outcome(np.concatenate([model, control]))
+
+
+def _plain(learned: Learned) -> TrainedWeights:
+    """Return trained weights alone, or raise EncodingError."""
+    if isinstance(learned, LaneValues):
+        raise EncodingError("update", "it has lanes, but this round trains a model")
+    if isinstance(learned, ControlledWeights):
+        raise EncodingError("update", "it has a control variate, which this round does not sum")
+    return learned
 
 
 def _kept(words: Words, fixed: int, ends: tuple[int, ...]) -> Words:

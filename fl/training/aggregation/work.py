@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5 (Update) and 5L.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -68,12 +68,19 @@ class Work(Protocol):
         """
         ...
 
+    def pieces(self, previous: Vector, learned: Learned, parts: Sequence[slice]) -> Iterator[Words]:
+        """Yield the words of `encode` part by part, without the whole in memory where that is possible; raises so."""
+        ...
+
     def check_update(self, words: Words) -> None:
         """Raise ClaimOutOfBounds or NormExceeded if no honest hospital sends these words."""
         ...
 
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
-        """Return a sum that was made elsewhere; raise SumOutOfBounds if these hospitals cannot reach it."""
+        """Return a sum that was made elsewhere; raise SumOutOfBounds if these hospitals cannot reach it.
+
+        The words belong to it: `apply` may put the model into their memory.
+        """
         ...
 
     def check_sum(self, total: Sum) -> None:

@@ -118,7 +118,12 @@ def vector_to_bytes(vector: Vector) -> bytes:
         WeightsMismatch: it is not a float32 vector.
         NonFinite: a value is NaN or infinite.
     """
-    return check_vector(vector, vector.size).astype(_LITTLE, copy=False).tobytes()
+    return bytes(vector_view(vector))
+
+
+def vector_view(vector: Vector) -> memoryview:
+    """Return the same bytes, without a copy where the machine is little-endian; raises as `vector_to_bytes`."""
+    return check_vector(vector, vector.size).astype(_LITTLE, copy=False).data.cast("B")
 
 
 def vector_from_bytes(data: bytes, length: int) -> Vector:
@@ -128,9 +133,14 @@ def vector_from_bytes(data: bytes, length: int) -> Vector:
         WeightsMismatch: the number of bytes is wrong.
         NonFinite: a value is NaN or infinite.
     """
+    return vector_in(data, length).copy()
+
+
+def vector_in(data: bytes, length: int) -> Vector:
+    """Return the same, read-only and without a copy where the machine is little-endian; raises as it does."""
     if len(data) != 4 * length:
         raise WeightsMismatch(f"{len(data)} bytes instead of {4 * length} for {length} values")
-    return check_vector(np.frombuffer(data, _LITTLE).astype(np.float32), length)
+    return check_vector(np.frombuffer(data, _LITTLE).astype(np.float32, copy=False), length)
 
 
 @timed("hash")
@@ -144,5 +154,5 @@ def model_digest(manifest_digest: bytes, vector: Vector) -> Digest:
     if len(manifest_digest) != DIGEST_BYTES:
         raise WeightsMismatch(f"the manifest's digest has {len(manifest_digest)} bytes, not {DIGEST_BYTES}")
     state = hashlib.sha256(LABEL_PREFIX + b"model" + manifest_digest + vector.size.to_bytes(8, "big"))
-    state.update(vector_to_bytes(vector))
+    state.update(vector_view(vector))
     return Digest(state.digest())

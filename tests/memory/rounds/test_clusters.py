@@ -21,6 +21,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.batched_ledger import BatchedLedger
 from fl.replay.cluster_batches import OF_PARTNERS
+from fl.replay.expected_files import model_files, update_files
 from fl.replay.ledger_view import LedgerView
 from fl.replay.participants import masking_with
 from fl.replay.unmasking import check_agreement
@@ -73,6 +74,18 @@ def test_a_round_in_three_clusters_is_final_and_exact(town: ClusterTown) -> None
     story = explain(LedgerView(town.reader()).refresh(), 1, Results.of(town.audit(), 1))
     terms = next(each.happened for each in story.passages if each.title == "Terms")
     assert "of each hospital 3 of its cluster, and in each of the 3 clusters 3 that go on and sign the set" in terms
+
+
+def test_a_round_in_clusters_and_in_parts_is_exact_with_drop_outs_of_two_clusters(tmp_path: Path) -> None:
+    with memory_folder(tmp_path) as folder:
+        town = ClusterTown(folder, part_bytes=32 * 1024)
+        town.play(lambda _who: None, until=Phase.ADVERTISE)
+        split = clusters(town.current())
+        away = {split.parts[0][0]: Phase.MASK, split.partners(split.parts[0][0])[0]: Phase.UNMASK}
+        assert town.play(away.get) == Phase.FINAL
+        current, vault = check_final(town, TWELVE - 1), town.consortium.vault
+        files = [update_files(current, who, vault) for who in current.hospitals]
+        assert {len(each) for each in (*files, model_files(current, initial().vector.size, vault))} == {3}
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)

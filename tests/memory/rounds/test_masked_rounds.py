@@ -269,7 +269,7 @@ def test_what_lies_in_the_vault_looks_like_noise(four: Consortium) -> None:
     coordinator, hospitals = agents(four)
     rest(coordinator, *hospitals)
     current = coordinator.view.refresh().rounds[-1]
-    body = coordinator._reader.masked(current, current.hospitals[0])
+    ((_, body),) = coordinator._reader.masked(current, current.hospitals[0])
     words = np.frombuffer(body, "<u4")
     assert abs(words.mean() / 2**32 - 0.5) < 0.02
     assert len(np.unique(words >> 24)) == 256

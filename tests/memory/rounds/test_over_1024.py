@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from fl.audit.files import FileAudit
 from fl.crypto.envelope import MAX_RECIPIENTS
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.audit import Report
-from fl.protocol.errors import AggregateOverflow, EncodingError, RecipientNotFound, VaultMissing
+from fl.protocol.errors import AggregateOverflow, EncodingError, RecipientNotFound, SettingInvalid, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.records import ClusterTerms
+from fl.protocol.rounds.parts import named_in
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import FileReader, digest_of, expected_model, read_config
+from fl.replay.expected_files import FileReader, digest_of, expected_model, model_core, read_config
 from fl.replay.first_file import opened_first
 from fl.replay.ledger_view import Keyring
 from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.sealed_model import put_first
 from fl.training.aggregation.newton import NewtonSettings, plan_of
 from fl.training.aggregation.quantise import quantise
 from fl.training.aggregation.work import SumSpec
@@ -49,6 +52,10 @@ class Scene:
 
     def reader(self, member: Member, key: PrivateKey | None = None) -> FileReader:
         return FileReader(member.account, self.play.stage.vault, Keyring({1: key or member.key}))
+
+
+def count_files(scene: Scene) -> int:
+    return sum(path.is_file() for path in scene.play.stage.vault.path(digest_of(scene.current)).parents[1].rglob("*"))
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +118,19 @@ def test_an_audit_finds_a_key_file_of_the_first_model_that_is_gone(scene: Scene)
     with pytest.raises(VaultMissing):
         audit.check_first(opening, expected)
     path.write_bytes(data)
+
+
+def test_a_first_model_with_a_group_key_is_not_in_parts_and_one_with_1024_readers_may_be(scene: Scene) -> None:
+    stage, model = scene.play.stage, scene.play.initial.vector
+    opening, readers = scene.federation.opening, [member.key.member_key for member in stage.hospitals]
+    put = partial(put_first, model_core(opening), opening.record.model_digest, model=model, vault=stage.vault)
+    before = count_files(scene)
+    with pytest.raises(SettingInvalid) as refusal:
+        put(readers=readers[: MAX_RECIPIENTS + 1], part_words=model.size // 1024 * 1024)
+    assert refusal.value.setting == "--part-mib"
+    assert count_files(scene) == before
+    listed = stage.vault.get(put(readers=readers[:MAX_RECIPIENTS], part_words=model.size // 1024 * 1024), 1 << 20)
+    assert len(named_in(listed)) == 2
 
 
 def test_a_coordinator_opens_no_round_whose_sums_have_no_room_and_says_how_many_are_possible(scene: Scene) -> None:

@@ -22,7 +22,7 @@ from fl.protocol.records import ModelAttested, WideOpening
 from fl.protocol.rounds.replayers import drawn, hospitals_needed, needed_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.attendance import waiting
-from fl.replay.expected_files import FileReader, digest_of
+from fl.replay.expected_files import FileReader, digest_of, model_files, update_files
 from fl.replay.group_key import GroupKeys, Opening, draw, expected_key_file, group_key
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.coordinator.plan import Plan, WidePlan
@@ -32,6 +32,7 @@ from tests.support.federation import (
     Consortium,
     endorser,
     found,
+    initial,
     memory_connect,
     memory_folder,
     nudge,
@@ -84,6 +85,20 @@ def test_all_files_of_a_wide_round_are_sealed_to_one_key(twelve: Consortium) -> 
     assert len(files) == 2 * TWELVE
     for digest in (*files, current.proposal.envelope_digest):
         assert named_in(twelve, digest) == {key.key_id}
+
+
+def test_the_parts_of_a_wide_round_are_sealed_to_its_key_too(twelve: Consortium) -> None:
+    coordinator, auditor, hospitals = twelve.agents(replace(plan_of(twelve), part_bytes=32 * 1024))
+    settle(coordinator, auditor, *hospitals)
+    current = newest(twelve)
+    assert (current.phase, len(current.hospitals)) == (Phase.FINAL, TWELVE)
+    key, vault = group_key(current), twelve.vault
+    assert key is not None
+    parts = [part for hospital in current.hospitals for part in update_files(current, hospital, vault)]
+    parts += model_files(current, initial().vector.size, vault)
+    assert len(parts) == 3 * (TWELVE + 1)
+    assert all(named_in(twelve, part.expected.digest) == {key.key_id} for part in parts)
+    assert audited(twelve).findings == []
 
 
 def test_the_group_key_is_sealed_to_exactly_those_who_read_models(twelve: Consortium) -> None:

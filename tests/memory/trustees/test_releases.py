@@ -16,6 +16,7 @@ from fl.protocol.errors import NotReleased
 from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyStarted, DecryptionApproved, LedgerHandedOver, MemberRevoked
+from fl.protocol.rounds.parts import is_list
 from fl.replay.expected_files import model_core
 from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor
@@ -94,10 +95,27 @@ def held(tmp_path: Path) -> Iterator[Held]:
         yield made
 
 
-def _agents(clinic: Clinic) -> tuple[Coordinator, list[Auditor | Hospital]]:
+def _agents(clinic: Clinic, part_bytes: int = 0) -> tuple[Coordinator, list[Auditor | Hospital]]:
     plan = clinic.consortium.plan(2)
-    coordinator, auditor, hospitals = clinic.consortium.agents(replace(plan, config=replace(plan.config, release=True)))
+    plan = replace(plan, config=replace(plan.config, release=True), part_bytes=part_bytes)
+    coordinator, auditor, hospitals = clinic.consortium.agents(plan)
     return coordinator, [auditor, *hospitals]
+
+
+def test_a_model_in_parts_is_released_by_one_request(tmp_path: Path) -> None:
+    with memory_folder(tmp_path) as folder:
+        clinic = three_trustees(folder, Clock())
+        made = Held(clinic, *_agents(clinic, 16 * 1024))
+        made.settle()
+        made.ceremony(CeremonyKind.GENERATE)
+        made.settle()
+        assert (phases(clinic), made.requests()) == (["FINAL"], 1)
+        made.approve(1)
+        made.settle()
+        assert (phases(clinic), made.requests()) == (["FINAL", "FINAL"], 2)
+        model = clinic.federation.rounds[0].proposal
+        assert model is not None
+        assert is_list(clinic.consortium.vault.get(model.envelope_digest, 1 << 30))
 
 
 def stand_still(held: Held, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -49,16 +49,23 @@ class Files:
         vault.put(CONFIG.to_bytes())
         self.opened: list[Address] = []
         self.missing: set[Address] = set()
+        self.late: set[Address] = set()
+        """Hospitals whose second part is missing."""
         self.wrong: dict[Address, HemaledgerError | ZeroDivisionError] = {}
         self.sum = RoundSum(cast("FileReader", self), vault)
 
-    def masked(self, _current: Round, hospital: Address, _due: Collection[MemberKey]) -> bytes:
+    def masked(
+        self, _current: Round, hospital: Address, _due: Collection[MemberKey], first: int
+    ) -> Iterator[tuple[slice, bytes]]:
         if hospital in self.missing:
             raise VaultMissing(Digest(bytes(32)))
         if hospital in self.wrong:
             raise self.wrong[hospital]
         self.opened.append(hospital)
-        return np.full(D + LANES, hospital[0], "<u4").tobytes()
+        for part in (slice(0, D), slice(D, D + LANES))[first:]:
+            if part.start and hospital in self.late:
+                raise VaultMissing(Digest(bytes(32)))
+            yield part, np.full(part.stop - part.start, hospital[0], "<u4").tobytes()
 
     def take(self, current: Round) -> list[int]:
         words: list[int] = self.sum.take(current).words.tolist()
@@ -101,6 +108,18 @@ def test_a_file_that_cannot_be_used_waits_for_its_turn_and_says_why(files: Files
     with pytest.raises(VaultMissing):
         files.sum.take(frozen())
     files.missing = set()
+    assert files.take(frozen()) == [6] * (D + LANES)
+
+
+def test_a_part_that_was_added_is_not_added_again_and_a_half_file_never_counts(files: Files) -> None:
+    files.late = {HOSPITALS[1]}
+    for _ in range(2):
+        with pytest.raises(VaultMissing):
+            files.sum.take(frozen())
+    assert files.take(frozen(hospitals=(HOSPITALS[0], HOSPITALS[2]))) == [4] * (D + LANES)
+    with pytest.raises(VaultMissing):
+        files.sum.take(frozen())
+    files.late = set()
     assert files.take(frozen()) == [6] * (D + LANES)
 
 
