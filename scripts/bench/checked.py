@@ -85,7 +85,7 @@ def _columns(rows: list[Row]) -> tuple[list[str], list[list[object]]]:
 
 
 def cost(buckets: int, words: int) -> Row:
-    """Time (of one processor) the sketches of one hospital's masks, and an auditor's sketches of all masked files and self masks."""
+    """Time, on one processor, a hospital's sketches of its masks, and an auditor's of all files and own masks."""
     seeds = [os.urandom(32) for _ in range(HOSPITALS)]
     masked = np.random.default_rng(1).integers(0, 1 << 32, words + LANES, np.uint32)
     mapping = SketchMap(os.urandom(32), buckets, words)

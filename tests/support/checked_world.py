@@ -1,19 +1,21 @@
-"""Ten hospitals whose updates are checked under their masks, and hospitals that lie in one of the ways of PROTOCOL.md 5C."""
+"""Ten hospitals whose updates are checked under their masks, and the lies of PROTOCOL.md 5C."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fl.crypto.mask_sketch import sketch_from_bytes, sketch_to_bytes
+from fl.crypto.masking import Masked
 from fl.crypto.pair_sketches import PairSketch
 from fl.protocol.names import Address, Protection, Role
 from fl.protocol.rounds.config import Check
 from fl.replay.check_verdicts import Verdict, verdicts
+from fl.replay.round_check import own_sketches
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
-from fl.roles.hospital import checked_rounds
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics
@@ -90,7 +92,7 @@ Lie = Callable[[dict[Address, PairSketch]], dict[Address, PairSketch]]
 
 def lying(lies: Mapping[Address, Lie]) -> Callable[..., dict[Address, PairSketch]]:
     """Return what takes the place of `own_sketches`, as a hospital with tools of its own would do it."""
-    honest = checked_rounds.own_sketches
+    honest = own_sketches
 
     def sketches(current, config, secret, own, others):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         pairs = honest(current, config, secret, own, list(others))
@@ -99,12 +101,11 @@ def lying(lies: Mapping[Address, Lie]) -> Callable[..., dict[Address, PairSketch
     return sketches
 
 
-def moved(partner: Address, by: Callable[[int], Sequence[int]]) -> Lie:
-    """Return the lie that the mask with `partner` has a sketch that differs by so much."""
+def moved(partner: Address, shift: Masked) -> Lie:
+    """Return the lie that the mask with `partner` has a sketch that differs by so much, uint32 [size]."""
 
     def lie(pairs: dict[Address, PairSketch]) -> dict[Address, PairSketch]:
-        words = np.frombuffer(pairs[partner].sketch, "<u4").astype(np.uint32)
-        shift = np.asarray(by(words.size), np.int64).astype(np.uint32)
-        return {**pairs, partner: replace(pairs[partner], sketch=(words + shift).astype("<u4").tobytes())}
+        words = sketch_from_bytes(pairs[partner].sketch, wide=False)
+        return {**pairs, partner: replace(pairs[partner], sketch=sketch_to_bytes(words + shift))}
 
     return lie

@@ -11,15 +11,18 @@ import pytest
 
 from fl.crypto.pair_sketches import PairSketch
 from fl.events import Event
-from fl.protocol.errors import ChainUnavailable
-from fl.protocol.names import Address, StatementKind
+from fl.protocol.errors import ChainUnavailable, SettingInvalid
+from fl.protocol.names import Address, Digest, StatementKind
 from fl.protocol.records import Receipt, Record, SharesRevealed, StatementMade
 from fl.protocol.rounds.round import Phase
-from fl.replay.check_verdicts import lifted
 from fl.replay.expected_files import read_config
 from fl.replay.round_check import map_of
+from fl.replay.round_work import checked_work
+from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.hospital import checked_rounds, masked_rounds
+from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import Words
+from scripts.wiring.lifting import lift_hospital
 from tests.support.checked_world import TYPICAL, Lie, Ten, lying, moved, update
 from tests.support.federation import memory_folder
 from tests.support.masked_world import STEP_S, rest, step
@@ -35,7 +38,7 @@ def ten(tmp_path: Path) -> Iterator[Ten]:
 @pytest.fixture
 def unbound(monkeypatch: pytest.MonkeyPatch) -> dict[int, Words]:
     """Let hospitals send updates of any length; return what they quantise, by its first word."""
-    honest, sent = masked_rounds.checked_work, dict[int, Words]()
+    honest, sent = checked_work, dict[int, Words]()
 
     def work(current, config, manifest):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         made = honest(current, replace(config, l2_bound=1e6), manifest)
@@ -81,8 +84,10 @@ def test_scaling_a_long_flip_and_noise_are_named_and_left_out_until_the_auditor_
     assert audit(ten).findings == []
 
     ledger, party = ten.consortium.auditor.ledger, ten.party("delta")
-    kept = ten.consortium.vault.put(lifted(ten.verdict(1), party.account).to_bytes())
-    ledger.append(StatementMade(ledger.account, 1, StatementKind.CHECKED, kept, "lifted"))
+    lift_hospital(ledger, ten.consortium.vault, 1, "delta")
+    for name in ("delta", "alpha"):
+        with pytest.raises(SettingInvalid):
+            lift_hospital(ledger, ten.consortium.vault, 1, name)
     honest = [each for each in crowd if each.view.ledger.account != party.account]
     rest(ten.boss(2), auditor, *honest, ten.hospital_of(party, update("delta", 0)))
     assert ten.phases()[-1] == "FINAL"
@@ -120,8 +125,8 @@ def shifting(ten: Ten, sent: dict[int, Words], liar: str, partner: str) -> Lie:
         words = (sent[100 + len(liar)].astype(np.int64) * 9 // 10).astype(np.int32)
         words[-4:] = 0
         (much,) = mapping.of([words.view(np.uint32)])
-        sign = 1 if current.index_of(other) > current.index_of(one) else -1
-        return moved(about, lambda _size: sign * much.astype(np.int64))(pairs)
+        later = current.index_of(other) > current.index_of(one)
+        return moved(about, much if later else -much)(pairs)
 
     return lie
 
@@ -151,13 +156,13 @@ def test_nobody_opens_so_both_are_unclear_until_somebody_does(
     boss, auditor = ten.boss(), ten.auditor()
     crowd = ten.crowd(trains={"hospital-10": update("hospital-10", 0, times=10)})
     rest(boss, auditor, *crowd)
-    assert ten.current.phase == Phase.PROPOSED
+    assert ten.phases() == ["PROPOSED"]
     ten.clock.now += STEP_S + 1
     step(auditor)
     assert ten.named() == {}
     assert ten.unclear() == {"beta": "SketchDisputed", "hospital-10": "SketchDisputed"}
     monkeypatch.setattr(checked_rounds.CheckedRounds, "step", honest)
-    while ten.current.phase == Phase.PROPOSED:
+    while ten.phases() == ["PROPOSED"]:
         step(boss)
     (beta,) = (each for each in crowd if each.view.ledger.account == ten.account_of("beta"))
     rest(beta)
@@ -190,7 +195,8 @@ def test_an_absent_hospital_can_look_bad_so_it_is_never_named(
     boss, auditor = ten.boss(), ten.auditor()
     crowd = ten.crowd(trains={"hospital-10": update("hospital-10", 0, times=10)})
     while ten.round is None or ten.current.phase != Phase.UNMASK:
-        for agent in (boss, *crowd):
+        step(boss)
+        for agent in crowd:
             step(agent)
     gone = ten.account_of("beta")
     assert gone not in ten.current.revealed
@@ -207,31 +213,29 @@ def test_an_absent_hospital_can_look_bad_so_it_is_never_named(
     assert "beta" not in [ten.federation.book.name_of(who) for who in ten.federation.round(2).roster]
 
 
-def test_a_crash_between_the_file_and_the_record_gives_no_second_sketch(
-    ten: Ten, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    party, failed = ten.party("beta"), []
+class LosesTheAnswer(ForwardingLedger):
+    """A ledger that fails at the first answer of its hospital."""
 
-    class Failing:
-        """The hospital's ledger, which loses the first answer."""
+    lost: Digest | None = None
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(party.ledger, name)
+    def append(self, record: Record) -> Receipt:
+        if isinstance(record, SharesRevealed) and self.lost is None:
+            self.lost = record.digest
+            raise ChainUnavailable("the node", "it fell")
+        return super().append(record)
 
-        def append(self, record: Record) -> Receipt:
-            if isinstance(record, SharesRevealed) and not failed:
-                failed.append(record.digest)
-                raise ChainUnavailable("the node", "it fell")
-            return party.ledger.append(record)
 
-    hospital = ten.hospital_of(replace(party, ledger=Failing()), update("beta", 0))
-    others = [ten.boss(), ten.auditor(), *ten.crowd("beta")]
+def test_a_crash_between_the_file_and_the_record_gives_no_second_sketch(ten: Ten) -> None:
+    party = ten.party("beta")
+    failing = LosesTheAnswer(party.ledger)
+    hospital = ten.hospital_of(replace(party, ledger=failing), update("beta", 0))
+    others: list[Agent] = [ten.boss(), ten.auditor(), *ten.crowd("beta")]
     with pytest.raises(ChainUnavailable):
         rest(*others, hospital)
     again = ten.hospital_of(party, update("beta", 0))
     rest(*others, again)
     assert ten.phases() == ["FINAL"]
-    assert ten.federation.rounds[0].revealed[party.account].digest == failed[0]
+    assert ten.federation.rounds[0].revealed[party.account].digest == failing.lost
     assert ten.named() == ten.unclear() == {}
 
 

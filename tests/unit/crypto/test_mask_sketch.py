@@ -59,7 +59,7 @@ def test_the_map_is_the_matrix_of_its_definition(words: int, buckets: int, bits:
 def test_masks_cancel_in_the_sketch_to_the_bit(*, wide: bool) -> None:
     rng, words = np.random.default_rng(7), mask_sketch.CHUNK + 5
     small = rng.integers(-(2**20), 2**20, words + PLAIN)
-    clear = small.astype(np.int64 if wide else np.int32)
+    clear = small.astype(np.int64) if wide else small.astype(np.int32)
     seeds = [bytes([number]) * 32 for number in range(3)]
     masked = masking.apply(clear.copy(), masking.Masks(tuple(seeds[:2]), tuple(seeds[2:])))
     mapping = SketchMap(SEED, 64, words, wide=wide)

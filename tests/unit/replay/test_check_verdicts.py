@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fl.protocol.codec import parse_document, write_document
+from fl.protocol.codec import JsonValue, parse_document, write_document
 from fl.protocol.errors import CheckUnusable, EncodingError
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.rounds.config import Check, RoundConfig
@@ -44,14 +44,15 @@ def test_a_verdict_has_one_form() -> None:
     assert not VERDICT.clean
     assert VERDICT.disputed
     document = parse_document(VERDICT.to_bytes(), "verdict")
-    for changes in (
+    wrong: list[dict[str, JsonValue]] = [
         {"absent": ["0x" + B.hex(), "0x" + A.hex()]},
         {"absent": [1]},
         {"named": {"0x" + A.hex(): "not a name"}},
         {"named": {"0x01": "UpdateTooLong"}},
         {"set": "0x00"},
         {"more": 1},
-    ):
+    ]
+    for changes in wrong:
         with pytest.raises(EncodingError):
             Verdict.from_bytes(write_document({**document, **changes}))
 
