@@ -69,7 +69,7 @@ class SignatureLine:
 
     def is_of(self, key: VerifierKey) -> bool:
         """Return whether this line says that `key` made it; the signature may be wrong."""
-        return (self.name, self.key_id) == (key.name, key.id)
+        return self.name == key.name and self.key_id == key.id
 
 
 @dataclass(frozen=True)
