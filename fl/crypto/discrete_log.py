@@ -15,7 +15,7 @@ import hashlib
 from functools import lru_cache
 
 from fl.crypto.curve import GENERATOR, IDENTITY, ORDER, SCALAR_BYTES, Point
-from fl.crypto.group import add, base_mult, negate
+from fl.crypto.group import add, base_mult
 from fl.protocol.errors import AnswerOutOfRange
 
 BITS = 16

@@ -310,7 +310,9 @@ def _verify(
 def _front(facts: HeadFacts, key: ThresholdKey) -> bytes:
     writer = Writer("enchead").raw(facts.consortium, DIGEST_BYTES).raw(facts.model, DIGEST_BYTES)
     writer.raw(key.key_id, KEY_ID_BYTES).u16(facts.classes).u16(facts.width).u16(len(facts.ceilings))
-    numbers = struct.pack(f">{len(facts.ceilings)}d", *facts.ceilings) + struct.pack(f">{facts.classes}d", *facts.scales)
+    numbers = struct.pack(f">{len(facts.ceilings)}d", *facts.ceilings) + struct.pack(
+        f">{facts.classes}d", *facts.scales
+    )
     return writer.bytes() + numbers + struct.pack(f">{facts.classes}i", *facts.biases)
 
 

@@ -32,6 +32,7 @@ LONG = (
     "sample_check",
     "scale",
     "threshold",
+    "private_head",
     "device",
     "tables",
 )

@@ -63,7 +63,8 @@ class Int8Head:
 
     def logits(self, sums: Whole) -> npt.NDArray[np.float64]:
         """Return float64 [n, classes]."""
-        return sums * np.array(self.scales)
+        logits: npt.NDArray[np.float64] = sums * np.array(self.scales)
+        return logits
 
 
 def ceilings_of(values: Floats, blocks: int) -> tuple[float, ...]:
