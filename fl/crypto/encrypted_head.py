@@ -70,6 +70,7 @@ HEAD_CAP = _FIXED_BYTES + 8 * (MAX_BLOCKS + MAX_CLASSES) + 4 * MAX_CLASSES + 2 *
 """Bytes of the largest head."""
 ASK_CAP = len(_ASK) + DIGEST_BYTES + 8 + 4 + MAX_WIDTH + SCALAR_BYTES * MAX_CLASSES
 _WHAT = "encrypted head"
+_QUESTION = "question to an encrypted head"
 
 
 @dataclass(frozen=True)
@@ -193,9 +194,9 @@ class HeadQuestion:
             InvalidScalar: a random scalar is 0 or not below n.
             HeadUnknown: it is to another head.
         """
-        reader = Reader(data, "question to an encrypted head")
+        reader = Reader(data, _QUESTION)
         if reader.raw(len(_ASK)) != _ASK:
-            raise EncodingError("question to an encrypted head", "it does not begin like one")
+            raise EncodingError(_QUESTION, "it does not begin like one")
         digest, request, count = Digest(reader.raw(DIGEST_BYTES)), reader.u64(), reader.u32()
         if digest != head.digest:
             raise HeadUnknown(digest)
@@ -207,6 +208,14 @@ class HeadQuestion:
     def context(self, index: int) -> bytes:
         """Return the context of the proof of party `index`."""
         return _PART + sha256(self.to_bytes()) + index.to_bytes(2, "big")
+
+
+def head_of(question: bytes) -> tuple[Digest, int]:
+    """Return the head and the request that a question names, before its head is read; or raise EncodingError."""
+    reader = Reader(question, _QUESTION)
+    if len(question) > ASK_CAP or reader.raw(len(_ASK)) != _ASK:
+        raise EncodingError(_QUESTION, "it does not begin like one")
+    return Digest(reader.raw(DIGEST_BYTES)), reader.u64()
 
 
 def encrypt(facts: HeadFacts, weights: Sequence[Sequence[int]], key: ThresholdKey, seed: bytes) -> EncryptedHead:
