@@ -41,6 +41,8 @@ class Logarithms:
         """Take the bytes of `make_table`, perhaps from a file; damaged ones are made again."""
         if hashlib.sha256(table).hexdigest() != TABLE_SHA256:
             table = make_table()
+        self.table = table
+        """For a file."""
         starts = range(0, TABLE_BYTES, KEY_BYTES)
         self._index = {table[at : at + KEY_BYTES]: i for i, at in enumerate(starts, 1)}
         self._up, self._down = base_mult(-_STEP), base_mult(_STEP)

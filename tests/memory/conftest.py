@@ -13,7 +13,6 @@ from fl.crypto.encrypted_keystore import Cost
 from tests.support.federation import memory_folder
 from tests.support.world import World
 
-
 ONE_AT_A_TIME = threading.Lock()
 
 

@@ -9,10 +9,11 @@ Source: PROTOCOL.md 9P.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fl.crypto.encrypted_head import HEAD_CAP, EncryptedHead, HeadQuestion, answer_part, head_of
+from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.sealed_query import open_query, seal_answer
 from fl.crypto.sharing import Share
 from fl.crypto.threshold import ThresholdKey
@@ -24,7 +25,7 @@ from fl.protocol.names import Digest, KeyUse
 from fl.replay.heads import announced, check_count, usable
 from fl.replay.ledger_view import Ports
 from fl.replay.vault_files import read_document
-from fl.roles.trustee.stores import Shares
+from fl.roles.trustee.stores import MemberKeys, TrusteeStores
 
 MOST_HEADS = 4
 """Heads that stay loaded."""
@@ -35,7 +36,7 @@ class HeadDesk:
     """Answers sealed questions for one trustee; any thread may call it."""
 
     ports: Ports
-    shares: Shares
+    safe: TrusteeStores
     federation: Callable[[], Federation]
     _heads: dict[Digest, EncryptedHead] = field(init=False, default_factory=dict)
     _share: tuple[int, Share] | None = field(init=False, default=None, repr=False)
@@ -49,7 +50,7 @@ class HeadDesk:
             HemaledgerError: the question is refused; nothing was computed with the share.
         """
         federation, ports, me = self.federation(), self.ports, self.ports.ledger.account
-        opened = open_query(data, federation.book, me, ports.keyring.keys, ports.now())
+        opened = open_query(data, federation.book, me, _OnDisk(self.safe.keys), ports.now())
         digest, number = head_of(opened.body)
         request = usable(federation, number, opened.sender, digest, ports.now())
         if request.committee.party(me) is None:
@@ -83,6 +84,24 @@ class HeadDesk:
     def _share_of(self, request: DecryptionRequest) -> Share:
         with self._lock:
             if self._share is None or self._share[0] != request.epoch:
-                held = self.shares.get(KeyUse.INFERENCE, request.epoch)
+                held = self.safe.shares.get(KeyUse.INFERENCE, request.epoch)
                 self._share = (request.epoch, Share(held.seat.index, held.share))
             return self._share[1]
+
+
+class _OnDisk(Mapping[int, PrivateKey]):
+    """A trustee's member keys by epoch, read at each use, because its agent destroys old ones."""
+
+    def __init__(self, keys: MemberKeys) -> None:
+        self._keys = keys
+
+    def __getitem__(self, epoch: int) -> PrivateKey:
+        if epoch not in self._keys.epochs():
+            raise KeyError(epoch)
+        return self._keys.of(epoch)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys.epochs())
+
+    def __len__(self) -> int:
+        return len(self._keys.epochs())

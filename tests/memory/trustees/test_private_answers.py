@@ -1,4 +1,4 @@
-"""Private predictions over the in-memory ledger: real trustees, sealed questions, quotas, and who must not get answers."""
+"""Private predictions over the in-memory ledger: real trustees, sealed questions, quotas, who gets no answer."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose
 from fl.protocol.records import DecryptionRequested, MemberRevoked
 from fl.replay.heads import amount
-from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.ledger_view import LedgerView
 from fl.roles.requester.private_answers import Line, PrivateAnswer, PrivateAnswers
 from fl.roles.trustee.head_answers import HeadDesk
-from fl.storage.keyring import LiveKeys
 from fl.training.evaluation.int8_head import Int8Head
 from tests.support.clinic import Clinic, audit, three_trustees
-from tests.support.federation import PASSWORD, Clock, Party, memory_folder, settle
+from tests.support.federation import Clock, Party, memory_folder, settle
 
 MODEL = Digest(b"\x31" * 32)
 WIDTH = 64
@@ -93,8 +92,7 @@ def scene(tmp_path: Path, clock: Clock) -> Iterator[Scene]:
 
 
 def desk_of(clinic: Clinic, party: Party) -> HeadDesk:
-    ports = replace(party.ports(clinic.consortium.vault), keyring=Keyring(LiveKeys(party.folder, PASSWORD)))
-    return HeadDesk(ports, party.safe.shares, LedgerView(party.ledger).refresh)
+    return HeadDesk(party.ports(clinic.consortium.vault), party.safe, LedgerView(party.ledger).refresh)
 
 
 def right(row: int = 0) -> list[int]:
@@ -118,8 +116,7 @@ def test_one_trustee_is_not_enough_and_a_wrong_one_is_named(scene: Scene) -> Non
     lines = scene.lines("ada", "ben", "cleo")
     ben = scene.clinic.parties[1]
     desk = scene.desks[ben.account]
-    other = next(share for who, share in ((p, p.safe.shares) for p in scene.clinic.parties) if who is not ben)
-    wrong = replace(desk, shares=other)  # another one's share
+    wrong = replace(desk, safe=replace(desk.safe, shares=scene.clinic.parties[0].safe.shares))  # another one's share
     found = scene.ask(number, lines={**lines, ben.account: wrong.handle})
     assert (list(found.answer.sums), found.answer.wrong) == (right(), (ben.account,))
     found = scene.ask(number, lines={**lines, ben.account: lambda asked: asked})
@@ -180,11 +177,9 @@ def test_who_gets_no_answer(scene: Scene) -> None:
         scene.ask(1)  # the auditor's announcement
     with pytest.raises(WrongRequest):
         scene.ask(99)
+    asker, features, head = scene.member(clinic.hospital), bytes([128]) + bytes(WIDTH - 1), scene.loaded()
     with pytest.raises(CiphertextInvalid):
-        features = bytes([128]) + bytes(WIDTH - 1)
-        scene.member(clinic.hospital).ask(
-            clinic.federation, scene.loaded(), number, features, scene.lines("ada"), logarithms()
-        )
+        asker.ask(clinic.federation, head, number, features, scene.lines("ada"), logarithms())
     operator = clinic.consortium.operator
     operator.append(MemberRevoked(operator.account, clinic.hospital.account, "left"))
     with pytest.raises(RevokedSender):
