@@ -79,13 +79,12 @@ def test_a_hospital_gets_the_models_answer_from_two_of_three_trustees(home: Home
     assert "It gives 80 answers" in announced
     bought = hemaledger(home, "buy", digest.group(), "--name", "alpha", "--answers", "2", "--days", "5")
     number = bought.split()[1].rstrip(":")
-    assert "80 private answers" not in bought
     hemaledger(home, "buy", digest.group(), "--name", "alpha", "--answers", "79", code=77)
     servers = {
         name: Process("head", "serve", "--home", str(home.folder), "--name", name, "--port", "0")
         for name in TRUSTEES[:2]
     }
-    urls = {name: each.wait_for(ANSWERS).split(ANSWERS)[1].strip() for name, each in servers.items()}
+    urls = {name: each.wait_for(ANSWERS + r"(\S+)").group(1) for name, each in servers.items()}
     urls["salma"] = f"http://127.0.0.1:{free_port()}"  # she is not there
     picture = tmp_path / "cell.png"
     pixels = draw_cell(1, 5)
