@@ -11,12 +11,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import click
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from fl.crypto.discrete_log import Logarithms, make_table
 from fl.crypto.encrypted_head import EncryptedHead, HeadFacts, HeadQuestion, answer_part, combine, encrypt
@@ -25,14 +23,16 @@ from fl.training.data.dataset import TEST, Dataset
 from fl.training.data.load import load_source
 from fl.training.evaluation.int8_head import Int8Head, ceilings_of
 from fl.training.evaluation.metrics import auroc
+from fl.training.evaluation.predict import Predictor
 from fl.training.model.device import use_threads
-from fl.training.model.inputs import normalise, to_tensor
-from fl.training.model.network import build_model
 from fl.training.model.spec import LITE0, ModelSpec
-from fl.training.pictures.preparation import CELL_COLOURS, prepare_all
+from fl.training.pictures.preparation import CELL_COLOURS
+from fl.training.presets import DEFAULT_LOCAL
+from fl.training.recipe import Recipe
 from scripts.bench._data import images_at_hand
 from scripts.bench._table import BUILD, keep, median, show
 from scripts.bench.threshold import Scene
+from scripts.wiring.plans import first_model
 
 TARGET_MS = 300.0
 NETWORKS = {
@@ -44,6 +44,7 @@ BLOCKS = {"hemanet": 2, "lite0": 1}
 FIT_LR, FIT_DECAY, FIT_STEPS = 3e-3, 1e-4, 500
 Figures = dict[str, float]
 Floats = npt.NDArray[np.float32]
+Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,12 @@ def _seen(name: str, dataset: Dataset, pictures: int | None) -> Seen:
     chosen = np.sort(np.random.default_rng(0).permutation(len(dataset.images))[:count])
     file = BUILD / f"private_head-{name}-{count}.npz"
     if not file.is_file():
-        network: Any = build_model(spec, 1).eval()
+        predictor = Predictor(spec, first_model(Recipe(spec, DEFAULT_LOCAL, 1)).vector)
         rows, seconds = [], []
-        with torch.inference_mode():
-            for at in chosen:
-                began = time.perf_counter()
-                pixels = prepare_all(spec.preparation, dataset.images[at : at + 1])
-                batch = normalise(to_tensor(pixels), spec.kind).contiguous(memory_format=torch.channels_last)
-                rows.append(network.features(batch).numpy()[0])
-                seconds.append(time.perf_counter() - began)
+        for at in chosen:
+            began = time.perf_counter()
+            rows.append(predictor.features(dataset.images[at : at + 1])[0])
+            seconds.append(time.perf_counter() - began)
         BUILD.mkdir(parents=True, exist_ok=True)
         np.savez(file, features=np.stack(rows), forward_ms=1000 * median(seconds))
     with np.load(file) as kept:
@@ -110,20 +108,11 @@ def _fitted(seen: Seen, blocks: int) -> tuple[Int8Head, dict[str, float]]:
     """Fit a head to the training part; return it in whole numbers, and what that costs on the test part."""
     train = ~seen.test
     ceilings = ceilings_of(seen.features[train], blocks)
-    linear = torch.nn.Linear(seen.features.shape[1], len(set(seen.labels.tolist())))
-    inputs = torch.from_numpy(seen.features / seen.features[train].std())
-    torch.manual_seed(0)
-    linear.reset_parameters()
-    optimiser = torch.optim.Adam(linear.parameters(), lr=FIT_LR, weight_decay=FIT_DECAY)
-    for _ in range(FIT_STEPS):
-        optimiser.zero_grad()
-        loss: Any = torch.nn.functional.cross_entropy(linear(inputs[train]), torch.from_numpy(seen.labels[train]))
-        loss.backward()
-        optimiser.step()
-    weights = (linear.weight.detach().numpy() / seen.features[train].std()).astype(np.float32)
-    biases = linear.bias.detach().numpy()
+    scale = float(seen.features[train].std())
+    weights, biases = _trained(seen.features[train] / scale, seen.labels[train])
+    weights /= scale
     head, tested, truth = Int8Head.of(weights, biases, ceilings), seen.features[seen.test], seen.labels[seen.test]
-    exact = tested.astype(np.float64) @ weights.T.astype(np.float64) + biases
+    exact = tested.astype(np.float64) @ weights.T + biases
     whole = head.logits(head.sums(head.features(tested)))
     return head, {
         "test_pictures": float(len(truth)),
@@ -134,6 +123,18 @@ def _fitted(seen: Seen, blocks: int) -> tuple[Int8Head, dict[str, float]]:
         "other_label": float((exact.argmax(axis=1) != whole.argmax(axis=1)).sum()),
         "largest_change_of_a_share": float(np.abs(_softmax(exact) - _softmax(whole)).max()),
     }
+
+
+def _trained(inputs: Floats, labels: npt.NDArray[np.int64]) -> tuple[Reals, Reals]:
+    """Return weights [2, d] and biases [2] of a softmax regression, fitted with Adam on all pictures at once."""
+    rows = np.hstack([inputs.astype(np.float64), np.ones((len(inputs), 1))])
+    truth, found = np.eye(2)[labels], np.zeros((2, rows.shape[1]))
+    mean, square = np.zeros_like(found), np.zeros_like(found)
+    for step in range(1, FIT_STEPS + 1):
+        slope = (_softmax(rows @ found.T) - truth).T @ rows / len(rows) + FIT_DECAY * found
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        found -= FIT_LR * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    return found[:, :-1], found[:, -1]
 
 
 def _answers(plain: Int8Head, seen: Seen, scene: Scene, logarithms: Logarithms, answers: int) -> Figures:
