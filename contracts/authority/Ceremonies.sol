@@ -275,7 +275,8 @@ abstract contract Ceremonies is CeremonyBook {
         uint16 threshold,
         address[] calldata receivers
     ) private pure {
-        bool coherent = (keyUse == uint8(KeyUse.RECORDS) || keyUse == uint8(KeyUse.MODEL)) &&
+        bool coherent = keyUse >= uint8(KeyUse.RECORDS) &&
+            keyUse <= uint8(KeyUse.INFERENCE) &&
             kind >= uint8(CeremonyKind.GENERATE) &&
             kind <= uint8(CeremonyKind.RESHARE) &&
             threshold >= MIN_THRESHOLD &&

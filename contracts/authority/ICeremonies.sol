@@ -9,7 +9,7 @@ import {ISteps} from "../lib/ISteps.sol";
 /// (points, proofs, complaints, public shares) are in events alone; the contract checks their lengths, whom complaints
 /// are about, that a dealing is the one committed to, and that confirmations agree. Source: PROTOCOL.md 9.
 interface ICeremonies is ISteps {
-    /// @notice What a threshold key opens. The numbers are those of `names.KeyUse`; INFERENCE is reserved.
+    /// @notice What a threshold key opens. The numbers are those of `names.KeyUse`.
     enum KeyUse {
         NONE,
         RECORDS,

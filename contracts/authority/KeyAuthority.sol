@@ -10,7 +10,7 @@ import {Requests} from "./Requests.sol";
 /// tests/vectors/authority.json binds the two.
 contract KeyAuthority is Requests, IKeyAuthority {
     /// @inheritdoc IKeyAuthority
-    string public constant override version = "1.0.0"; // solhint-disable-line const-name-snakecase
+    string public constant override version = "1.1.0"; // solhint-disable-line const-name-snakecase
 
     /// @inheritdoc IKeyAuthority
     mapping(address hospital => uint32 batch) public override lastBatch;

@@ -98,12 +98,14 @@ abstract contract Requests is Ceremonies, IRequests {
         return _ceremonies[uint8(state.keyUse)][state.epoch].state;
     }
 
-    /// @dev Hospitals may ask for records and models, coordinator and auditors for models; nobody for reserved uses.
+    /// @dev Hospitals may ask for everything, auditors for models and predictions, the coordinator for models.
     function _requireRequester(uint8 keyUse) private view {
         Role role = requireSender(msg.sender);
         bool model = keyUse == uint8(KeyUse.MODEL);
-        bool may = (role == Role.HOSPITAL && (model || keyUse == uint8(KeyUse.RECORDS))) ||
-            (model && (role == Role.COORDINATOR || role == Role.AUDITOR));
+        bool known = keyUse >= uint8(KeyUse.RECORDS) && keyUse <= uint8(KeyUse.INFERENCE);
+        bool may = (role == Role.HOSPITAL && known) ||
+            (role == Role.AUDITOR && known && keyUse != uint8(KeyUse.RECORDS)) ||
+            (role == Role.COORDINATOR && model);
         if (!may) revert WrongRole(msg.sender);
         if (keyEpochOf(msg.sender) == 0) revert KeyEpochMismatch(1, 0);
     }

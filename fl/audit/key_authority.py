@@ -17,7 +17,7 @@ from fl.protocol.errors import CiphertextInvalid, CommitteeMismatch, VaultMissin
 from fl.protocol.federation import Federation
 from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.keys.requests import DecryptionRequest
-from fl.protocol.names import Address, CeremonyKind
+from fl.protocol.names import Address, CeremonyKind, KeyUse
 from fl.protocol.ports import Vault
 from fl.protocol.records import OperatorChanged
 from fl.replay.committees import committee_keys, qualified_dealers, setting_of
@@ -76,7 +76,9 @@ class AuthorityAudit:
             self._report.checks["ceremonies"] += 1
 
     def _request(self, federation: Federation, request: DecryptionRequest) -> None:
-        """Check one request's capsule and answers; note erased ones."""
+        """Check one request's capsule and answers; note erased ones. Those for predictions have no capsule."""
+        if request.key_use == KeyUse.INFERENCE:
+            return
         if not self._vault.has(request.record.capsule_digest):
             self._report.notes.append(
                 f"Request {request.number}: its capsule is not in the vault (the record was erased)."

@@ -19,6 +19,7 @@ from fl.crypto._portable import PORTABLE
 from fl.crypto.curve import (
     GENERATOR,
     IDENTITY,
+    LARGEST_WEIGHT,
     ORDER,
     POINT_BYTES,
     SCALAR_BYTES,
@@ -33,6 +34,7 @@ _VERSION_3 = 0x30000000
 _P256 = 415
 """NID_X9_62_prime256v1."""
 _UNCOMPRESSED = 4
+_VALUES = bytes([7, 127, 0, 1, 127, 2])
 _SIGNATURES: dict[str, tuple[type[ctypes._SimpleCData[int] | c_void_p] | None, tuple[type, ...]]] = {
     "OpenSSL_version_num": (c_ulong, ()),
     "BN_CTX_new": (c_void_p, ()),
@@ -65,12 +67,30 @@ class _Scratch:
         self.result: int = library.EC_POINT_new(group)
         self.operand: int = library.EC_POINT_new(group)
         self.buffer = ctypes.create_string_buffer(UNCOMPRESSED_BYTES)
+        self.sums: list[int] = []
+        """One point for each value of a weighted sum, once it is needed."""
 
     def __del__(self) -> None:
         self._library.EC_POINT_clear_free(self.result)
         self._library.EC_POINT_clear_free(self.operand)
+        for each in self.sums:
+            self._library.EC_POINT_clear_free(each)
         self._library.BN_clear_free(self.number)
         self._library.BN_CTX_free(self.context)
+
+
+class _Loaded:
+    """Points in OpenSSL's own form; only `LibCrypto` makes and reads them."""
+
+    def __init__(self, engine: LibCrypto, points: Sequence[Point]) -> None:
+        self._engine = engine
+        self._points = engine.take_in(points)
+
+    def __del__(self) -> None:
+        self._engine.give_back(self._points)
+
+    def weighted_sum(self, values: bytes) -> Point:
+        return self._engine.sum_of(values, self._points)
 
 
 class LibCrypto:
@@ -134,6 +154,37 @@ class LibCrypto:
             self._done(library.EC_POINT_add(group, result, result, operand, context))
         return self._take(scratch)
 
+    def load(self, points: Sequence[Point]) -> _Loaded:
+        return _Loaded(self, points)
+
+    def take_in(self, points: Sequence[Point]) -> list[int]:
+        """Return new points of OpenSSL; the caller gives them back."""
+        scratch = self._scratch()
+        made: list[int] = [self._library.EC_POINT_new(self._group) for _ in points]
+        for where, point in zip(made, points, strict=True):
+            self._put(scratch, where, point)
+        return made
+
+    def give_back(self, points: list[int]) -> None:
+        for each in points:
+            self._library.EC_POINT_clear_free(each)
+
+    def sum_of(self, values: bytes, points: Sequence[int]) -> Point:
+        """Return Σ values[k]·points[k]: add the points of each value, then each of these sums as often as its value."""
+        scratch, group, done = self._scratch(), self._group, self._done
+        add, context = self._library.EC_POINT_add, scratch.context
+        if not scratch.sums:
+            scratch.sums = [self._library.EC_POINT_new(group) for _ in range(LARGEST_WEIGHT + 1)]
+        sums, running, result = scratch.sums, scratch.operand, scratch.result
+        for each in (*sums, running, result):
+            done(self._library.EC_POINT_set_to_infinity(group, each))
+        for value, point in zip(values, points, strict=True):
+            done(add(group, sums[value], sums[value], point, context))
+        for each in reversed(sums[1:]):
+            done(add(group, running, running, each, context))
+            done(add(group, result, result, running, context))
+        return self._take(scratch)
+
     def _scratch(self) -> _Scratch:
         scratch: _Scratch | None = getattr(self._local, "scratch", None)
         if scratch is None:
@@ -194,4 +245,5 @@ def _agrees(engine: LibCrypto) -> bool:
         and [engine.mult(scalar, points[4]) for scalar in scalars] == [PORTABLE.mult(s, points[4]) for s in scalars]
         and engine.total([GENERATOR, *points, GENERATOR]) == PORTABLE.total([GENERATOR, *points, GENERATOR])
         and engine.horner(41, points) == PORTABLE.horner(41, points)
+        and engine.load(points).weighted_sum(_VALUES) == PORTABLE.load(points).weighted_sum(_VALUES)
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fl.crypto.curve import FIELD, IDENTITY, ORDER, B, Point, encode_uncompressed
+from fl.crypto.curve import FIELD, IDENTITY, LARGEST_WEIGHT, ORDER, B, Point, encode_uncompressed
 
 _CURVE = ec.SECP256R1()
 _ECDH = ec.ECDH()
@@ -24,6 +24,23 @@ _ECDH = ec.ECDH()
 Jacobian = tuple[int, int, int]
 """(X, Y, Z) for the affine (X/Z^2, Y/Z^3); Z = 0 is the identity."""
 _ZERO: Jacobian = (1, 1, 0)
+
+
+class _Loaded:
+    """Points as they are."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self._points = tuple(points)
+
+    def weighted_sum(self, values: bytes) -> Point:
+        sums = [_ZERO] * (LARGEST_WEIGHT + 1)
+        for value, point in zip(values, self._points, strict=True):
+            sums[value] = _add_affine(sums[value], point)
+        running = result = _ZERO
+        for each in reversed(sums[1:]):  # after v more steps, the sum of value v was added v times
+            running = _add(running, each)
+            result = _add(result, running)
+        return _affine(result)
 
 
 class Portable:
@@ -77,6 +94,9 @@ class Portable:
                     result = _add(result, once)
             result = _add_affine(result, point)
         return _affine(result)
+
+    def load(self, points: Sequence[Point]) -> _Loaded:
+        return _Loaded(points)
 
 
 def _agree(scalar: int, peer: ec.EllipticCurvePublicKey) -> bytes:

@@ -16,6 +16,8 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """n, the prime number of points."""
 B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 """b of y^2 = x^3 - 3x + b."""
+LARGEST_WEIGHT = 127
+"""Of a point in `LoadedPoints.weighted_sum`."""
 SCALAR_BYTES = 32
 POINT_BYTES = 33
 UNCOMPRESSED_BYTES = 65
@@ -33,6 +35,13 @@ GENERATOR = Point(
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
+
+
+class LoadedPoints(Protocol):
+    """Points in a backend's own form, for many sums over the same points; any thread may use them."""
+
+    def weighted_sum(self, values: bytes) -> Point:
+        """Return Σ values[k]·points[k] for one public value of 0..127 for each point; its time depends on them."""
 
 
 class Engine(Protocol):
@@ -57,6 +66,9 @@ class Engine(Protocol):
 
     def horner(self, at: int, points: Sequence[Point]) -> Point:
         """Return Σ at^k·points[k] for a small positive `at`."""
+
+    def load(self, points: Sequence[Point]) -> LoadedPoints:
+        """Return the points in this backend's own form."""
 
 
 def encode_uncompressed(point: Point) -> bytes:

@@ -19,12 +19,14 @@ from fl.crypto._portable import PORTABLE
 from fl.crypto.curve import (
     FIELD,
     IDENTITY,
+    LARGEST_WEIGHT,
     ORDER,
     POINT_BYTES,
     SCALAR_BYTES,
     UNCOMPRESSED_BYTES,
     B,
     Engine,
+    LoadedPoints,
     Point,
 )
 from fl.protocol.errors import InvalidPoint, InvalidScalar
@@ -169,3 +171,20 @@ def horner(at: int, points: Sequence[Point]) -> Point:
 def multi_mult(scalars: Sequence[int], points: Sequence[Point]) -> Point:
     """Return Σ scalars[k]·points[k]; scalars are taken mod n."""
     return engine().total([mult(scalar, point) for scalar, point in zip(scalars, points, strict=True)])
+
+
+class WeightedPoints:
+    """Points for many sums Σ values[k]·points[k] with small public values; not for secret ones."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self._count = len(points)
+        self._loaded: LoadedPoints = engine().load(points)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def total(self, values: bytes) -> Point:
+        """Return the sum for one value of 0..127 for each point; others raise ValueError."""
+        if len(values) != self._count or max(values, default=0) > LARGEST_WEIGHT:
+            raise ValueError("each point has one value of 0 to 127")
+        return self._loaded.weighted_sum(values)

@@ -35,6 +35,7 @@ LONG = (
     "sample_check",
     "scale",
     "threshold",
+    "private_head",
     "device",
     "tables",
 )

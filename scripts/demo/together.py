@@ -72,12 +72,12 @@ def found_together(
         register_key(home, name)
 
 
-def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
-    """Run the first ceremony of the key to patient records, every trustee as a thread; return its threshold.
+def share_key(home: Home, trustees: Sequence[str], notify: Notify, use: KeyUse = KeyUse.RECORDS) -> int:
+    """Run the first ceremony of a key, by default that to patient records, every trustee as a thread; return its threshold.
 
     An earlier ceremony is not repeated. An interrupted one continues.
     """
-    plan = CeremonyPlan(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
+    plan = CeremonyPlan(use, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
     operator = open_ledger(home, operator_of(home))
     threshold = LedgerView(operator).refresh().threshold
     running = threshold.ceremony(plan.use)

@@ -20,7 +20,7 @@ from fl.protocol.task_catalogue import TASKS
 AUTO = "auto"
 FRAMES = ("whole", "field", AUTO)
 """The values of fl.training.pictures.field.Frame, and `auto`."""
-USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
+USES = {use.name.lower(): use for use in KeyUse}
 KINDS = {kind.name.lower(): kind for kind in CeremonyKind}
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 """A timeout."""

@@ -9,7 +9,7 @@ import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 
 /// @title tests/vectors/authority.json against the contracts.
-contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 90) {
+contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 91) {
     struct Dealing {
         bytes commitments;
         bytes proof;

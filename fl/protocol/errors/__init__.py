@@ -9,10 +9,12 @@ Source: PROTOCOL.md (leaf names), sysexits.h (exit codes).
 from fl.protocol.errors.authority import (
     CeremonyInvalid,
     CeremonyStillOpen,
+    HeadUnknown,
     KeyExpired,
     NoCommittee,
     NotInCommittee,
     QuorumNotReached,
+    QuotaUsed,
     RequestClosed,
     RequestInvalid,
     StaleCommittee,
@@ -164,6 +166,7 @@ from fl.protocol.errors.storage import (
     refused_write,
 )
 from fl.protocol.errors.tampered import (
+    AnswerOutOfRange,
     AuthFailure,
     BatchInvalid,
     ChainReorg,

@@ -108,3 +108,23 @@ class QuorumNotReached(RefusedError):
     actual: int
     required: int
     sentence = "The request has {actual} valid approvals; it needs {required}."
+
+
+@dataclass(eq=False)
+class HeadUnknown(RefusedError):
+    """No encrypted head that an auditor checked has this digest, or its key is another one (PROTOCOL.md 9P)."""
+
+    head: bytes
+    sentence = "No auditor checked an encrypted head {head} under the present key. Nothing was computed."
+
+
+@dataclass(eq=False)
+class QuotaUsed(RefusedError):
+    """A requester bought fewer private answers, or more were bought than a head may give (PROTOCOL.md 9P)."""
+
+    allowed: int
+    asked: int
+    sentence = (
+        "{allowed} private answers are allowed here, and this would be number {asked}. More answers could reveal the "
+        "model's last layer."
+    )

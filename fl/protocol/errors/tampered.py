@@ -337,3 +337,14 @@ class UpdateUnusable(TamperedError):
     cause: HemaledgerError
     """The error in the file."""
     sentence = "The update of {hospital} cannot be used: {cause}"
+
+
+@dataclass(eq=False)
+class AnswerOutOfRange(TamperedError):
+    """A decrypted answer of an encrypted head is no number that the head can give (PROTOCOL.md 9P)."""
+
+    limit: int
+    sentence = (
+        "The decrypted answer is not between -{limit} and {limit}, so no head gave it. The encrypted head is not what "
+        "the auditors checked; no answer is shown."
+    )

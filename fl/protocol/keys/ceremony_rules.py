@@ -60,7 +60,7 @@ from fl.protocol.steps import (
     check_length,
 )
 
-USES = (KeyUse.RECORDS, KeyUse.MODEL)
+USES = tuple(KeyUse)
 """The key uses that this version allows."""
 MIN_THRESHOLD = 2
 MAX_COMMITTEE = 32

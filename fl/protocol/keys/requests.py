@@ -42,7 +42,7 @@ REQUESTERS: Mapping[KeyUse, tuple[Role, ...]] = MappingProxyType(
     {
         KeyUse.RECORDS: (Role.HOSPITAL,),
         KeyUse.MODEL: (Role.HOSPITAL, Role.COORDINATOR, Role.AUDITOR),
-        KeyUse.INFERENCE: (),
+        KeyUse.INFERENCE: (Role.HOSPITAL, Role.AUDITOR),
     }
 )
 """Which roles may request which purpose."""

@@ -118,6 +118,8 @@ class ThresholdKeys:
         """Return the requests that a trustee may answer at `now`, oldest first."""
         waiting = []
         for request in self.requests:
+            if request.key_use == KeyUse.INFERENCE:  # questions come to the trustee itself (PROTOCOL.md 9P)
+                continue
             with suppress(RefusedError):
                 waiting.append(self.answerable(request.number, trustee, now, book))
         return tuple(waiting)

@@ -99,6 +99,12 @@ class Predictor:
             raise NonFinite("model's answer", bad)
         return answers, np.concatenate(sketches)
 
+    def features(self, images: Pixels) -> npt.NDArray[np.float32]:
+        """Return what the head sees of uint8 [n, H, W, 3], the mean of the views: float32 [n, F]."""
+        with torch.inference_mode():
+            rows = [self._look(to_tensor(self.prepared(image[np.newaxis])).to(self._device))[1] for image in images]
+        return np.concatenate(rows)
+
     def prepared(self, images: Pixels) -> Pixels:
         """Return what the network sees of uint8 [n, H, W, 3], before normalisation: uint8 [n, S, S, 3]."""
         size_px = self.spec.size_px

@@ -174,8 +174,10 @@ def test_records_are_asked_for_by_hospitals_alone(who: Address) -> None:
     log.refuses(replace(ask(log), sender=who), WrongRole, {"account": who})
 
 
-def test_nobody_asks_for_what_is_kept_free() -> None:
+@pytest.mark.parametrize("who", [COORDINATOR, OPERATOR, D1])
+def test_predictions_are_asked_for_by_hospitals_and_auditors_alone(who: Address) -> None:
     log = run(trustees(), start())
-    for purpose in Purpose:
-        record = replace(ask(log), key_use=KeyUse.INFERENCE, purpose=purpose)
-        log.refuses(record, WrongRole, {"account": H1})
+    record = replace(ask(log), key_use=KeyUse.INFERENCE)
+    log.refuses(replace(record, sender=who), WrongRole, {"account": who})
+    for member in (H1, AUDITOR):
+        log.refuses(replace(record, sender=member), StaleCommittee, {"asked": 1, "current": 0})
