@@ -61,6 +61,15 @@ from fl.protocol.errors.members import (
     WrongReplacement,
     WrongRole,
 )
+from fl.protocol.errors.proofs import (
+    BindingInvalid,
+    CosignatureInvalid,
+    LogSignatureInvalid,
+    ProofChanged,
+    ProofMalformed,
+    TrustMissing,
+    WitnessesMissing,
+)
 from fl.protocol.errors.refused import (
     AccuracyAlarm,
     AggregationUnusable,
@@ -95,6 +104,7 @@ from fl.protocol.errors.refused import (
 from fl.protocol.errors.rounds import (
     BatchTooLarge,
     BelowThreshold,
+    CheckpointBackwards,
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateAttestation,
