@@ -62,9 +62,9 @@ class Lineage:
             return final
         return back.source if isinstance(back.source, Round) else None
 
-    def ancestors(self) -> Iterator[Round]:
-        """Yield the final rounds that the current model comes from, newest first."""
-        found = self.final_round()
+    def ancestors(self, before: Position | None = None) -> Iterator[Round]:
+        """Yield the final rounds that the current model comes from, newest first; `before` as in `final_round`."""
+        found = self.final_round(before)
         while found is not None:
             yield found
             found = self.final_round(found.opened.position)

@@ -23,6 +23,7 @@ from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import excluded_updates
+from fl.replay.branches import check_branch
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.privacy import PrivacyStatement, privacy_of
@@ -114,6 +115,7 @@ class Auditor:
         check_kept(federation, current, self._ports.vault)
         config = read_config(current, self._ports.vault)
         self._designs.check(federation, current, config)
+        check_branch(federation, current, config, self._ports.vault)
         check_groups(federation, current, config, self._ports.vault)
         check_calibration(federation, current, config, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)

@@ -79,7 +79,9 @@ def trainer(
         recipe = Recipe.of(work.config)
         if work.round > 1 and work.trained:
             _compare(dataset, recipe, work, notify)
-        context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), passed)
+        context = TrainContext(
+            recipe.seed, work.turn.round, name, device, data_file.with_name("checkpoint"), passed, turn=work.turn.seed
+        )
         skill = _skill(dataset, recipe, work) if recipe.quality else SKILLS - 1
         if recipe.aggregation.rule == SCAFFOLD:
             method = Method(recipe.spec, recipe.local, recipe.aggregation)

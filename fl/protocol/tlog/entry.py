@@ -107,9 +107,7 @@ def parse_entry(raw: bytes, data: bytes = b"") -> LogEntry:
         raise EncodingError("log entry", f"it has more than {MAX_TOPICS} topics")
     topics = tuple(reader.raw(_HASH) for _ in range(count))
     found = _data(reader, data)
-    entry = LogEntry(
-        consortium, chain_id, contract, block, index, time, block_hash, transaction, topics, found
-    )
+    entry = LogEntry(consortium, chain_id, contract, block, index, time, block_hash, transaction, topics, found)
     if entry.encoded() != raw:
         raise EncodingError("log entry", "its data have the wrong form")
     return entry

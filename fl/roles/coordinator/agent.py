@@ -46,6 +46,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.branches import withdrawn
 from fl.replay.expected_files import (
     FileReader,
     expected_model,
@@ -68,6 +69,7 @@ from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
+from fl.roles.coordinator.returns import Returns
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.coordinator.too_few import why_no_round, why_not_open
@@ -113,6 +115,7 @@ class Coordinator:
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
         self._progress = Progress(plan, ports.vault)
+        self._returns = Returns(ports, self._pauses)
         self._groups = GroupDraws()
 
     @property
@@ -238,7 +241,10 @@ class Coordinator:
         if self._account not in readers and not self._is_held(federation):
             self._pauses.alarm(federation, "this coordinator waits until a hospital grants it the current model")
             return False
-        roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
+        if self._returns.hold(federation):
+            return False
+        there = readers - withdrawn(federation)
+        roster = tuple(sorted(account for account in self._hospitals(federation) if account in there))
         threshold = self._plan.threshold(len(roster))
         if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
             return False
@@ -254,7 +260,7 @@ class Coordinator:
         for each in (self._plan.config, *self._plan.closing):
             check_fits(each, len(roster))
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
-        config, threshold = following.config, following.threshold
+        config, threshold = self._returns.planned(federation, following.config), following.threshold
         check_next(federation, config.task, self._ports.vault)
         if following.why:
             self._pauses.alarm(federation, following.why)
