@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fl.protocol.codec import Fields, parse_document, write_document
 from fl.protocol.errors import EncodingError
-from fl.protocol.names import DIGEST_BYTES, Digest
+from fl.protocol.names import DIGEST_BYTES, NO_DIGEST, Digest
 
 WITHDRAWAL_CAP = 4096
 """Bytes; a larger document is refused."""
@@ -31,7 +31,7 @@ class Withdrawal:
     """1..MOST: the first round that can have used it, as the hospital says; 1 for a hospital."""
     rows: int = 0
     """DATA: how many rows (pictures)."""
-    listed: Digest = Digest(bytes(DIGEST_BYTES))
+    listed: Digest = NO_DIGEST
     """DATA: the SHA-256 of the salted list of persons."""
 
     def to_bytes(self) -> bytes:

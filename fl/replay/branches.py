@@ -1,4 +1,4 @@
-"""What follows from withdrawals and from returns to an earlier model: where to go back to, and who may go on from there.
+"""What follows from withdrawals, and from returns to an earlier model: where to go back to; how to go on.
 
 Invariant: ledger and vault decide. A model that nobody took anything back from has no pending withdrawal, and all
 rounds after a return have the entry of its branch.

@@ -22,8 +22,8 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.exclusions import excluded_updates
 from fl.replay.branches import check_branch
+from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.privacy import PrivacyStatement, privacy_of

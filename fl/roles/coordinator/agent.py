@@ -241,12 +241,10 @@ class Coordinator:
         if self._account not in readers and not self._is_held(federation):
             self._pauses.alarm(federation, "this coordinator waits until a hospital grants it the current model")
             return False
-        if self._returns.hold(federation):
-            return False
         there = readers - withdrawn(federation)
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in there))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._held_by_a_person(federation) or self._pauses.hold(federation):
+        if self._waits(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
@@ -285,6 +283,11 @@ class Coordinator:
             return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
+
+    def _waits(self, federation: Federation) -> bool:
+        """Return whether the next round has to wait; report why."""
+        held = self._returns.hold(federation) or self._held_back(federation) or self._held_by_a_person(federation)
+        return held or self._pauses.hold(federation)
 
     def _held_by_a_person(self, federation: Federation) -> bool:
         """Return whether a person holds the next round back; report it."""

@@ -37,7 +37,7 @@ class TrainingJob:
     """SCAFFOLD: the context of the newest final training whose set has this hospital; None if there is none."""
     base: Digest = NO_DIGEST
     """The digest of the whole model that the round starts from."""
-    turn: Turn = Turn(0)
+    turn: Turn = field(default_factory=lambda: Turn(0))
     """When it trains, for seeds and learning rates; round 0: as `round`."""
 
     def __post_init__(self) -> None:

@@ -149,6 +149,10 @@ class VerifiedCache(Generic[P]):
         with self._lock:
             return self._view.refresh()
 
+    def known(self) -> Federation:
+        """Return the ledger as far as it was read; nothing is asked."""
+        return self._view.federation
+
     def current(self) -> Current[P]:
         """Return the current model, after another check of ledger and file.
 

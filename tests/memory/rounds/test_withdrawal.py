@@ -14,9 +14,9 @@ from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.branch import BRANCH, Branch
 from fl.protocol.errors import BranchWrong, RoundStillOpen, SettingInvalid
-from fl.protocol.names import Protection, Role
+from fl.protocol.names import Digest, Protection, Role
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.protocol.withdrawal import DATA, HOSPITAL, Withdrawal
 from fl.replay.branches import base_without, check_branch, pending
@@ -38,7 +38,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
 from scripts.wiring.plans import first_model
 from scripts.wiring.training import trainer
-from tests.support.federation import Consortium, Party, endorser, found, initial, memory_connect, run_all, settle
+from tests.support.federation import Consortium, Party, endorser, found, memory_connect, run_all, settle
 from tests.support.world import World
 
 RECIPE = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(epochs=1, batch=16, lr=3e-3, horizon=4), 1)
@@ -102,11 +102,12 @@ def test_the_branch_without_a_hospital_has_the_bits_of_a_federation_that_never_h
     assert all(Branch.of(read_config(each, world.vault).training) == branch for each in after)
     report = audited(world)
     assert report.clean
-    assert report.successors == [
+    said = (
         "The model of round 5 is what the rest alone gives, without delta: it comes from the model of round 1, and "
         "rounds 4 and 5 were summed again from files of the others. That cost 2 rounds; from the first model it would "
         "have cost 3."
-    ]
+    )
+    assert report.successors == [said]
 
     reader = FileReader(world.auditor.account, world.vault, Keyring(world.auditor.keys))
     model = reader.model(base, start.manifest)
@@ -127,14 +128,12 @@ def test_no_round_opens_while_the_model_uses_what_was_taken_back(tmp_path: Path)
     settle(world.coordinator(3), auditor, *hospitals)
     assert world.phases() == ["FINAL", "FINAL"]
     reasons = [str(facts["reason"]) for what, facts in world.party("coordinator").events if what == Event.ALARM]
-    assert reasons == [
-        "the model still uses what gamma took back; run `hemaledger coordinator go-back`, which returns to the first "
-        "model"
-    ]
+    why = "the model still uses what gamma took back; run `hemaledger coordinator go-back`, which returns to "
+    assert reasons == [f"{why}the first model"]
     ports = world.consortium.coordinator.ports(world.consortium.vault)
     with pytest.raises(SettingInvalid, match="already"):
         go_back(ports, 2)
-    with pytest.raises(SettingInvalid, match="0 \\(the first model\\), 1\\.$"):
+    with pytest.raises(SettingInvalid, match=r"0 \(the first model\), 1\.$"):
         go_back(ports, 7)
     go_back(ports, 0)
     assert world.federation.untrained
@@ -184,5 +183,5 @@ def test_a_round_with_another_entry_than_its_branch_is_refused(tmp_path: Path) -
             check_branch(world.federation, current, replace(right, training=given), vault)
 
 
-def initial_digest(world: World):  # type: ignore[no-untyped-def]
+def initial_digest(world: World) -> Digest:
     return world.federation.openings[0].record.model_digest
