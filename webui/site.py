@@ -76,9 +76,9 @@ from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 from webui.usecases.request_notices import RequestNotices
-from webui.usecases.superseded_notices import SupersededNotices
 from webui.usecases.risks import Risks
 from webui.usecases.second_steps import SecondSteps
+from webui.usecases.superseded_notices import SupersededNotices
 from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.trustee_shares import TrusteeShares

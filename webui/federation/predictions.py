@@ -79,7 +79,7 @@ def gone_back_of(federation: Federation) -> GoneBack | None:
     gone, at = federation.superseded, back.opened.timestamp
     new = gone - replace(federation, reverted=federation.reverted[:-1]).superseded
     ends = (each.last.timestamp for each in federation.rounds if each.number in new and each.last)
-    return GoneBack(gone, back.record.round, min(ends, default=at), at, back.opened.transaction.removeprefix("0x"))
+    return GoneBack(gone, back.record.round, min(ends, default=at), at, back.opened.transaction.hex())
 
 
 def _of_pictures(served: CurrentModel) -> ServedModel:

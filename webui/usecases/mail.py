@@ -27,7 +27,7 @@ class Mail:
         self.store = store
         self._carrier = carrier
 
-    def queue(  # noqa: PLR0913
+    def queue(
         self,
         session: Session,
         to: str,
