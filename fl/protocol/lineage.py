@@ -4,7 +4,7 @@ Invariant: the current model comes from the newest of three things: the opening 
 it, or a return to an earlier model. Rounds that the current model does not come from are superseded; they stay on the
 ledger.
 
-Source: PROTOCOL.md 5 (Going back).
+Source: PROTOCOL.md 5X.
 """
 
 from __future__ import annotations

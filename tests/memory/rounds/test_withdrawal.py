@@ -13,7 +13,7 @@ from fl.audit.consortium import Audit
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.branch import BRANCH, Branch
-from fl.protocol.errors import BranchWrong, RoundStillOpen, SettingInvalid
+from fl.protocol.errors import BranchWrong, FederationNotOpened, RoundStillOpen, SettingInvalid, VaultMissing
 from fl.protocol.names import Digest, Protection, Role
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
@@ -28,6 +28,8 @@ from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.returns import go_back
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.withdrawing import withdraw
+from fl.roles.kept_models import file_of
+from fl.roles.serving.current_model import VerifiedCache
 from fl.training.data.dataset import save_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.partition import divide
@@ -181,6 +183,29 @@ def test_a_round_with_another_entry_than_its_branch_is_refused(tmp_path: Path) -
         given = {**training, **({} if wrong is None else {BRANCH: wrong.to_dict()})}
         with pytest.raises(BranchWrong):
             check_branch(world.federation, current, replace(right, training=given), vault)
+
+
+def test_a_superseded_model_answers_no_more(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run(2)
+    alpha, vault = world.party("alpha"), world.consortium.vault
+    cache = VerifiedCache(
+        alpha.ledger, vault, alpha.account, Keyring(alpha.keys), world.clock, lambda one: one.round.number
+    )
+    assert cache.current().predictor == 2
+    ports = world.consortium.coordinator.ports(vault)
+    go_back(ports, 1)
+    file = vault.path(file_of(world.federation.rounds[0]))
+    file.rename(file.with_suffix(".away"))
+    with pytest.raises(VaultMissing):
+        cache.current()
+    file.with_suffix(".away").rename(file)
+    assert cache.current().predictor == 1
+    go_back(ports, 0)
+    with pytest.raises(FederationNotOpened):
+        cache.current()
+    settle(world.coordinator(1), world.auditor(), *world.hospitals())
+    assert cache.current().predictor == 3
 
 
 def initial_digest(world: World) -> Digest:
