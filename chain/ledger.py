@@ -16,6 +16,7 @@ from typing import Any
 from chain.authorship import makes
 from chain.contracts import events, log_entry
 from chain.contracts.lookup import check_deployment, ledgers_of
+from chain.contracts.versions import check_version
 from chain.finality import Finality
 from chain.log_ranges import stamp_of
 from chain.log_reader import LogReader, LogSource
@@ -118,6 +119,7 @@ class EthereumLedger:
         Raises:
             SettingInvalid: the ledger was opened without a key.
             SenderMismatch: `record.sender` is not this account.
+            LedgerOutdated: the ledger is of a version that does not know such a record.
             RefusedError: a rule forbids it (TamperedError for ModelDigestMismatch); nothing was included.
             EncodingError: a field does not fit its type on the chain.
             RecordForged: the node's receipt shows another record.
@@ -131,7 +133,12 @@ class EthereumLedger:
         contract = events.CONTRACT_OF[type(record)]
         to = self._anchor.authority if contract == "KeyAuthority" else self._anchor.contract
         self._fresh = False
-        return receipt_of(self._node, self.anchor, record, self._sender.send(to, events.encode_call(record)))
+        try:
+            receipt = self._sender.send(to, events.encode_call(record))
+        except ContractRefused:
+            check_version(self._node, self._anchor.contract, record)
+            raise
+        return receipt_of(self._node, self._anchor, record, receipt)
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
         """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.

@@ -18,9 +18,17 @@ from chain.rpc.node import NodeSettings, connect
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import Sender, TransactionSettings
 from fl.crypto.hpke_keys import PrivateKey, key_record
-from fl.protocol.errors import ContractRefused
+from fl.protocol.errors import ContractRefused, LedgerOutdated
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Role, StatementKind
-from fl.protocol.records import FederationOpened, MemberRegistered, ModelGranted, StatementMade
+from fl.protocol.records import (
+    CheckpointAnchored,
+    FederationOpened,
+    MemberRegistered,
+    ModelGranted,
+    ModelReverted,
+    Record,
+    StatementMade,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 VECTORS = PROJECT / "tests" / "vectors"
@@ -31,6 +39,9 @@ CODES = [
 ]
 OPERATOR, COORDINATOR, ALPHA = (AccountKey(bytes([number]) * 32) for number in (7, 8, 9))
 MODEL = Digest(b"\1" * 32)
+
+
+LEDGERS = [version for name, version, *_ in artifacts.EARLIER if name == "FederationLedger"]
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +73,21 @@ def test_members_record_on_an_earlier_ledger_and_nobody_grants_there(place: Ledg
         coordinator.append(ModelGranted(COORDINATOR.address, ALPHA.address, 1, MODEL, MODEL))
     with pytest.raises(ContractRefused):
         EthereumLedger(place, ALPHA).append(StatementMade(ALPHA.address, 0, StatementKind.POLICY, MODEL, ""))
+
+
+@pytest.mark.parametrize("version", LEDGERS)
+def test_an_earlier_ledger_refuses_newer_records_and_says_what_to_do(place: LedgerSettings, version: str) -> None:
+    sender = Sender(connect(place.node), place.anchor.chain_id, OPERATOR, TransactionSettings())
+    code = bytes.fromhex((VECTORS / f"federation-ledger-{version}.hex").read_text())
+    arguments = encode(["address", "address"], ["0x" + place.anchor.authority.hex(), "0x" + NO_ADDRESS.hex()])
+    made = Address(sender.send(None, code + arguments)["contractAddress"])
+    ledger = EthereumLedger(replace(place, anchor=replace(place.anchor, contract=made)), OPERATOR)
+    newer: list[Record] = [
+        CheckpointAnchored(OPERATOR.address, 1, MODEL),
+        ModelReverted(OPERATOR.address, 0, MODEL),
+        StatementMade(OPERATOR.address, 0, StatementKind.WITNESS, MODEL, "a key"),
+    ]
+    for record in newer:
+        with pytest.raises(LedgerOutdated, match="consortium hand-over") as refusal:
+            ledger.append(record)
+        assert refusal.value.facts() == {"actual": version, "needed": "1.3.0"}

@@ -83,6 +83,7 @@ from fl.protocol.errors.refused import (
     FileNotRecorded,
     GraphTooThin,
     InvitationRefused,
+    LedgerOutdated,
     NoiseMissing,
     NotDrawn,
     NothingToCount,

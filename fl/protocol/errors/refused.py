@@ -230,6 +230,18 @@ class ContractRefused(RefusedError):
 
 
 @dataclass(eq=False)
+class LedgerOutdated(RefusedError):
+    """The ledger's contract is older than the record that it was sent."""
+
+    actual: str
+    needed: str
+    sentence = (
+        "The ledger has version {actual}, and this needs version {needed}. The operator replaces the ledger with "
+        "`hemaledger consortium hand-over`."
+    )
+
+
+@dataclass(eq=False)
 class AnswerOutdated(RefusedError):
     """A trustee's account or key changed after the trustee began to answer."""
 
