@@ -64,6 +64,8 @@ class Event(StrEnum):
     RELEASE_REQUESTED = "asked for release"
     RELEASE_AWAITED = "waits for release"
     MODEL_RELEASED = "released"
+    MODEL_REVERTED = "went back to an earlier model"
+    """The coordinator: facts are the round whose model is current again, and how many models are superseded."""
 
     # Rounds, by a hospital
     TRAINING = "training"

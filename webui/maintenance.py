@@ -15,7 +15,7 @@ from flask import Flask
 
 from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedError
 from webui.http.error_pages import ALARM
-from webui.presentation.letters import request_letters
+from webui.presentation.letters import request_letters, superseded_letters
 from webui.site import EXTENSION, Site
 from webui.usecases.request_notices import Messages
 
@@ -44,6 +44,10 @@ def keep_up(site: Site) -> None:
         ("offering free times to waiting lists", site.book.waiting.turn),
         ("reminding of appointments", site.book.reminders.turn),
         ("telling people about requests", lambda: site.request_notices.keep_up(lambda: _letters(site))),
+        (
+            "telling people about models that are no longer in use",
+            lambda: site.superseded_notices.keep_up(lambda: superseded_letters(site.config.address)),
+        ),
         ("sending mail", site.mail.keep_up),
         ("forgetting old sessions", site.sessions.forget_old),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),

@@ -78,6 +78,7 @@ from webui.usecases.replays import Replays
 from webui.usecases.request_notices import RequestNotices
 from webui.usecases.risks import Risks
 from webui.usecases.second_steps import SecondSteps
+from webui.usecases.superseded_notices import SupersededNotices
 from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.trustee_shares import TrusteeShares
@@ -147,6 +148,7 @@ class Site:
     gists: Gists
     open_results: OpenResults
     request_notices: RequestNotices
+    superseded_notices: SupersededNotices
     reasons: Reasons
     timelines: Timelines
     kits: TrusteeKits
@@ -232,6 +234,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         gists=gists,
         open_results=OpenResults(OpenChecks(database), opened, gists),
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
+        superseded_notices=SupersededNotices(database, cared, services.predictions, mail, clock),
         reasons=reasons,
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),
         timelines=Timelines(TimelineStore(database), opened),

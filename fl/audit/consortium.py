@@ -15,6 +15,7 @@ from fl.audit.grants import audit_grants
 from fl.audit.key_authority import AuthorityAudit
 from fl.audit.rounds import Bench, RoundAudit
 from fl.audit.snapshot import Snapshot, added, copied, view_of
+from fl.audit.successors import audit_successors
 from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.audit import Report, replay_records
 from fl.protocol.federation import Federation, LedgerOpening
@@ -62,6 +63,7 @@ class Audit:
             self._report.notes.append("The federation was never opened; there is nothing more to check.")
         self._check_parts(federation, progress, since)
         audit_grants(federation, self._bench.vault, self._report)
+        audit_successors(federation, self._bench.vault, self._report)
         self._seal(entries)
         for entry, error in retained(federation, self._bench.vault).refused:
             subject = f"retention record of {federation.book.name_of(entry.record.sender)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fl.protocol.audit import Report
+from fl.protocol.branch import Branch
 from fl.protocol.errors import HemaledgerError, MalformedError, ModelDigestMismatch
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_ADDRESS, Digest
@@ -37,6 +38,10 @@ def check_first_model(
     if recorded.predecessor != NO_ADDRESS:
         return
     try:
+        branch = Branch.of(read_config(federation.rounds[0], vault).training)
+        if branch is not None and branch.base == recorded.model_digest:
+            report.notes.append("The federation began with the model of another one, which its rounds name as base.")
+            return
         computed = compute(read_config(federation.rounds[0], vault))
     except MalformedError:
         return  # a regression has no recipe; what is damaged was found before

@@ -24,6 +24,7 @@ from fl.protocol.grants import Grants
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.branches import check_branch
 from fl.replay.check_verdicts import check_round
 from fl.replay.expected_files import (
     FileReader,
@@ -118,6 +119,7 @@ class RoundAudit:
             check_kept(self._federation, current, self._bench.vault)
             check_round(current, config, self._federation.book)
             self._designs.check(self._federation, current, config)
+            check_branch(self._federation, current, config, self._bench.vault)
             check_groups(self._federation, current, config, self._bench.vault)
             check_calibration(self._federation, current, config, self._bench.vault)
             if manifest is not None:
@@ -186,6 +188,8 @@ class RoundAudit:
         """Sum the round again from the files, and remember the model for the next round."""
         if self._reader is None:
             return None
+        if self._federation.reverted and (self._model is None or self._model[0] != current.previous_model):
+            self.start_from(current, manifest)
         previous, number = self._model, current.number
         if previous is None or previous[0] != current.previous_model:
             self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")

@@ -83,6 +83,8 @@ class Report:
     """Models that auditors reported as far worse than chance. All bytes can be right, and classes still swapped."""
     notes: list[str] = field(default_factory=list)
     """Sentences: what was not checked, and why."""
+    successors: list[str] = field(default_factory=list)
+    """Sentences: which model followed after a return, without whom, and what that cost."""
     passed: dict[int, set[AuditStep]] = field(default_factory=dict)
     """Round -> the parts whose checks were completed; a finding in a part counts more."""
     tasks: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
@@ -123,6 +125,7 @@ class Report:
             "checks": dict(sorted(self.checks.items())),
             "findings": [finding.to_dict() for finding in self.findings],
             "notes": list(self.notes),
+            **({"successors": list(self.successors)} if self.successors else {}),
         }
 
 

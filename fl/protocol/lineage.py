@@ -4,7 +4,7 @@ Invariant: the current model comes from the newest of three things: the opening 
 it, or a return to an earlier model. Rounds that the current model does not come from are superseded; they stay on the
 ledger.
 
-Source: PROTOCOL.md 5 (Going back).
+Source: PROTOCOL.md 5X.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Lineage:
             return final
         return back.source if isinstance(back.source, Round) else None
 
-    def ancestors(self) -> Iterator[Round]:
-        """Yield the final rounds that the current model comes from, newest first."""
-        found = self.final_round()
+    def ancestors(self, before: Position | None = None) -> Iterator[Round]:
+        """Yield the final rounds that the current model comes from, newest first; `before` as in `final_round`."""
+        found = self.final_round(before)
         while found is not None:
             yield found
             found = self.final_round(found.opened.position)

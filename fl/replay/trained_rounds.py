@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from fl.protocol.branch import without_branch
 from fl.protocol.errors import AggregationUnusable, HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.ports import Vault
@@ -59,7 +60,8 @@ def check_calibration(federation: Federation, current: Round, config: RoundConfi
 
 def check_recipe(current: Round, config: RoundConfig, training: Round, vault: Vault) -> None:
     """Raise AggregationUnusable unless a round that judges has the recipe of the round `training`."""
-    if without_sum(config.training) != without_sum(read_config(training, vault).training):
+    own, other = (without_branch(without_sum(each.training)) for each in (config, read_config(training, vault)))
+    if own != other:
         why = f"the recipe of round {current.number} is not that of round {training.number}, whose model it needs"
         spec = SumSpec.from_dict(config.training)
         raise AggregationUnusable(spec.rule if spec else VOTED, why)
@@ -88,6 +90,10 @@ def is_calibration(config: RoundConfig) -> bool:
 
 
 def _finals_before(federation: Federation, number: int) -> Iterator[Round]:
+    """Yield the final rounds from which round `number` goes on, newest first."""
+    if federation.reverted:
+        opened = (each.opened.position for each in federation.rounds if each.number == number)
+        return federation.lineage.ancestors(next(opened, None))
     return (each for each in reversed(federation.rounds) if each.number < number and each.phase == Phase.FINAL)
 
 

@@ -22,6 +22,7 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.branches import check_branch
 from fl.replay.check_verdicts import check_round, checked
 from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
@@ -130,6 +131,7 @@ class Auditor:
         config = read_config(current, self._ports.vault)
         check_round(current, config, federation.book)
         self._designs.check(federation, current, config)
+        check_branch(federation, current, config, self._ports.vault)
         check_groups(federation, current, config, self._ports.vault)
         check_calibration(federation, current, config, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)

@@ -1,4 +1,6 @@
-"""A member keeps the sealed files of the newest models on its own disk, so that the vault's copy is not the only one.
+"""A member keeps sealed files of models on its own disk, so that the vault's copy is not the only one.
+
+These are the newest ones, and those to which the coordinator goes back when a hospital withdraws.
 
 Invariant: a copy has the digest that the ledger names. It stays sealed: who takes the disk without the member's key
 learns nothing. A full disk, an absent vault or a malformed file in it never stops the
@@ -12,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from fl.protocol.errors import HemaledgerError, TooLarge
 from fl.protocol.federation import Federation, LedgerOpening
-from fl.protocol.names import Blob, Digest
+from fl.protocol.names import Blob, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.parts import LIST_CAP, named_in
 from fl.protocol.rounds.round import Phase, Round
@@ -77,6 +79,8 @@ class KeepingModels(Generic[A]):
         newest = newest_models(self.view.federation, self._kept)
         if not newest or newest[-1][1] == self._newest:
             return
+        newest += [each for each in bases(self.view.federation) if each not in newest]
+        last = newest_models(self.view.federation, 1)[-1][1]
         with suppress(HemaledgerError):
             here, wanted = self._store.names(), set[Digest]()
             for source, digest in newest:
@@ -87,7 +91,7 @@ class KeepingModels(Generic[A]):
                 wanted |= {digest, *parts}
             for old in here - wanted:
                 self._store.delete(old)
-            self._newest = newest[-1][1]
+            self._newest = last
 
     def _copy(self, source: Round | LedgerOpening, digest: Digest, here: frozenset[Digest]) -> None:
         """Copy a model's file, or one of its parts, unless it is here."""
@@ -109,6 +113,21 @@ def newest_models(federation: Federation, count: int) -> list[tuple[Round | Ledg
     parts += [each for each in federation.rounds if each.phase == Phase.FINAL and each.proposal]
     parts.sort(key=lambda part: part.opened.position)
     return [(part, file_of(part)) for part in parts[-count:]]
+
+
+def bases(federation: Federation) -> list[tuple[Round | LedgerOpening, Digest]]:
+    """Return the models before the first round of each active hospital, oldest first.
+
+    To these the coordinator goes back when the hospital withdraws (PROTOCOL.md 5X).
+    """
+    waiting = {each.account for each in federation.book.having(Role.HOSPITAL)}
+    found: dict[Digest, Round | LedgerOpening] = {}
+    for current in reversed(list(federation.lineage.ancestors())):
+        if not waiting.isdisjoint(current.hospitals):
+            source = federation.source_of(current)
+            found.setdefault(file_of(source), source)
+            waiting.difference_update(current.hospitals)
+    return [(source, digest) for digest, source in found.items()]
 
 
 def file_of(source: Round | LedgerOpening) -> Digest:

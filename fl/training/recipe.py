@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
+from fl.protocol.branch import BRANCH, Branch
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
@@ -45,6 +46,8 @@ class Recipe:
     """Without an entry in the document: fedavg."""
     quality: bool = False
     """Whether a hospital counts by images and validation score instead of by images alone."""
+    branch: Branch | None = None
+    """Where the branch begins to which the round belongs; None before any return to a model."""
 
     def __post_init__(self) -> None:
         """Raise SettingInvalid if training is private, and hospitals would also send what no noise covers."""
@@ -63,20 +66,22 @@ class Recipe:
             plain[ENTRY] = self.aggregation.to_dict()
         if self.quality:
             plain[WEIGHTS] = QUALITY
+        if self.branch is not None:
+            plain[BRANCH] = self.branch.to_dict()
         return cast("dict[str, JsonValue]", plain)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Recipe:
         """Parse what `to_dict` wrote, also where a round sums lanes beside it, or raise EncodingError."""
         fields = Fields(without_sum(raw), _WHAT)
-        fields.only(ENTRY, WEIGHTS, "local", "model", "seed")
+        fields.only(BRANCH, ENTRY, WEIGHTS, "local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))
         except SettingInvalid as error:  # from another member's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
         spec, rule = ModelSpec.from_dict(fields.mapping("model")), Aggregation.of(fields.value)
         try:
-            return cls(spec, local, fields.integer("seed"), rule, by_quality(fields.value))
+            return cls(spec, local, fields.integer("seed"), rule, by_quality(fields.value), Branch.of(raw))
         except SettingInvalid as error:
             raise EncodingError(_WHAT, str(error)) from error
 

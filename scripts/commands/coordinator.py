@@ -14,6 +14,7 @@ from fl.protocol.rounds.config import BUCKETS, WORD_BITS, Check, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_plan import show_plan
 from scripts.commands.coordinator_retain import retain_files
+from scripts.commands.coordinator_returns import return_to
 from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
@@ -103,7 +104,7 @@ add_init(coordinator, Role.COORDINATOR, "coordinator")
 add_keys(coordinator, Role.COORDINATOR, "coordinator")
 coordinator.add_command(sum_lanes)
 coordinator.add_command(train_table)
-for _command in (hold, go_on, abort_round, show_plan, retain_files):
+for _command in (hold, go_on, abort_round, show_plan, retain_files, return_to):
     coordinator.add_command(_command)
 
 

@@ -10,6 +10,7 @@ import click
 from fl.protocol.names import Role, show
 from scripts.commands.hospital_policy import policy
 from scripts.commands.hospital_serve import serve_queries
+from scripts.commands.hospital_withdraw import withdraw
 from scripts.wiring.called import calls_for, socket_option
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
@@ -80,6 +81,7 @@ def init(
 add_keys(hospital, Role.HOSPITAL)
 hospital.add_command(serve_queries)
 hospital.add_command(policy)
+hospital.add_command(withdraw)
 
 
 @hospital.command()

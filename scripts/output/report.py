@@ -31,6 +31,7 @@ CHECKS = {
     "aggregates": "rounds summed again from the hospitals' files, bit for bit",
     "ceremonies": "key ceremonies computed again from the dealers' files",
     "first models": "first models computed again from the recipe and its recorded origin, bit for bit",
+    "successors": "models after a return to an earlier one, made from that one and the rest alone",
     "models": "global models opened and compared with their digest",
 }
 
@@ -88,6 +89,7 @@ def to_text(audited: Audited) -> str:
         lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
     lines += [f"  Privacy (round {one.round}): {one.sentence}" for one in audited.privacy]
     lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
+    lines += [f"  Going back: {each}" for each in report.successors]
     lines += [f"  Note: {without_names(note)}" for note in report.notes]
     return shown_lines("\n".join([*lines, audited.verdict]))
 

@@ -69,17 +69,19 @@ def trainer(
     Raises:
         DatasetUnusable: it has no images.
     """
-    dataset = _read(data_file)
+    images = _Images(data_file)
     controls = ControlStore(data_file.with_name("control"), from_zero=control_from_zero)
 
     def train(work: Work) -> Learned:
         spec = SumSpec.from_dict(work.config.training)
         if spec is not None:
-            return count_lanes(dataset, work, spec)
-        recipe = Recipe.of(work.config)
+            return count_lanes(images.now(), work, spec)
+        recipe, dataset = Recipe.of(work.config), images.now()
         if work.round > 1 and work.trained:
             _compare(dataset, recipe, work, notify)
-        context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), passed)
+        context = TrainContext(
+            recipe.seed, work.turn.round, name, device, data_file.with_name("checkpoint"), passed, turn=work.turn.seed
+        )
         skill = _skill(dataset, recipe, work) if recipe.quality else SKILLS - 1
         if recipe.aggregation.rule == SCAFFOLD:
             method = Method(recipe.spec, recipe.local, recipe.aggregation)
@@ -90,6 +92,27 @@ def trainer(
         return result.vector, LocalMetrics(result.samples, result.correct, result.loss, skill)
 
     return train
+
+
+class _Images:
+    """A hospital's images, read again after their file changed: persons' images may have been taken out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mark = self._read_mark()
+        self._dataset = _read(path)
+
+    def now(self) -> Dataset:
+        mark = self._read_mark()
+        if mark != self._mark:
+            self._dataset, self._mark = _read(self._path), mark
+        return self._dataset
+
+    def _read_mark(self) -> tuple[int, int, int] | None:
+        if not self._path.exists():
+            return None
+        found = self._path.stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _skill(dataset: Dataset, recipe: Recipe, work: Work) -> int:

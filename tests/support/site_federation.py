@@ -43,6 +43,7 @@ from webui.federation.records import FederationRecords
 from webui.ports.decryption_requests import RequestService
 from webui.ports.federation import (
     AuditService,
+    GoneBack,
     Prediction,
     PredictionService,
     ReportedModel,
@@ -173,6 +174,9 @@ class _Late:
 
     def servers(self) -> Sequence[Route]:
         return self.world.predictions().servers()
+
+    def gone_back(self) -> GoneBack | None:
+        return self.world.predictions().gone_back()
 
     def again(self, model: ServedModel) -> Verification:
         return self.world.predictions().again(model)

@@ -40,6 +40,7 @@ from webui.ports.federation import (
     AuditSummary,
     DigestPlace,
     FileFinding,
+    GoneBack,
     HeldOut,
     Prediction,
     Report,
@@ -95,6 +96,8 @@ class FakeFederation:
     report: Report = REPORT
     routes: tuple[Route, ...] = ()
     """The hospitals whose servers can be chosen."""
+    gone_back: GoneBack | None = None
+    """Which models are no longer in use."""
     _cached: ServedModel | None = None
 
     def __post_init__(self) -> None:
@@ -187,6 +190,9 @@ class FakePredictions:
 
     def reported(self) -> ReportedModel:
         return ReportedModel(self.model(), self._federation.report)
+
+    def gone_back(self) -> GoneBack | None:
+        return self._federation.gone_back
 
     def again(self, model: ServedModel) -> Verification:
         federation = self._federation

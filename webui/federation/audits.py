@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fl.audit.narrative import Explained, Results, explain
@@ -53,7 +53,9 @@ class FederationAudits:
 
     def rounds(self) -> list[RoundView]:
         federation = self.federation()
-        return [self._view(federation.book, current) for current in reversed(federation.rounds)]
+        gone = federation.superseded
+        views = (self._view(federation.book, current) for current in reversed(federation.rounds))
+        return [replace(each, superseded=True) if each.number in gone else each for each in views]
 
     def _view(self, book: KeyBook, current: Round) -> RoundView:
         key = (current.anchor, current.number, current.phase, tuple(current.attestations.values()))

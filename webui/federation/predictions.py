@@ -8,9 +8,11 @@ Source: webui/ports/federation.py (the port).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fl.protocol.errors import EncodingError, ModelUnusable, NonFinite
+from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.protocol.task import Domain
@@ -21,7 +23,7 @@ from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.federation.audits import report_on
-from webui.ports.federation import Prediction, ReportedModel, Route, ServedModel
+from webui.ports.federation import GoneBack, Prediction, ReportedModel, Route, ServedModel
 
 
 class FederationPredictions:
@@ -62,8 +64,22 @@ class FederationPredictions:
         served = self._reader.current()
         return ReportedModel(_of_pictures(served), report_on(served.round, self._vault))
 
+    def gone_back(self) -> GoneBack | None:
+        return gone_back_of(self._reader.known())
+
     def again(self, model: ServedModel) -> Verification:
         return self._reader.again(model.round, model.model_digest, model.envelope_digest)
+
+
+def gone_back_of(federation: Federation) -> GoneBack | None:
+    """Return what the newest return on a ledger means; None without one."""
+    if not federation.reverted:
+        return None
+    back = federation.reverted[-1]
+    gone, at = federation.superseded, back.opened.timestamp
+    new = gone - replace(federation, reverted=federation.reverted[:-1]).superseded
+    ends = (each.last.timestamp for each in federation.rounds if each.number in new and each.last)
+    return GoneBack(gone, back.record.round, min(ends, default=at), at, back.opened.transaction.hex())
 
 
 def _of_pictures(served: CurrentModel) -> ServedModel:

@@ -27,7 +27,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from webui.federation.predictions import FederationPredictions
-from webui.ports.federation import Prediction, ReportedModel, Route, ServedModel
+from webui.ports.federation import GoneBack, Prediction, ReportedModel, Route, ServedModel
 
 ROUNDING = 1e-3
 """How far the shares of a picture may be from 1 together."""
@@ -95,6 +95,9 @@ class RoutedPredictions:
 
     def reported(self) -> ReportedModel:
         return self.own.reported()
+
+    def gone_back(self) -> GoneBack | None:
+        return self.own.gone_back()
 
     def again(self, model: ServedModel) -> Verification:
         return self.own.again(model)

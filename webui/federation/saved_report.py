@@ -57,6 +57,7 @@ def _summary(document: dict[str, Any]) -> AuditSummary:
         results,
         tuple(_finding(row) for row in document.get("alarms", [])),
         tuple(str(note) for note in document["notes"]),
+        tuple(str(each) for each in document.get("successors", ())),
         {str(kind): int(count) for kind, count in document["checks"].items()},
         str(document.get("verdict", "")),
     )

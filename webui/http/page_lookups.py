@@ -14,7 +14,7 @@ from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from fl.roles.serving.model_facts import Verification
 from webui.http.sessions import visitor
-from webui.ports.federation import ServedModel
+from webui.ports.federation import GoneBack, ServedModel
 from webui.ports.records import CommitteeFacts
 from webui.site import site
 from webui.store.models import SiteRole, StoredRecord
@@ -38,6 +38,22 @@ def look_again(model: ServedModel) -> Verification:
     if model.envelope_digest not in known:
         known[model.envelope_digest] = site().services.predictions.again(model)
     return known[model.envelope_digest]
+
+
+def gone_back() -> GoneBack | None:
+    """Return which models are no longer in use, None if all are."""
+    if not has_app_context():
+        return None
+    if "gone_back" not in g:
+        g.gone_back = site().services.predictions.gone_back()
+    known: GoneBack | None = g.gone_back
+    return known
+
+
+def is_superseded(model: ServedModel) -> bool:
+    """Return whether the coordinator went back to an earlier model than the one that gave an answer."""
+    back = gone_back()
+    return back is not None and model.round in back.superseded
 
 
 def key_maker(row: StoredRecord) -> KeyMaker:

@@ -122,6 +122,22 @@ class Prediction:
     """None if the site knows no other server than its own."""
 
 
+@dataclass(frozen=True)
+class GoneBack:
+    """What the coordinator's newest return to an earlier model means for answers."""
+
+    superseded: frozenset[int]
+    """Rounds whose models are no longer in use, after all returns."""
+    to: int
+    """The round whose model was current again; 0: the first model."""
+    since: int
+    """When the first model that this return ended became current, in seconds since 1970."""
+    at: int
+    """When the coordinator went back."""
+    mark: str
+    """Its own for each return."""
+
+
 class PredictionService(Protocol):
     """The verified model as a function."""
 
@@ -141,6 +157,9 @@ class PredictionService(Protocol):
 
     def again(self, model: ServedModel) -> Verification:
         """Check now whether the ledger names a model that answered earlier; the result may be unknown."""
+
+    def gone_back(self) -> GoneBack | None:
+        """Return which models are no longer in use, as the site knows the ledger now; None if all are."""
 
     def model(self) -> ServedModel:
         """Return the current model.
@@ -182,6 +201,8 @@ class RoundView:
     report: Report
     task: Task | None = None
     """None while the round's configuration is not in the vault."""
+    superseded: bool = False
+    """Whether the coordinator went back to an earlier model than this round's."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +243,8 @@ class AuditSummary:
     """Models that auditors reported as far worse than chance."""
     notes: tuple[str, ...] = ()
     """What was not checked, and why."""
+    successors: tuple[str, ...] = ()
+    """Which models followed after a return to an earlier one, without whom, and what that cost."""
     kinds: Mapping[str, int] = field(default_factory=dict)
     """Kind of check -> how many were made."""
     verdict: str = ""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fl.protocol.task import Task
+from webui.http.page_lookups import is_superseded
 from webui.ports.federation import FileFinding, RoundView, ServedModel
 from webui.store.accounts import SignedInUser
 from webui.store.models import Appointment, DoctorProfile
@@ -40,6 +41,7 @@ def model_json(model: ServedModel) -> Json:
         "final_at": moment(model.final_at),
         "attested_by": list(model.attested_by),
         "confirmed": model.verification.whole,
+        "superseded": is_superseded(model),
         "task": task_json(model.task),
     }
 
@@ -127,6 +129,7 @@ def round_json(view: RoundView) -> Json:
         "model_digest": view.model_digest.hex() if view.model_digest else None,
         "attested_by": list(view.attested_by),
         "reason": view.reason,
+        "superseded": view.superseded,
         "metrics": dict(view.report.metrics) if view.report.metrics is not None else None,
         "alarm": view.report.alarm,
     }
@@ -202,6 +205,7 @@ SCHEMAS: dict[str, Json] = {
         final_at=TIME,
         attested_by=list_of(TEXT),
         confirmed=TRUTH,
+        superseded=TRUTH,
         task=ref("Task"),
     ),
     "Result": object_of(
@@ -257,6 +261,7 @@ SCHEMAS: dict[str, Json] = {
         model_digest=or_null(DIGEST),
         attested_by=list_of(TEXT),
         reason=TEXT,
+        superseded=TRUTH,
         metrics=or_null(METRICS),
         alarm=TEXT,
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from webui.presentation.texts import gettext
 from webui.usecases.request_notices import Message, Messages
+from webui.usecases.superseded_notices import SupersededLetters
 
 
 def review_letter(doctor: str, address: str) -> Message:
@@ -19,6 +20,22 @@ def review_letter(doctor: str, address: str) -> Message:
         address=address,
     )
     return Message(gettext("A doctor has looked at your check"), text)
+
+
+def superseded_letters(address: str) -> SupersededLetters:
+    """Return the mails about a model that is no longer in use; `address` is that of the site."""
+    subject = gettext("A model that gave answers is no longer in use")
+    patient = gettext(
+        "A hospital left or took data back, so the hospitals no longer use a model that may have answered one of your "
+        "checks. Sign in to see which of your results are marked, and what you can do: %(address)s",
+        address=address,
+    )
+    doctor = gettext(
+        "A hospital left or took data back, so the hospitals no longer use a model that may have answered checks of "
+        "your patients. Sign in to see which results are marked: %(address)s",
+        address=address,
+    )
+    return SupersededLetters(Message(subject, patient), Message(subject, doctor))
 
 
 def request_letters(address: str) -> Messages:

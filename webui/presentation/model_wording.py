@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from fl.roles.serving.model_facts import Fact, State, Verification
 from webui.http.error_words import translated
-from webui.http.page_lookups import hospital_called
+from webui.http.page_lookups import gone_back, hospital_called
 from webui.ports.federation import ServedModel
 from webui.presentation.numbers_and_dates import when, whole
 from webui.presentation.texts import gettext
@@ -153,6 +153,27 @@ def seal_of(known: Verification) -> Saying:
     if not known.whole:
         return Saying("wait", gettext("file not checked"), "")
     return Saying("good", gettext("verified"), "")
+
+
+def superseded(model: ServedModel) -> Saying | None:
+    """Return what it means that a model is no longer in use; None if it is."""
+    back = gone_back()
+    if back is None or model.round not in back.superseded:
+        return None
+    if back.to:
+        text = gettext(
+            "A hospital left or took data back. So the hospitals went back to their model of round %(number)s, and "
+            "train on without these data. The answer of a newer model may differ: you can have the picture checked "
+            "again, or ask a doctor.",
+            number=back.to,
+        )
+    else:
+        text = gettext(
+            "A hospital left or took data back. So the hospitals went back to their first model, and train again "
+            "without these data. The answer of a newer model may differ: you can have the picture checked again, or "
+            "ask a doctor."
+        )
+    return Saying("wait", gettext("This answer comes from a model that is no longer in use"), text)
 
 
 def looked_again(known: Verification, zone: ZoneInfo) -> Saying | None:

@@ -55,6 +55,11 @@ PHASES: Mapping[str, tuple[Any, Any, str]] = {
     "frozen": (_l("Frozen"), _l("the set of updates is fixed"), "wait"),
     "proposed": (_l("Proposed"), _l("auditors must now replay the round and attest the new model"), "wait"),
     "final": (_l("Final"), _l("auditors replayed the round and attested the new model"), "good"),
+    "superseded": (
+        _l("Superseded"),
+        _l("the coordinator went back to an earlier model, so this one is not used"),
+        "plain",
+    ),
     "aborted": (_l("Aborted"), _l("the previous model stays in use"), "bad"),
 }
 PROTECTIONS: Mapping[str, tuple[Any, Any]] = {

@@ -36,12 +36,16 @@ class MailStore:
         self._database = database
         self._clock = clock
 
-    def put(self, session: Session, letter: Letter) -> None:
-        """Store a mail in the caller's transaction."""
+    def has(self, session: Session, name: str) -> bool:
+        """Return whether there is a mail of that name (its Message-ID), delivered or not."""
+        return session.scalar(select(MailRow.id).where(MailRow.message_id == name).limit(1)) is not None
+
+    def put(self, session: Session, letter: Letter, name: str = "") -> None:
+        """Store a mail in the caller's transaction; `name` is its Message-ID, random without one."""
         now = self._clock()
         session.add(
             MailRow(
-                message_id=f"{secrets.token_hex(16)}@hemaledger",
+                message_id=name or f"{secrets.token_hex(16)}@hemaledger",
                 recipient=letter.to,
                 subject=letter.subject,
                 text=letter.text,

@@ -27,7 +27,16 @@ class Mail:
         self.store = store
         self._carrier = carrier
 
-    def queue(self, session: Session, to: str, subject: str, text: str, attachments: Iterable[Attachment] = ()) -> None:
+    def queue(
+        self,
+        session: Session,
+        to: str,
+        subject: str,
+        text: str,
+        attachments: Iterable[Attachment] = (),
+        *,
+        name: str = "",
+    ) -> None:
         """Store a mail in the caller's transaction; it leaves the site only if this transaction succeeds.
 
         Args:
@@ -36,8 +45,9 @@ class Mail:
             subject: one line of at most 200 characters, already in the language of the reader.
             text: plain text of at most 20,000 characters. It says that there is news, and no medical contents.
             attachments: at most 256 KiB together.
+            name: of this mail alone, so that it can be found again; random without one.
         """
-        self.store.put(session, Letter(to, subject, text, tuple(attachments)))
+        self.store.put(session, Letter(to, subject, text, tuple(attachments)), name)
 
     def deliver(self) -> int:
         """Deliver the mails whose time has come, and return how many; one failure ends the turn."""

@@ -90,6 +90,7 @@ from fl.protocol.errors.refused import (
     AccuracyAlarm,
     AggregationUnusable,
     AnswerOutdated,
+    BranchWrong,
     ChainRunning,
     ContractRefused,
     ControlLost,

@@ -72,6 +72,15 @@ class AggregationUnusable(RefusedError):
 
 
 @dataclass(eq=False)
+class BranchWrong(RefusedError):
+    """A round does not go on from the model to which the coordinator returned, as its branch (PROTOCOL.md 5X)."""
+
+    round: int
+    why: str
+    sentence = "Round {round} cannot go on from the model of this branch: {why}."
+
+
+@dataclass(eq=False)
 class ControlLost(RefusedError):
     """The hospital's control variate of an earlier round is not on its disk, or is damaged (PROTOCOL.md 5)."""
 

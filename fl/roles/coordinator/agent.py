@@ -46,6 +46,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.branches import withdrawn
 from fl.replay.expected_files import (
     FileReader,
     ReaderKey,
@@ -71,6 +72,7 @@ from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.progress import Progress
+from fl.roles.coordinator.returns import Returns
 from fl.roles.coordinator.sealed_model import put_first, put_model
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
@@ -118,6 +120,7 @@ class Coordinator:
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
         self._progress = Progress(plan, ports.vault)
+        self._returns = Returns(ports, self._pauses)
         self._groups = GroupDraws()
 
     @property
@@ -248,12 +251,11 @@ class Coordinator:
         if self._account not in readers and not self._is_held(federation):
             self._pauses.alarm(federation, "this coordinator waits until a hospital grants it the current model")
             return False
-        able = sorted(account for account in self._hospitals(federation) if account in readers)
+        able = sorted(account for account in self._hospitals(federation) if account in readers - withdrawn(federation))
         suspects = self._checks.excluded(federation, self._plan.config)
         roster = tuple(account for account in able if account not in suspects)
         threshold = self._plan.threshold(len(roster))
-        waits = (self._lacks_long_keys, self._held_back, self._held_by_a_person, self._pauses.hold)
-        if any(wait(federation) for wait in waits) or self._checks.waits_for_verdicts(federation):
+        if self._waits(federation):
             return False
         fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
         if len(roster) < fewest:
@@ -267,6 +269,7 @@ class Coordinator:
         for each in (self._plan.config, *self._plan.closing):
             check_fits(each, len(roster))
         following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
+        following = replace(following, config=self._returns.planned(federation, following.config))
         words, threshold = (
             words_of(replace(following.config, roster=len(following.roster)), manifest),
             following.threshold,
@@ -298,6 +301,18 @@ class Coordinator:
             return False
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
+
+    def _waits(self, federation: Federation) -> bool:
+        """Return whether the next round has to wait; report why."""
+        waits = (
+            self._returns.hold,
+            self._lacks_long_keys,
+            self._held_back,
+            self._held_by_a_person,
+            self._pauses.hold,
+            self._checks.waits_for_verdicts,
+        )
+        return any(wait(federation) for wait in waits)
 
     def _lacks_long_keys(self, federation: Federation) -> bool:
         return self._plan.config.suite == Suite.HYBRID and self._waits_for_long_keys(federation)

@@ -85,7 +85,9 @@ class Progress:
         return self._plan.closing[self._closed(parts)]
 
     def _final(self, federation: Federation) -> list[Part]:
-        return [self._part(each) for each in federation.rounds if each.phase == Phase.FINAL]
+        gone = federation.superseded
+        finals = (each for each in federation.rounds if each.phase == Phase.FINAL and each.number not in gone)
+        return [self._part(each) for each in finals]
 
     def _part(self, current: Round) -> Part:
         digest = current.terms.config_digest

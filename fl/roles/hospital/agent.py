@@ -17,6 +17,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.records import RoundAborted
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
+from fl.replay.branches import check_branch, withdrawn
 from fl.replay.check_verdicts import check_round
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
@@ -96,7 +97,7 @@ class Hospital:
         current = federation.rounds[-1] if federation.rounds else None
         if federation.openings and federation.active_round is None and self._granting.step(federation):
             return True
-        if current is None or self._account not in current.roster:
+        if current is None or self._account not in current.roster or self._account in withdrawn(federation):
             return False
         recorded, current = current, self._ports.ahead(current, federation.book)
         if not current.ended:
@@ -158,6 +159,7 @@ class Hospital:
             TaskMismatch: task and labels differ.
             AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
             CheckUnusable: the updates of this round cannot be checked under their masks.
+            BranchWrong: the round does not go on as a branch from the model to which the coordinator returned.
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
             NoiseMissing, EpsilonExceeded: the round would cost more than this hospital allows.
             PolicyRefused: the round breaks a rule of the site policy.
@@ -174,6 +176,7 @@ class Hospital:
         check_aggregation(current, config)
         check_round(current, config, federation.book)
         self._designs.check(federation, current, config)
+        check_branch(federation, current, config, self._ports.vault)
         check_groups(federation, current, config, self._ports.vault)
         check_calibration(federation, current, config, self._ports.vault)
         self._limit.check(current, config)

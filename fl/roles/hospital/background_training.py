@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fl.protocol.branch import Turn
 from fl.protocol.errors import UnavailableError
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.rounds.config import RoundConfig
@@ -36,6 +37,12 @@ class TrainingJob:
     """SCAFFOLD: the context of the newest final training whose set has this hospital; None if there is none."""
     base: Digest = NO_DIGEST
     """The digest of the whole model that the round starts from."""
+    turn: Turn = field(default_factory=lambda: Turn(0))
+    """When it trains, for seeds and learning rates; round 0: as `round`."""
+
+    def __post_init__(self) -> None:
+        if not self.turn.round:
+            object.__setattr__(self, "turn", Turn(self.round))
 
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 300

@@ -5,11 +5,13 @@ Source: PROTOCOL.md 5 (phase 0; Other rules).
 
 from __future__ import annotations
 
+from fl.protocol.branch import Branch
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.branches import turn
 from fl.replay.expected_files import FileReader, read_config, read_manifest
 from fl.replay.ledger_view import Ports
 from fl.replay.round_work import checked_work
@@ -33,11 +35,12 @@ def training_job(ports: Ports, reader: FileReader, federation: Federation, curre
         round=current.number,
         previous=manifest.weights_of(model),
         config=config,
-        trained=_trained(federation, ports.vault),
+        trained=_trained(federation, config, ports.vault),
         state=model[manifest.weights :],
         context=current.context,
         counted=_counted(federation, ports.ledger.account, config, ports.vault),
         base=federation.model_digest,
+        turn=turn(federation, current, config),
     )
 
 
@@ -49,9 +52,11 @@ def _counted(federation: Federation, account: Address, config: RoundConfig, vaul
     return next((each.context for each in final if _controlled(read_config(each, vault))), None)
 
 
-def _trained(federation: Federation, vault: Vault) -> bool:
-    """Return whether a round trained the weights of the current model."""
-    final = federation.final_round
+def _trained(federation: Federation, config: RoundConfig, vault: Vault) -> bool:
+    """Return whether a round trained the weights of the current model, on this ledger or before its first branch."""
+    final, branch = federation.final_round, Branch.of(config.training)
+    if branch is not None and branch.after:
+        return True
     return final is not None and not is_untrained(federation, final, vault)
 
 

@@ -2,7 +2,7 @@
 
 Invariant: a model answers only after its digest, sender and final round were checked on the ledger and its envelope was
 opened. If ledger or vault cannot be checked now, the time of the last check is kept. A model that contradicts the
-ledger answers no more.
+ledger answers no more, nor does one behind which the coordinator went back.
 
 Source: PROTOCOL.md 4 (receive order) and 8 (a cached model is "unverified since T").
 Not here: time limits for a slow ledger or vault (circuit_breaker.py).
@@ -149,6 +149,10 @@ class VerifiedCache(Generic[P]):
         with self._lock:
             return self._view.refresh()
 
+    def known(self) -> Federation:
+        """Return the ledger as far as it was read; nothing is asked."""
+        return self._view.federation
+
     def current(self) -> Current[P]:
         """Return the current model, after another check of ledger and file.
 
@@ -200,6 +204,8 @@ class VerifiedCache(Generic[P]):
         now, why = self._now(), NO_LEDGER
         try:
             federation = self._view.refresh()
+            if self._open is not None and self._open.round.number in federation.superseded:
+                self._open = None  # it answers no more, whether or not another model can be opened
             final = federation.final_round
             if final is None or federation.untrained:
                 raise FederationNotOpened

@@ -52,11 +52,12 @@ class TrainContext:
 
     Attributes:
         seed: The federation's seed.
-        round: Number of the round, from 1.
+        round: Which round of the schedule it is, from 1.
         hospital: The hospital's public name; it is part of the random seed.
         device: See `device.pick_device`.
         checkpoint: File for unfinished training; None = no resume.
         progress: Called after every epoch, and after a checkpoint was restored.
+        turn: What the random seed has in place of the round; empty: the round.
     """
 
     seed: int
@@ -67,6 +68,7 @@ class TrainContext:
     progress: Callable[[Progress], None] | None = None
     correction: Vector | None = None
     """SCAFFOLD: added to each step's gradient, float32 [d]; then the steps are plain gradient steps (scaffold.py)."""
+    turn: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,13 +253,13 @@ def _like(model: nn.Module, vector: Vector | None) -> list[Tensor]:
 
 def epoch_seed(context: TrainContext, epoch: int, what: str = "local") -> int:
     """Return the seed of one epoch: 63 bits of a digest that differs for every epoch."""
-    text = json.dumps([f"BAFL/1/{what}", context.seed, context.round, context.hospital, epoch])
+    text = json.dumps([f"BAFL/1/{what}", context.seed, context.turn or context.round, context.hospital, epoch])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def _key(spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, context: TrainContext) -> str:
     """Return a digest of all inputs of a training; only a checkpoint with the same key belongs to it."""
-    facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.hospital]
+    facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.turn, context.hospital]
     state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     extra = b"" if context.correction is None else vector_to_bytes(context.correction)
     truth = (train.labels if train.marks is None else train.marks).tobytes()

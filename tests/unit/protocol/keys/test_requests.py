@@ -21,7 +21,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.keys.ceremony import CeremonyPhase
 from fl.protocol.keys.requests import Approval, Refused, RequestPhase
-from fl.protocol.names import Address, CeremonyKind, KeyUse, Purpose, Refusal
+from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal
 from fl.protocol.records import DecryptionFulfilled, DecryptionRefused, MemberRevoked
 from tests.support.protocol.committee import (
     CAPSULE,
