@@ -2,7 +2,8 @@
 
 Two heads are fitted to C-NMC's training persons on what two fixed networks see: hemanet of width 64 with its first,
 drawn weights (512 x 2), and lite0 with its published ones (1280 x 2). Only the heads are trained, so this measures
-heads, not the best model. Everything runs on one thread, one step after another, without HTTP and without the chain.
+heads, not the best model. Everything runs on one thread, one step after another, without HTTP and without the chain;
+times are that thread's processor time.
 Beside it, in the same run: the network's own forward pass, and the plain head on the same features.
 """
 
@@ -138,22 +139,22 @@ def _trained(inputs: Floats, labels: npt.NDArray[np.int64]) -> tuple[Reals, Real
 
 
 def _answers(plain: Int8Head, seen: Seen, scene: Scene, logarithms: Logarithms, answers: int) -> Figures:
-    """Return the median milliseconds of each step of an encrypted answer; every answer must be the plain one."""
+    """Return the median milliseconds of each step of an answer, of one core; each must be that of the plain head."""
     committee, holders = scene.committee, list(zip(scene.committee.accounts, scene.shares, strict=True))
     facts = HeadFacts(bytes(32), Digest(bytes(32)), plain.weights.shape[1], plain.ceilings, plain.scales, plain.biases)
-    began = time.perf_counter()
+    began = time.process_time()
     data = encrypt(facts, plain.weights.tolist(), committee.key, os.urandom(32)).data
-    encrypted, began = time.perf_counter() - began, time.perf_counter()
+    encrypted, began = time.process_time() - began, time.process_time()
     head = EncryptedHead.from_bytes(data, committee.key)
-    loaded = time.perf_counter() - began
+    loaded = time.process_time() - began
     rows = np.random.default_rng(0).permutation(np.flatnonzero(seen.test))[:answers]
     times: dict[str, list[float]] = {}
     for count, row in enumerate(rows, 1):
         features = plain.features(seen.features[row : row + 1])
-        began = time.perf_counter()
+        began = time.process_time()
         right = plain.sums(features)[0].tolist()
         _add(times, "the plain head", began)
-        began = start = time.perf_counter()
+        began = start = time.process_time()
         question = HeadQuestion.draw(head, 1, count, features.tobytes())
         head.evaluate(question.features, question.rho)
         began = _add(times, "host: sums", began)
@@ -173,7 +174,7 @@ def _answers(plain: Int8Head, seen: Seen, scene: Scene, logarithms: Logarithms, 
 
 
 def _add(times: dict[str, list[float]], step: str, began: float) -> float:
-    now = time.perf_counter()
+    now = time.process_time()
     times.setdefault(step, []).append(now - began)
     return now
 
