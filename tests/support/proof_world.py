@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -224,7 +225,59 @@ def vectors() -> dict[str, Any]:
                 "proof": proof.encoded().decode(),
             }
         )
-    return {"proofs": cases}
+    world = ProofWorld(2000, 5, 2, 2, "leaf")
+    proof = world.proof()
+    wrong = [{"what": what, "error": error, "proof": text} for what, error, text in broken(proof)]
+    return {"proofs": cases, "broken": {"trust": world.trust.encoded().decode(), "proofs": wrong}}
+
+
+def broken(proof: ProofFile) -> Iterator[tuple[str, str, str]]:
+    """Yield proofs with one thing wrong, each with a seal that fits, and the error that it gives."""
+    extra, note, binding, inner = proof.extra, proof.note, proof.extra.binding, proof.extra.inner
+    assert binding is not None
+    assert isinstance(inner, InnerLeaf)
+    checkpoint, lines = proof.checkpoint, note.lines
+    other = replace(checkpoint, root=Digest(flip(checkpoint.root)))
+    wrong: dict[tuple[str, str], ProofFile] = {
+        ("index", "ProofChanged"): replace(proof, index=proof.index ^ 1),
+        ("node of the path", "ProofChanged"): replace(proof, path=(flip(proof.path[0]), *proof.path[1:])),
+        ("longer path", "ProofChanged"): replace(proof, path=(*proof.path, bytes(32))),
+        ("shorter path", "ProofChanged"): replace(proof, path=proof.path[:-1]),
+        ("size", "LogSignatureInvalid"): replace(proof, note=Note(replace(checkpoint, size=6).text(), lines)),
+        ("root", "LogSignatureInvalid"): replace(proof, note=Note(other.text(), lines)),
+        ("log signature", "LogSignatureInvalid"): replace(proof, note=_with_line(note, 0)),
+        ("no log signature", "LogSignatureInvalid"): replace(proof, note=Note(note.text, lines[1:])),
+        ("cosignature", "CosignatureInvalid"): replace(proof, note=_with_line(note, 1)),
+        ("cosignature twice", "CosignatureInvalid"): replace(proof, note=Note(note.text, (*lines, lines[1]))),
+        ("few cosignatures", "WitnessesMissing"): replace(proof, note=Note(note.text, lines[:2])),
+        ("entry", "ProofChanged"): replace(proof, extra=replace(extra, entry=flip(extra.entry))),
+        ("transaction", "ProofChanged"): replace(proof, extra=replace(extra, transaction=flip(extra.transaction))),
+        ("leaf", "ProofChanged"): replace(proof, extra=replace(extra, inner=replace(inner, leaf=flip(inner.leaf)))),
+        ("receipt", "BindingInvalid"): replace(
+            proof, extra=replace(extra, binding=replace(binding, receipts=(flip(binding.receipts[0]),)))
+        ),
+        ("place in the block", "BindingInvalid"): replace(
+            proof, extra=replace(extra, binding=replace(binding, transaction_index=2))
+        ),
+    }
+    for (what, error), each in wrong.items():
+        yield what, error, each.encoded().decode()
+    good = proof.encoded().decode()
+    yield "seal", "ProofChanged", good.replace("\nindex ", "\nindex 1")
+    yield "no end", "ProofChanged", good[:-1]
+    yield "other first line", "ProofMalformed", good.replace("@v1", "@v2", 1)
+
+
+def flip(raw: bytes) -> bytes:
+    """Return bytes whose last one has another lowest bit."""
+    return raw[:-1] + bytes([raw[-1] ^ 1])
+
+
+def _with_line(note: Note, place: int) -> Note:
+    """Return a note whose line at a place has another signature."""
+    line = note.lines[place]
+    changed = replace(line, payload=flip(line.payload))
+    return Note(note.text, (*note.lines[:place], changed, *note.lines[place + 1 :]))
 
 
 if __name__ == "__main__":

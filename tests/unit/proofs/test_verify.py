@@ -16,6 +16,7 @@ from fl.proofs.words import lines_of
 from fl.protocol.errors import (
     BindingInvalid,
     CosignatureInvalid,
+    HemaledgerError,
     LogSignatureInvalid,
     ProofChanged,
     ProofMalformed,
@@ -54,6 +55,15 @@ def test_the_vectors_are_those_of_their_seeds_and_hold() -> None:
         )
         assert (proven.bound is not None) == case["bound"]
         assert len(lines_of(proven, trust)) >= 5
+
+
+def test_the_broken_vectors_give_their_errors() -> None:
+    broken = json.loads(VECTORS.read_text(encoding="utf-8"))["broken"]
+    trust = parse_trust(broken["trust"].encode())
+    for case in broken["proofs"]:
+        with pytest.raises(HemaledgerError) as caught:
+            verify(case["proof"].encode(), trust, FACTS)
+        assert caught.value.name == case["error"], case["what"]
 
 
 def test_a_proof_of_the_largest_consortium_is_small() -> None:
