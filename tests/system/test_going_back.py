@@ -52,5 +52,7 @@ def test_the_commands_take_a_hospital_back_and_the_audit_says_what_followed(tmp_
         federation = LedgerView(open_ledger(home)).refresh()
         assert federation.superseded == {1}
         report = hemaledger(home, "audit", "--auditor", "auditor")
-        assert "The model of round 2 is what the rest alone gives, without gamma: it comes from the first model" in report
+        assert (
+            "The model of round 2 is what the rest alone gives, without gamma: it comes from the first model" in report
+        )
         assert "That cost 1 round; from the first model it would have cost 1." in report
