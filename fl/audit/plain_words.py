@@ -19,6 +19,7 @@ TITLES = {
     "AggregationUnusable": "A rule of aggregation that cannot work",
     "AuthFailure": "A file cannot be opened",
     "BelowThreshold": "Too few signatures",
+    "BranchWrong": "A round does not go on from the model of its branch",
     "CiphertextInvalid": "An encrypted record is not valid",
     "CommitmentMismatch": "A share does not fit its commitment",
     "HashMismatch": "A file is not the recorded one",

@@ -62,6 +62,9 @@ def _lines(summary: AuditSummary, config: SiteConfig, title: str) -> list[tuple[
     if len(found) > MOST_FINDINGS:
         more = gettext("%(count)s more are in the JSON report.", count=whole(len(found) - MOST_FINDINGS))
         lines.append(("text", str(more)))
+    if summary.successors:
+        lines.append(("head", str(gettext("After going back to an earlier model"))))
+        lines += [("text", each) for each in summary.successors]
     lines += _notes(summary.notes)
     return lines
 

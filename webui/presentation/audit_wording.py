@@ -22,6 +22,7 @@ KINDS: Mapping[str, Any] = {
     "aggregates": _l("rounds summed again from the hospitals' files, bit for bit"),
     "ceremonies": _l("key ceremonies computed again from the dealers' files"),
     "first models": _l("first models computed again from their recipe, bit for bit"),
+    "successors": _l("models after going back, made from an earlier model and the rest alone"),
     "models": _l("models opened and compared with their fingerprint"),
 }
 EVIDENCE: Mapping[str, Any] = {

@@ -58,7 +58,7 @@ def _round_row(view: RoundView, history: History) -> Row:
     terms, metrics = (current.terms if current else None), view.report.metrics or {}
     values: dict[str, Value] = {
         "round": view.number,
-        "phase": view.phase,
+        "phase": "superseded" if view.superseded else view.phase,
         "protection": view.protection,
         "opened": view.opened_at,
         "ended": view.ended_at,

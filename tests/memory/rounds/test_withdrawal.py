@@ -30,6 +30,7 @@ from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.withdrawing import withdraw
 from fl.roles.kept_models import file_of
 from fl.roles.serving.current_model import VerifiedCache
+from fl.training.calibrating import closing_rounds
 from fl.training.data.dataset import save_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.partition import divide
@@ -38,12 +39,13 @@ from fl.training.local.config import LocalConfig
 from fl.training.model.device import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
-from scripts.wiring.plans import first_model
+from scripts.wiring.plans import first_model, held_back
 from scripts.wiring.training import trainer
 from tests.support.federation import Consortium, Party, endorser, found, memory_connect, run_all, settle
 from tests.support.world import World
 
-RECIPE = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(epochs=1, batch=16, lr=3e-3, horizon=4), 1)
+SPEC, LOCAL = ModelSpec(size_px=16, width=8, depth=1), LocalConfig(epochs=1, batch=16, lr=3e-3, horizon=4)
+RECIPE = held_back(Recipe(SPEC, LOCAL, 1), calibrate=True)
 CONFIG = RoundConfig(0.5, 50.0, 4096, RECIPE.to_dict(), LEUKEMIA_DRAWN)
 NAMES = ("alpha", "beta", "gamma", "delta")
 
@@ -92,12 +94,13 @@ def test_the_branch_without_a_hospital_has_the_bits_of_a_federation_that_never_h
     assert [each.base for each in pending(view.refresh(), world.vault)] == [1]
     go_back(world.coordinator.ports(world.vault), 1)
     assert pending(view.refresh(), world.vault) == []
+    plan = replace(plan, closing=closing_rounds(CONFIG))
     play(world, images, replace(plan, rounds=3), start, (*rest, delta))
 
     federation = view.refresh()
     assert federation.superseded == {2, 3}
     after = federation.rounds[3:]
-    assert [each.phase for each in after] == [Phase.FINAL, Phase.FINAL]
+    assert [each.phase for each in after] == [Phase.FINAL] * 4, "two that train, two that calibrate"
     assert all(set(each.hospitals) == {party.account for party in rest} for each in after)
     base = before.rounds[0]
     branch = Branch(digest_of(base), 1, 1)
@@ -105,9 +108,9 @@ def test_the_branch_without_a_hospital_has_the_bits_of_a_federation_that_never_h
     report = audited(world)
     assert report.clean
     said = (
-        "The model of round 5 is what the rest alone gives, without delta: it comes from the model of round 1, and "
-        "rounds 4 and 5 were summed again from files of the others. That cost 2 rounds; from the first model it would "
-        "have cost 3."
+        "The model of round 7 is what the rest alone gives, without delta: it comes from the model of round 1, and "
+        "rounds 4, 5, 6 and 7 were summed again from files of the others. That cost 4 rounds; from the first model it "
+        "would have cost 5."
     )
     assert report.successors == [said]
 
@@ -115,7 +118,7 @@ def test_the_branch_without_a_hospital_has_the_bits_of_a_federation_that_never_h
     model = reader.model(base, start.manifest)
     fresh = found(tmp_path / "without", memory_connect())
     config = replace(CONFIG, training={**CONFIG.training, BRANCH: branch.to_dict()})
-    alone = replace(fresh.plan(2), config=config)  # sealed rounds: the masks change no bit
+    alone = replace(fresh.plan(2), config=config, closing=closing_rounds(config))  # sealed: masks change no bit
     play(fresh, images, alone, Initial(start.manifest, model), fresh.hospitals)
     assert [digest_of(each) for each in LedgerView(fresh.operator).refresh().rounds] == [digest_of(e) for e in after]
     assert audited(fresh).clean
