@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chain.authorship import makes
-from chain.contracts import events
+from chain.contracts import events, log_entry
 from chain.contracts.lookup import check_deployment, ledgers_of
 from chain.finality import Finality
 from chain.log_ranges import stamp_of
@@ -131,7 +131,7 @@ class EthereumLedger:
         contract = events.CONTRACT_OF[type(record)]
         to = self._anchor.authority if contract == "KeyAuthority" else self._anchor.contract
         self._fresh = False
-        return receipt_of(self._node, record, self._sender.send(to, events.encode_call(record)))
+        return receipt_of(self._node, self.anchor, record, self._sender.send(to, events.encode_call(record)))
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
         """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.
@@ -192,7 +192,7 @@ def newest_block(node: Node) -> tuple[int, int]:
     return block.number, block.timestamp
 
 
-def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:
+def receipt_of(node: Node, anchor: Anchor, record: Record, receipt: dict[str, Any]) -> Receipt:
     """Return the record in a transaction's receipt.
 
     Raises:
@@ -206,5 +206,7 @@ def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:
             continue
         if made.sender != record.sender or not makes(events.encode_call(record), made):
             raise RecordForged(kind.__name__, record.sender, "the receipt shows another record than the one sent")
-        return Receipt(events.entry(made, log, stamp_of(node, log)), receipt["gasUsed"])
+        stamp = stamp_of(node, log)
+        leaf = log_entry.of_log(anchor, log, stamp).leaf()
+        return Receipt(events.entry(made, log, stamp, leaf), receipt["gasUsed"])
     raise ContractRefused(f"the transaction made no {kind.__name__} record")

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.authorship import check_author
-from chain.contracts import events
+from chain.contracts import events, log_entry
 from chain.contracts.lookup import check_deployment
 from chain.finality import Finality
 from chain.log_ranges import LogRanges
@@ -196,7 +196,9 @@ class LogReader:
                 call = calls[log["transactionHash"]]
                 check_author(record, contract, call, self._source.anchor.chain_id)
                 _take_turn(turns, record, call)
-                added.append(events.entry(record, log, times[int(log["blockNumber"], 16)]))
+                time = times[int(log["blockNumber"], 16)]
+                leaf = log_entry.of_log(self._source.anchor, log, time).leaf()
+                added.append(events.entry(record, log, time, leaf))
         self._turns = turns
         self._entries += added
         self._positions += [entry.position for entry in added]

@@ -86,7 +86,7 @@ class EthereumRelay:
     def _relay(self, transaction: bytes, answer: Answer | KeyRegistered) -> Receipt:
         to, data = self._anchor.authority, events.encode_call(answer)
         request = {"from": "0x" + answer.sender.hex(), "to": "0x" + to.hex(), "data": "0x" + data.hex()}
-        return receipt_of(self._node, answer, self._sender.relay(transaction, request))
+        return receipt_of(self._node, self._anchor, answer, self._sender.relay(transaction, request))
 
 
 def read_answer(transaction: bytes, anchor: Anchor) -> Answer:

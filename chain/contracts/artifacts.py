@@ -19,6 +19,7 @@ EARLIER: tuple[tuple[str, str, int, str], ...] = (
     ("KeyAuthority", "1.0.0", 26418, "273b3e1511d9482020294e588707fba6802abb85b3d8c14dd62ad112d3fd2b27"),
     ("FederationLedger", "1.0.0", 18606, "4224b7fe3a1e4325efd11f6c611d6c8a41403cdf532d52e659654779708b4caa"),
     ("FederationLedger", "1.1.0", 20623, "6896734dd9e39e6c625233b06bdadbc5fed6c7bf34e7e49269813896f4a7e628"),
+    ("FederationLedger", "1.2.0", 23814, "2864221e321fceac54894e8261b297e04701dd8a3ad9f375901133bc807930df"),
 )
 """Contracts of earlier versions, which run on: name, version, bytes of the creation code without arguments, SHA-256."""
 

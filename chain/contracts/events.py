@@ -34,6 +34,7 @@ from fl.protocol.records import (
     CeremonyDealt,
     CeremonyPhaseClosed,
     CeremonyStarted,
+    CheckpointAnchored,
     DecryptionApproved,
     DecryptionFulfilled,
     DecryptionRefused,
@@ -49,6 +50,7 @@ from fl.protocol.records import (
     ModelAttested,
     ModelGranted,
     ModelProposed,
+    ModelReverted,
     OperatorChanged,
     OperatorProposed,
     PhaseClosed,
@@ -120,6 +122,8 @@ FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
         WideProposed: "proposeWide",
         WideFinalised: "finaliseWide",
         StatementMade: "makeStatement",
+        CheckpointAnchored: "anchorCheckpoint",
+        ModelReverted: "revertModel",
         LedgerHandedOver: "handOver",
     }
 )
@@ -206,8 +210,22 @@ def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
     return record
 
 
-def entry(record: Record, log: Mapping[str, Any], timestamp: int) -> Entry:
-    """Return `record` with its position, taken from its JSON-RPC log."""
+def encode_log(record: Record) -> tuple[tuple[bytes, ...], bytes]:
+    """Return topics and data of the log that the contract emits for `record`.
+
+    Raises:
+        EncodingError: a field does not fit its Solidity type.
+    """
+    kind = type(record)
+    indexed, plain = _LAYOUTS[kind]
+    words, data = (
+        _encode(kind, part, [to_abi(getattr(record, name)) for name in _names(part)]) for part in (indexed, plain)
+    )
+    return (topic(kind), *(words[start : start + WORD] for start in range(0, len(words), WORD))), data
+
+
+def entry(record: Record, log: Mapping[str, Any], timestamp: int, leaf: bytes = b"") -> Entry:
+    """Return `record` with its position, taken from its JSON-RPC log, and its `leaf` in the log of all records."""
     return Entry(
         record=record,
         position=Position(int(log["blockNumber"], 16), int(log["logIndex"], 16)),
@@ -215,6 +233,7 @@ def entry(record: Record, log: Mapping[str, Any], timestamp: int) -> Entry:
         timestamp=timestamp,
         transaction=bytes.fromhex(log["transactionHash"][2:]),
         contract=Address(bytes.fromhex(log["address"][2:])),
+        leaf=leaf,
     )
 
 

@@ -90,6 +90,34 @@ def of_raw(raw: bytes) -> SignedCall:
         raise ValueError("not a signed transaction") from error
 
 
+def of_signed(raw: bytes) -> SignedCall:
+    """Return the meaning of a transaction of any type, also of one before EIP-2718, or raise ValueError."""
+    if not raw or raw[0] <= _LAST_TYPED:
+        return of_raw(raw)
+    try:
+        decoded = rlp.decode(raw)
+        call = _recovered(0, decoded[:-3], tuple(map(_number, decoded[-3:])))
+    except (rlp.exceptions.RLPException, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError("not a signed transaction") from error
+    if call.hash != keccak(raw):
+        raise ValueError("not a signed transaction: it has another form than the one that was signed")
+    return call
+
+
+def raw_of_json(transaction: Mapping[str, Any]) -> bytes:
+    """Return the raw form of an eth_getTransactionByHash answer of any type, or raise ValueError.
+
+    Some nodes do not have eth_getRawTransactionByHash.
+    """
+    try:
+        kind = int(transaction.get("type", "0x0"), 16)
+        items = [_item(name, transaction[name]) for name in _SIGNED[kind]]
+        signature = [_bytes(int(transaction[name], 16)) for name in ("v", "r", "s")]
+        return (bytes([kind]) if kind else b"") + bytes(rlp.encode([*items, *signature]))
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError("not a signed transaction") from error
+
+
 def of_json(transaction: Mapping[str, Any]) -> SignedCall:
     """Return the meaning of an eth_getTransactionByHash answer of any type, or raise ValueError.
 

@@ -19,8 +19,11 @@ contract FederationLedger is WideRounds {
     uint256 private constant MAX_DURATION = 366 days;
     uint256 private constant ENTRY_BYTES = 52;
 
+    /// @dev Who may make which statement: byte k, counted from the right, has bit r for kind k and role r.
+    uint256 private constant MAY_STATE = 0x3e3e3e_06_10_04_04_18_04_04_00;
+
     /// @inheritdoc IFederationLedger
-    string public constant override version = "1.2.0"; // solhint-disable-line const-name-snakecase
+    string public constant override version = "1.3.0"; // solhint-disable-line const-name-snakecase
 
     /// @inheritdoc IFederationLedger
     IFederationLedger public immutable override predecessor;
@@ -35,6 +38,12 @@ contract FederationLedger is WideRounds {
 
     /// @inheritdoc IFederationLedger
     bytes32 public override manifest;
+
+    /// @inheritdoc IFederationLedger
+    mapping(address keeper => uint64 size) public override checkpointSize;
+
+    /// @inheritdoc IFederationLedger
+    mapping(address keeper => mapping(uint64 size => bytes32 root)) public override checkpointRoot;
 
     /// @dev Which grants were recorded: hash of model, reader, epoch and sender.
     mapping(bytes32 grant => bool made) private _granted;
@@ -71,6 +80,7 @@ contract FederationLedger is WideRounds {
         opened = true;
         lastRound = lastRound_;
         currentModel = modelDigest;
+        _rounds[lastRound_].state.proposedModel = modelDigest; // for {revertModel}; the phase stays NONE
         manifest = manifestDigest;
         emit FederationOpened(
             msg.sender,
@@ -226,10 +236,7 @@ contract FederationLedger is WideRounds {
         string calldata text
     ) external override whileInForce {
         IMembers.Role role = authority.requireSender(msg.sender);
-        bool may = kind == Statement.RETENTION
-            ? role == IMembers.Role.COORDINATOR || role == IMembers.Role.AUDITOR
-            : kind != Statement.NONE && role == IMembers.Role.HOSPITAL;
-        if (!may) revert IMembers.WrongRole(msg.sender);
+        if ((MAY_STATE >> (8 * uint256(kind) + uint256(role))) & 1 == 0) revert IMembers.WrongRole(msg.sender);
         if (kind == Statement.DECLINE) {
             Round storage data = _requireRound(round);
             _requireRunning(round, data);
@@ -240,6 +247,31 @@ contract FederationLedger is WideRounds {
             }
         }
         emit StatementMade(msg.sender, round, kind, digest, text);
+    }
+
+    /// @inheritdoc IFederationLedger
+    function anchorCheckpoint(uint64 size, bytes32 root) external override whileInForce {
+        IMembers.Role role = authority.requireSender(msg.sender);
+        bool may = role != IMembers.Role.HOSPITAL && role != IMembers.Role.TRUSTEE;
+        if (!may) revert IMembers.WrongRole(msg.sender);
+        uint64 newest = checkpointSize[msg.sender];
+        if (size <= newest) revert CheckpointBackwards(newest, size);
+        checkpointSize[msg.sender] = size;
+        checkpointRoot[msg.sender][size] = root;
+        emit CheckpointAnchored(msg.sender, size, root);
+    }
+
+    /// @inheritdoc IFederationLedger
+    function revertModel(uint64 round, bytes32 modelDigest) external override whileInForce {
+        _requireBetween();
+        if (round > lastRound) revert WrongRound(lastRound, round);
+        RoundState storage state = _rounds[round].state;
+        Phase phase = state.phase;
+        if (phase != Phase.FINAL && phase != Phase.NONE) revert WrongPhase(round, uint8(phase));
+        bytes32 known = state.proposedModel;
+        if (known != 0 && known != modelDigest) revert ModelDigestMismatch(known, modelDigest);
+        currentModel = modelDigest;
+        emit ModelReverted(msg.sender, round, modelDigest);
     }
 
     /// @inheritdoc IFederationLedger
@@ -305,10 +337,15 @@ contract FederationLedger is WideRounds {
         currentModel = model;
     }
 
-    function _requireNext(uint64 round, bytes32 previousModel) internal view override {
+    /// @dev For what the coordinator does between rounds.
+    function _requireBetween() private view {
         _requireRole(IMembers.Role.COORDINATOR);
         if (!opened) revert FederationNotOpened();
         _requireEnded(lastRound);
+    }
+
+    function _requireNext(uint64 round, bytes32 previousModel) internal view override {
+        _requireBetween();
         if (round != lastRound + 1) revert WrongRound(lastRound + 1, round);
         if (previousModel != currentModel) revert ModelDigestMismatch(currentModel, previousModel);
     }

@@ -43,12 +43,22 @@ interface IFederationLedger is ISteps {
     /// running round, by the rule that the text names. RETENTION: old files may be deleted under the record of this
     /// digest; it counts when a coordinator and an auditor stated it. OMITTED: a hospital put the step of this digest
     /// on the board of a wide round, and the batch does not have it; nobody can check here whether it came in time.
+    /// OPENED: a hospital opened one of its own masks of a checked round. CHECKED: an auditor checked the updates of a
+    /// checked round. WITHDRAWAL: a hospital leaves with its data, or takes data back; the operator says it for a
+    /// hospital that is gone. LONG_KEY: a member's key of suite 2. WITNESS, LOG: the key with which a member cosigns or
+    /// signs checkpoints of the log; the digest is that of the text, and an empty text takes the key back.
     enum Statement {
         NONE,
         POLICY,
         DECLINE,
         RETENTION,
-        OMITTED
+        OMITTED,
+        OPENED,
+        CHECKED,
+        WITHDRAWAL,
+        LONG_KEY,
+        WITNESS,
+        LOG
     }
 
     /// @notice The conditions of a round.
@@ -326,11 +336,24 @@ interface IFederationLedger is ISteps {
 
     /// @notice A member made a statement beside the rounds.
     /// @param sender The member.
-    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. OMITTED, OPENED, CHECKED: the
+    /// round. Every other kind: 0.
     /// @param kind What it states.
     /// @param digest SHA-256 of the document it is about.
     /// @param text For people; DECLINE: the name of the rule.
     event StatementMade(address indexed sender, uint64 indexed round, Statement kind, bytes32 digest, string text);
+
+    /// @notice A keeper recorded the root of the log over all records, so that a checkpoint is bound to this chain.
+    /// @param sender The operator, a coordinator or an auditor.
+    /// @param size How many records the log has.
+    /// @param root Root of the tree over them (RFC 9162).
+    event CheckpointAnchored(address indexed sender, uint64 indexed size, bytes32 root);
+
+    /// @notice The coordinator went back to an earlier model; the next round starts from it.
+    /// @param sender The coordinator.
+    /// @param round The final round that made the model; 0 for the model from which round 1 started.
+    /// @param modelDigest Digest of the model.
+    event ModelReverted(address indexed sender, uint64 indexed round, bytes32 modelDigest);
 
     /// @notice The operator closed this ledger in favour of a successor.
     /// @param sender The operator.
@@ -410,6 +433,11 @@ interface IFederationLedger is ISteps {
     /// @param actual How many it claims.
     /// @param most How many may.
     error BatchTooLarge(uint16 actual, uint16 most);
+
+    /// @notice A keeper's checkpoints only grow.
+    /// @param newest The size of its newest one here.
+    /// @param size The size given.
+    error CheckpointBackwards(uint64 newest, uint64 size);
 
     /// @notice Record the model from which the next round starts.
     /// @dev By the coordinator. Reverts, in this order: FederationAlreadyOpened; PredecessorMismatch unless
@@ -647,14 +675,34 @@ interface IFederationLedger is ISteps {
     function finaliseWide(uint64 round, uint16 count, bytes32 root, bytes32 fileDigest) external;
 
     /// @notice State something beside the rounds; no state of a round changes.
-    /// @dev POLICY, DECLINE and OMITTED by a hospital, RETENTION by a coordinator or an auditor. Reverts, in this
+    /// @dev POLICY, DECLINE, OMITTED and OPENED by a hospital, RETENTION by a coordinator or an auditor, CHECKED by an
+    /// auditor, WITHDRAWAL by a hospital or the operator, LONG_KEY, WITNESS and LOG by any member. Reverts, in this
     /// order: WrongRole; and for DECLINE WrongRound; WrongPhase when the round ended already (or none was opened);
     /// NotInRoster, except in a wide round, whose roster is not here. Emits {StatementMade}.
-    /// @param round DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round.
+    /// @param round DECLINE: the running round. RETENTION: the last round it is about. OMITTED, OPENED, CHECKED: the
+    /// round. Every other kind: 0.
     /// @param kind What is stated.
     /// @param digest SHA-256 of the document.
     /// @param text For people; DECLINE: the name of the rule.
     function makeStatement(uint64 round, Statement kind, bytes32 digest, string calldata text) external;
+
+    /// @notice Record the root of the log over all records.
+    /// @dev By the operator, a coordinator or an auditor. What this contract cannot check: how many records there are,
+    /// and their root. Readers compare both with their own log. Reverts, in this order: WrongRole; CheckpointBackwards
+    /// unless `size` is more than that of the sender's newest checkpoint here. Emits {CheckpointAnchored}.
+    /// @param size How many records the log has.
+    /// @param root Root of the tree over them.
+    function anchorCheckpoint(uint64 size, bytes32 root) external;
+
+    /// @notice Go back to an earlier model, from which the next round starts.
+    /// @dev By the coordinator. What this contract cannot check: a model from before the first round opened here, other
+    /// than the one it opened with. Readers check it and stop at a record that fails. Reverts, in this order:
+    /// FederationNotOpened; RoundStillOpen; WrongRound(lastRound, round) for a round that is not there yet; WrongPhase
+    /// unless the round is FINAL or was not opened here; ModelDigestMismatch(known, modelDigest).
+    /// Emits {ModelReverted}.
+    /// @param round The final round that made the model; 0 for the model from which round 1 started.
+    /// @param modelDigest Digest of the model.
+    function revertModel(uint64 round, bytes32 modelDigest) external;
 
     /// @notice Close this ledger in favour of `successor_`.
     /// @dev By the operator. Reverts, in this order: FederationNotOpened; RoundStillOpen; PredecessorMismatch when
@@ -698,6 +746,17 @@ interface IFederationLedger is ISteps {
     /// @param member The auditor or hospital.
     /// @return Whether it did.
     function hasAttested(uint64 round, address member) external view returns (bool);
+
+    /// @notice The newest checkpoint of a keeper.
+    /// @param keeper The operator, a coordinator or an auditor.
+    /// @return Its size; 0 without one.
+    function checkpointSize(address keeper) external view returns (uint64);
+
+    /// @notice A checkpoint of a keeper.
+    /// @param keeper The operator, a coordinator or an auditor.
+    /// @param size Its size.
+    /// @return Its root; zero without one.
+    function checkpointRoot(address keeper, uint64 size) external view returns (bytes32);
 
     /// @notice The version of the rules in this contract, as {IKeyAuthority-version}.
     /// @return Three numbers with dots between.

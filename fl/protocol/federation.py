@@ -8,10 +8,11 @@ Source: PROTOCOL.md 5S and 8; contracts/ledger/FederationLedger.sol.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from fl.protocol.anchored import KEEPERS
 from fl.protocol.errors import (
     EncodingError,
     FederationAlreadyOpened,
@@ -25,16 +26,15 @@ from fl.protocol.errors import (
     WrongRole,
     WrongRound,
 )
-from fl.protocol.grants import Grants, Model, check_reader, model_of
-from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain, VerifyPossession
-from fl.protocol.keys.succession import Succession
-from fl.protocol.keys.threshold import ThresholdKeys
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role, StatementKind
+from fl.protocol.federation_state import Federation as Federation  # noqa: PLC0414 - others know it from here
+from fl.protocol.grants import check_reader
+from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain
+from fl.protocol.names import NO_ADDRESS, Address, Protection, Role, StatementKind
 from fl.protocol.opening import LedgerOpening as LedgerOpening  # noqa: PLC0414 - others know it from here
 from fl.protocol.opening import genesis_context as genesis_context  # noqa: PLC0414
-from fl.protocol.ports import Anchor
 from fl.protocol.records import (
     BatchRecord,
+    CheckpointAnchored,
     ConsortiumFounded,
     Entry,
     FederationOpened,
@@ -43,10 +43,11 @@ from fl.protocol.records import (
     MemberRecord,
     MemberRevoked,
     ModelGranted,
+    ModelReverted,
     OperatorChanged,
-    Position,
     RoundOpened,
     RoundRecord,
+    SideRecord,
     StatementMade,
     SuccessionRecord,
     WideOpening,
@@ -54,122 +55,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.clusters import seen
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
-
-MAY_STATE: Mapping[StatementKind, tuple[Role, ...]] = MappingProxyType(
-    {
-        StatementKind.NONE: (),
-        StatementKind.POLICY: (Role.HOSPITAL,),
-        StatementKind.DECLINE: (Role.HOSPITAL,),
-        StatementKind.RETENTION: (Role.COORDINATOR, Role.AUDITOR),
-        StatementKind.OMITTED: (Role.HOSPITAL,),
-    }
-)
-"""Who may make which statement."""
-
-
-@dataclass(frozen=True)
-class Federation:
-    """The state after the entry at `position`."""
-
-    anchor: Anchor
-    """`contract` is the present ledger; a hand-over changes it."""
-    verify: VerifyPossession
-    book: KeyBook = field(default_factory=KeyBook)
-    succession: Succession = field(default_factory=Succession)
-    threshold: ThresholdKeys = field(default_factory=ThresholdKeys)
-    openings: tuple[LedgerOpening, ...] = ()
-    """How each ledger began: the first one and its successors."""
-    rounds: tuple[Round, ...] = ()
-    grants: Grants = field(default_factory=Grants)
-    statements: tuple[Entry, ...] = ()
-    """Every StatementMade, in ledger order."""
-    successor: Address | None = None
-    position: Position | None = None
-
-    @property
-    def last_round(self) -> int:
-        """Return the number of the newest round, 0 before the first."""
-        if self.rounds:
-            return self.rounds[-1].number
-        return self.openings[-1].record.last_round if self.openings else 0
-
-    @property
-    def active_round(self) -> Round | None:
-        return self.rounds[-1] if self.rounds and not self.rounds[-1].ended else None
-
-    @property
-    def final_round(self) -> Round | None:
-        return next((each for each in reversed(self.rounds) if each.phase == Phase.FINAL), None)
-
-    @property
-    def source(self) -> Round | LedgerOpening:
-        """Return the source of the current model: the newest final round of this ledger, or its opening."""
-        final = self.final_round
-        if final is not None and final.anchor == self.opening.anchor:
-            return final
-        return self.opening
-
-    def source_of(self, current: Round) -> Round | LedgerOpening:
-        """Return the source of the model from which a round started, on that round's ledger."""
-        parts: list[Round | LedgerOpening] = [*self.openings]
-        parts += [each for each in self.rounds if each.phase == Phase.FINAL]
-        before = [
-            part for part in parts if part.anchor == current.anchor and part.opened.position < current.opened.position
-        ]
-        return max(before, key=lambda part: part.opened.position)
-
-    @property
-    def model_digest(self) -> Digest:
-        """Return the digest of the current global model, or raise FederationNotOpened."""
-        source = self.source
-        if isinstance(source, Round) and source.proposal is not None:
-            return source.proposal.model_digest
-        return self.opening.record.model_digest
-
-    @property
-    def model(self) -> Model:
-        """Return the current global model, or raise FederationNotOpened."""
-        return model_of(self.source)
-
-    @property
-    def readers(self) -> frozenset[Address]:
-        """Return the accounts that can open the current model, by its file or by a grant."""
-        return self.grants.readers(self.model_digest, self.source)
-
-    def readers_before(self, current: Round) -> frozenset[Address]:
-        """Return the accounts that could open the model from which a round started when it opened."""
-        source = self.source_of(current)
-        return self.grants.readers(model_of(source).digest, source, current.opened.position)
-
-    @property
-    def untrained(self) -> bool:
-        """Return whether the current model is still the first one of all: rounds of lanes can keep it."""
-        return self.model_digest == self.openings[0].record.model_digest
-
-    @property
-    def opening(self) -> LedgerOpening:
-        """Return how the present ledger began, or raise FederationNotOpened."""
-        if not self.openings:
-            raise FederationNotOpened
-        return self.openings[-1]
-
-    def stated(self, kind: StatementKind) -> Iterator[tuple[Entry, StatementMade]]:
-        """Yield the statements of one kind, in ledger order."""
-        for entry in self.statements:
-            if isinstance(entry.record, StatementMade) and entry.record.kind == kind:
-                yield entry, entry.record
-
-    def declined(self, current: Round) -> Mapping[Address, StatementMade]:
-        """Return which hospitals stated that they do not take part in a round."""
-        since, made = current.opened.position, self.stated(StatementKind.DECLINE)
-        return {each.sender: each for entry, each in made if entry.position > since and each.round == current.number}
-
-    def round(self, number: int) -> Round:
-        """Return the round of that number, or raise WrongRound."""
-        for each in reversed(self.rounds):
-            if each.number == number:
-                return each
-        raise WrongRound(self.last_round, number)
+from fl.protocol.statements import MAY_STATE
 
 
 def fold(federation: Federation, entries: Iterable[Entry]) -> Federation:
@@ -189,12 +75,8 @@ def step(federation: Federation, entry: Entry) -> Federation:
         _check_contract(federation, entry)
         if isinstance(record, FederationOpened):
             changed = _open_federation(federation, entry, record)
-        elif isinstance(record, ModelGranted):
-            changed = _grant(federation, entry, record)
-        elif isinstance(record, StatementMade):
-            changed = _state(federation, entry, record)
-        elif isinstance(record, LedgerHandedOver):
-            changed = _hand_over(federation, entry, record)
+        elif isinstance(record, SideRecord):
+            changed = _beside(federation, entry, record)
         elif isinstance(record, BatchRecord):
             raise EncodingError("ledger", "a batch of steps was not expanded")
         elif isinstance(record, RoundOpened):
@@ -233,12 +115,45 @@ def _check_contract(federation: Federation, entry: Entry) -> None:
         raise EncodingError("ledger", "a record comes from a contract that is not this consortium's ledger")
 
 
+def _beside(federation: Federation, entry: Entry, record: SideRecord) -> Federation:
+    """Return the federation after a record beside its rounds."""
+    match record:
+        case ModelGranted():
+            return _grant(federation, entry, record)
+        case StatementMade():
+            return _state(federation, entry, record)
+        case CheckpointAnchored():
+            return _anchor_checkpoint(federation, entry, record)
+        case ModelReverted():
+            return _revert(federation, entry, record)
+        case LedgerHandedOver():
+            return _hand_over(federation, entry, record)
+
+
 def _grant(federation: Federation, entry: Entry, record: ModelGranted) -> Federation:
     book = federation.book
     check_reader(record.sender, book)
     if federation.successor is not None or not federation.openings:
         raise FederationNotOpened
     return replace(federation, grants=federation.grants.advance(entry, record, federation.model, book))
+
+
+def _anchor_checkpoint(federation: Federation, entry: Entry, record: CheckpointAnchored) -> Federation:
+    if federation.book.active(record.sender).role not in KEEPERS:
+        raise WrongRole(record.sender)
+    return replace(federation, checkpoints=federation.checkpoints.advance(entry, record))
+
+
+def _revert(federation: Federation, entry: Entry, record: ModelReverted) -> Federation:
+    federation.book.active(record.sender, Role.COORDINATOR)
+    if federation.successor is not None or not federation.openings:
+        raise FederationNotOpened
+    if federation.active_round is not None:
+        raise RoundStillOpen(federation.active_round.number)
+    if record.round > federation.last_round:
+        raise WrongRound(federation.last_round, record.round)
+    back = federation.lineage.reversion(entry, record, federation.anchor)
+    return replace(federation, reverted=(*federation.reverted, back))
 
 
 def _hand_over(federation: Federation, entry: Entry, record: LedgerHandedOver) -> Federation:

@@ -60,6 +60,18 @@ class StatementKind(IntEnum):
     """Old files may be deleted, by a record that a coordinator and an auditor stated."""
     OMITTED = 4
     """A hospital's step of a wide round is not in its batch, although the hospital put it on the board."""
+    OPENED = 5
+    """A hospital opened one of its own masks of a checked round, because its partner used another one."""
+    CHECKED = 6
+    """What an auditor found when it checked the updates of a checked round."""
+    WITHDRAWAL = 7
+    """A hospital leaves with its data, or takes data back."""
+    LONG_KEY = 8
+    """The digest of a member's key of suite 2, for files that stay closed for decades."""
+    WITNESS = 9
+    """The key with which a member cosigns checkpoints of the log."""
+    LOG = 10
+    """The key with which a keeper signs checkpoints of the log."""
 
 
 class KeyUse(IntEnum):

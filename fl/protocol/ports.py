@@ -13,6 +13,8 @@ from typing import Protocol
 
 from fl.protocol.names import Address, Blob, Digest
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Entry, KeyRegistered, Position, Receipt, Record
+from fl.protocol.tlog.entry import LogEntry
+from fl.protocol.tlog.extra import ReceiptBinding
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,59 @@ class Vault(Protocol):
 
     def mark(self, digest: Digest) -> Mark | None:
         """Return the mark of the file of that name, or None; this does not read the file."""
+
+
+@dataclass(frozen=True)
+class BoundEvent:
+    """An event that the receipt of a block holds, as the block's own bytes show it."""
+
+    record: Record
+    contract: Address
+    block: int
+    block_hash: bytes
+    """32 bytes."""
+    time: int
+    """Seconds since 1970 of the block."""
+    sealers: frozenset[Address]
+    """Who sealed the header; empty on chains where this cannot be seen from it."""
+
+
+class ChainFacts(Protocol):
+    """What bytes of the chain say, for a verifier without a node (PROTOCOL.md 8T.6)."""
+
+    def record_of(self, event: LogEntry, *, of_authority: bool) -> Record:
+        """Return the record that an event of the key authority, or of a federation ledger, makes.
+
+        Raises:
+            EncodingError: it is not an event of these contracts.
+        """
+
+    def check_author(self, event: LogEntry, record: Record, transaction: bytes) -> None:
+        """Raise ProofChanged (step 6) unless this raw transaction is how the record's sender made it."""
+
+    def bound(self, binding: ReceiptBinding, chain_id: int, consensus: str) -> BoundEvent:
+        """Return the event of a receipt, whose sender signed its transaction; both are in the header's block.
+
+        Raises:
+            BindingInvalid: the parts do not fit each other.
+        """
+
+
+class ChainSource(Protocol):
+    """What a maker of proofs reads from a node."""
+
+    def event(self, entry: Entry) -> LogEntry:
+        """Return the raw event of an entry; its leaf is the entry's.
+
+        Raises:
+            UnavailableError: the node does not answer, or shows another event.
+        """
+
+    def transaction(self, entry: Entry) -> bytes:
+        """Return the raw signed transaction of an entry; raises as `event`."""
+
+    def binding(self, entry: Entry) -> ReceiptBinding:
+        """Return the parts that show an entry in its block's receipts; raises as `event`."""
 
 
 class Journal(Protocol):

@@ -589,16 +589,39 @@ class RoundAborted:
 
 @dataclass(frozen=True)
 class StatementMade:
-    """A member stated its site policy, that it declines a round, or what may be deleted."""
+    """A member stated something beside the rounds (names.StatementKind)."""
 
     sender: Address
     round: int
-    """DECLINE: the running round. RETENTION: the last round it is about. POLICY: 0. OMITTED: the round."""
+    """DECLINE: the running round. RETENTION: the last round it is about. OMITTED, OPENED, CHECKED: the round. Every
+    other kind: 0."""
     kind: StatementKind
     digest: Digest
     """SHA-256 of the document that the statement is about."""
     text: str
     """For people; DECLINE: the name of the rule."""
+
+
+@dataclass(frozen=True)
+class CheckpointAnchored:
+    """A keeper recorded the root of the log over all records, so that a checkpoint is bound to the chain."""
+
+    sender: Address
+    """The operator, a coordinator or an auditor."""
+    size: int
+    """How many records the log has; nobody can check it on the chain."""
+    root: Digest
+    """Root of the tree over them (RFC 9162)."""
+
+
+@dataclass(frozen=True)
+class ModelReverted:
+    """The coordinator went back to an earlier model, from which the next round starts."""
+
+    sender: Address
+    round: int
+    """The final round that made the model; 0 for the model from which round 1 started."""
+    model_digest: Digest
 
 
 @dataclass(frozen=True)
@@ -627,7 +650,9 @@ CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | R
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
 BatchRecord = WideRoundOpened | StepsAnchored | WideProposed | WideFinalised
 """Readers see what is in the batch instead (fl/replay/batched_ledger.py); the fold knows none of these."""
-LedgerRecord = FederationOpened | ModelGranted | RoundRecord | BatchRecord | StatementMade | LedgerHandedOver
+SideRecord = ModelGranted | StatementMade | CheckpointAnchored | ModelReverted | LedgerHandedOver
+"""Records of a ledger beside its rounds."""
+LedgerRecord = FederationOpened | RoundRecord | BatchRecord | SideRecord
 Record = KeyRecord | LedgerRecord
 
 KEY_RECORDS: tuple[type[KeyRecord], ...] = (
@@ -675,6 +700,8 @@ LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     WideProposed,
     WideFinalised,
     StatementMade,
+    CheckpointAnchored,
+    ModelReverted,
     LedgerHandedOver,
 )
 
@@ -703,6 +730,8 @@ class Entry:
     """32-byte transaction hash."""
     contract: Address
     """The contract that emitted it."""
+    leaf: bytes = b""
+    """Its hash as a leaf of the log (tlog.entry.LogEntry), 32 bytes; empty for a step that is inside a batch."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from fl.protocol.errors import TaskChanged, TaskMismatch
 from fl.protocol.federation import Federation
 from fl.protocol.ports import Vault
-from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import read_config
 
@@ -33,7 +33,7 @@ def check_kept(federation: Federation, current: Round, vault: Vault) -> None:
         TaskChanged: it trains another task.
         VaultMissing, HashMismatch, EncodingError: a configuration.
     """
-    before = _final_before(federation, current.number)
+    before = federation.final_before(current)
     if before is not None:
         check_same(current.number, read_config(before, vault).task, read_config(current, vault).task)
 
@@ -49,11 +49,6 @@ def check_same(number: int, before: Task, now: Task) -> None:
     """Raise TaskChanged unless round `number` trains the task of the model before it."""
     if before != now:
         raise TaskChanged(number, _described(before, now), _described(now, before))
-
-
-def _final_before(federation: Federation, number: int) -> Round | None:
-    earlier = (each for each in reversed(federation.rounds) if each.number < number)
-    return next((each for each in earlier if each.phase == Phase.FINAL), None)
 
 
 def _described(task: Task, other: Task) -> str:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from fl.protocol.codec import Fields, JsonValue, parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, WrongContext
 from fl.protocol.merkle import record_leaf, verify_inclusion
-from fl.protocol.names import Digest, address, digest, parse_hex, show
+from fl.protocol.names import Address, Digest, address, digest, parse_hex, show
 from fl.protocol.ports import Ledger
+from fl.protocol.tlog.extra import InnerLeaf, Path
 from fl.replay.ledger_view import LedgerView
 from webui.usecases.anchoring import PROOF_FORMAT
 from webui.usecases.receipts import FORMAT as RECEIPT_FORMAT
@@ -64,6 +65,21 @@ def check_proof(data: bytes, ledger: Ledger) -> Checked:
     entry = anchored.entry
     name = federation.book.name_of(hospital)
     return Checked(name, anchored.batch, entry.position.block, entry.timestamp, file_digest.hex())
+
+
+def place_of(data: bytes) -> tuple[Address, int, InnerLeaf]:
+    """Return the hospital and batch of the root that a proof or receipt names, and the leaf with its path.
+
+    Raises:
+        EncodingError: the file is not a proof.
+    """
+    fields = Fields(_as_proof(parse_document(data, _WHAT)), _WHAT)
+    if fields.text("format") != PROOF_FORMAT:
+        raise EncodingError(_WHAT, "it has another format")
+    leaf = record_leaf(parse_hex(fields.text("salt"), 32, _WHAT), _digest(fields, "file_sha256"))
+    path = Path(fields.integer("index"), fields.integer("size"), tuple(_path(fields)))
+    hospital = address(parse_hex(fields.text("hospital"), 20, _WHAT))
+    return hospital, fields.integer("batch"), InnerLeaf(leaf, path)
 
 
 def _as_proof(document: dict[str, JsonValue]) -> dict[str, JsonValue]:

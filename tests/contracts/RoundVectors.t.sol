@@ -6,7 +6,7 @@ import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 
 /// @title tests/vectors/rounds.json against the contracts.
-contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 105) {
+contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 111) {
     function _checkEnd(string memory json) internal view override {
         uint64 last = uint64(_number(json, ".then.lastRound"));
         require(_ledger.currentModel() == _digest(json, ".then.model"), "another model");
@@ -33,6 +33,14 @@ contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 105) {
             return (ledger, abi.encodeCall(IFederationLedger.abortRound, (_round(json), reason)));
         }
         if (kind == keccak256("StatementMade")) return (ledger, _makeStatement(json));
+        if (kind == keccak256("CheckpointAnchored")) {
+            uint64 size = uint64(_number(json, ".args.size"));
+            return (ledger, abi.encodeCall(IFederationLedger.anchorCheckpoint, (size, _digest(json, ".args.root"))));
+        }
+        if (kind == keccak256("ModelReverted")) {
+            bytes32 model = _digest(json, ".args.modelDigest");
+            return (ledger, abi.encodeCall(IFederationLedger.revertModel, (_round(json), model)));
+        }
         if (kind == keccak256("LedgerHandedOver")) {
             address to = _account(_text(json, ".args.successor"));
             return (ledger, abi.encodeCall(IFederationLedger.handOver, (to)));

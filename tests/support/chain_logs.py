@@ -13,14 +13,7 @@ from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, DecryptionRefused, 
 
 def encode_log(record: Record) -> dict[str, Any]:
     """Return `topics` and `data` of the log that the contract emits for `record`."""
-    kind = type(record)
-    inputs = events.event_abi(kind)["inputs"]
-    values = {item["name"]: events.to_abi(getattr(record, events.snake(item["name"]))) for item in inputs}
-    indexed = [item for item in inputs if item["indexed"]]
-    plain = [item for item in inputs if not item["indexed"]]
-    words = events._encode(kind, indexed, [values[item["name"]] for item in indexed])
-    topics = [events.topic(kind), *(words[start : start + events.WORD] for start in range(0, len(words), events.WORD))]
-    data = events._encode(kind, plain, [values[item["name"]] for item in plain])
+    topics, data = events.encode_log(record)
     return {"topics": ["0x" + item.hex() for item in topics], "data": "0x" + data.hex()}
 
 
@@ -51,6 +44,7 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "sender": ADDRESS,
     "key_use": st.sampled_from(KeyUse),
     "kind": st.sampled_from(CeremonyKind),
+    "size": U64,
     "ceremony": st.integers(0, 2**32 - 1),
     "threshold": U16,
     "dealers": st.lists(ADDRESS, max_size=4).map(tuple),

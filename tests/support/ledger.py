@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from chain.contracts.log_entry import with_leaf
 from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.codec import Writer
 from fl.protocol.errors import SenderMismatch, SignatureInvalid
@@ -57,9 +58,10 @@ class MemoryChain:
             transaction = hashlib.sha256(block_hash).digest()
             entry = Entry(record, Position(number, 0), block_hash, self.now(), transaction, contract)
             self.federation = step(self.federation, entry)
-            self.entries.append(entry)
+            anchor = Anchor(self.consortium, CHAIN_ID, self.authority, contract)
+            self.entries.append(with_leaf(anchor, entry))
             self.changed.notify_all()
-            return entry
+            return self.entries[-1]
 
     def deploy_successor(self) -> Address:
         """Return the address of a new, unopened ledger contract."""

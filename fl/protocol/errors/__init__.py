@@ -61,6 +61,18 @@ from fl.protocol.errors.members import (
     WrongReplacement,
     WrongRole,
 )
+from fl.protocol.errors.proofs import (
+    BindingInvalid,
+    CheckpointEarly,
+    CheckpointForged,
+    CosignatureInvalid,
+    LogSignatureInvalid,
+    ProofChanged,
+    ProofMalformed,
+    RecordMissing,
+    TrustMissing,
+    WitnessesMissing,
+)
 from fl.protocol.errors.refused import (
     AccuracyAlarm,
     AggregationUnusable,
@@ -95,6 +107,7 @@ from fl.protocol.errors.refused import (
 from fl.protocol.errors.rounds import (
     BatchTooLarge,
     BelowThreshold,
+    CheckpointBackwards,
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateAttestation,

@@ -46,6 +46,15 @@ class WrongRound(RefusedError):
 
 
 @dataclass(eq=False)
+class CheckpointBackwards(RefusedError):
+    """A keeper's checkpoints on a ledger only grow."""
+
+    newest: int
+    size: int
+    sentence = "A checkpoint of {size} records does not follow one of {newest} records by the same member."
+
+
+@dataclass(eq=False)
 class RoundStillOpen(RefusedError):
     """A round must end before the next one or a hand-over begins."""
 

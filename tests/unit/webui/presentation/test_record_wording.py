@@ -17,14 +17,17 @@ from fl.protocol.records import (
     ClustersFrozen,
     ClusterTerms,
     Entry,
+    ModelReverted,
     Position,
     Record,
+    StatementMade,
     Terms,
     WideOpening,
     WideTerms,
 )
 from tests.support.protocol.scene import TERMS
-from webui.presentation.record_wording import FIELDS, TITLES, record_fields, record_sentence, record_title
+from webui.presentation.record_texts import FIELDS, TITLES
+from webui.presentation.record_wording import record_fields, record_sentence, record_title
 
 KINDS = (*KEY_RECORDS, *LEDGER_RECORDS)
 VALUES: dict[str, Any] = {
@@ -94,3 +97,28 @@ def test_no_words_are_left_over() -> None:
     used = {field.name for kind in (*KINDS, Terms) for field in fields(kind)}
     assert set(FIELDS) <= used
     assert used - set(FIELDS) == {"sender", "terms"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in StatementKind if kind != StatementKind.NONE])
+def test_each_kind_of_statement_has_a_sentence(kind: StatementKind) -> None:
+    app = Flask("words")
+    Babel(app)
+    sentences = set()
+    with app.test_request_context():
+        for text in ("", "hospital", "words"):
+            made = StatementMade(Address(bytes(20)), 3, kind, Digest(b"\1" * 32), text)
+            sentences.add(record_sentence(made, lambda _account: "Harbour"))
+    assert all(each.startswith("Harbour") and "%(" not in each for each in sentences)
+    assert "made a statement" not in "".join(sentences)
+
+
+def test_a_return_to_the_first_model_says_so() -> None:
+    app = Flask("words")
+    Babel(app)
+    with app.test_request_context():
+        first, third = (
+            record_sentence(ModelReverted(Address(bytes(20)), number, Digest(bytes(32))), lambda _account: "Harbour")
+            for number in (0, 3)
+        )
+    assert "first model" in first
+    assert "model of round 3" in third

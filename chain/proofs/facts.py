@@ -1,0 +1,89 @@
+"""What bytes of the chain say, without a node: the ChainFacts port.
+
+Source: PROTOCOL.md 8T.6; fl/protocol/ports.py (ChainFacts).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rlp
+
+from chain.authorship import check_author
+from chain.contracts import events
+from chain.proofs.headers import Header, parse_header
+from chain.proofs.trie import value_at
+from chain.transactions.signed import SignedCall, of_signed
+from fl.protocol.errors import BindingInvalid, EncodingError, ProofChanged, RecordForged
+from fl.protocol.names import ADDRESS_BYTES, Address
+from fl.protocol.ports import BoundEvent
+from fl.protocol.records import Record
+from fl.protocol.tlog.entry import LogEntry
+from fl.protocol.tlog.extra import ReceiptBinding
+
+_AUTHORITY, _LEDGER = "KeyAuthority", "FederationLedger"
+_LAST_TYPED = 0x7F
+_RECEIPT_PARTS, _STATUS, _LOGS = 4, 0, 3
+_SUCCESS = b"\x01"
+
+
+class OfflineFacts:
+    """Implements ChainFacts."""
+
+    def record_of(self, event: LogEntry, *, of_authority: bool) -> Record:
+        return _record(_AUTHORITY if of_authority else _LEDGER, list(event.topics), event.data)
+
+    def check_author(self, event: LogEntry, record: Record, transaction: bytes) -> None:
+        try:
+            call = of_signed(transaction)
+        except ValueError as error:
+            raise ProofChanged(6, "the transaction in it is not a signed transaction") from error
+        if call.hash != event.transaction:
+            raise ProofChanged(6, "the transaction in it is not the one that the entry names")
+        try:
+            check_author(record, event.contract, call, event.chain_id)
+        except RecordForged as error:
+            raise ProofChanged(6, f"its sender did not sign this record: {error.why}") from error
+
+    def bound(self, binding: ReceiptBinding, chain_id: int, consensus: str) -> BoundEvent:
+        try:
+            header = parse_header(binding.header, consensus)
+            place = binding.transaction_index
+            receipt = value_at(header.receipts_root, place, binding.receipts)
+            call = of_signed(value_at(header.transactions_root, place, binding.transactions))
+            return _bound(header, _log(receipt, binding.event), call, chain_id)
+        except (ValueError, IndexError) as error:
+            raise BindingInvalid(str(error)) from error
+        except EncodingError as error:
+            raise BindingInvalid(error.why) from error
+        except RecordForged as error:
+            raise BindingInvalid(error.why) from error
+
+
+def _bound(header: Header, log: tuple[Address, list[bytes], bytes], call: SignedCall, chain_id: int) -> BoundEvent:
+    contract, topics, data = log
+    record = _record(_LEDGER, topics, data)
+    check_author(record, contract, call, chain_id)
+    return BoundEvent(record, contract, header.number, header.hash, header.time, header.sealers)
+
+
+def _record(contract: str, topics: list[bytes], data: bytes) -> Record:
+    shown = {"topics": ["0x" + each.hex() for each in topics], "data": "0x" + data.hex()}
+    record = events.decode_log(contract, shown)
+    if record is None:
+        raise EncodingError("record", "it is an event that this version does not know")
+    return record
+
+
+def _log(receipt: bytes, place: int) -> tuple[Address, list[bytes], bytes]:
+    """Return contract, topics and data of an event of a receipt that succeeded, or raise ValueError."""
+    try:
+        parts: Any = rlp.decode(receipt[1:] if receipt[0] <= _LAST_TYPED else receipt)
+        if len(parts) != _RECEIPT_PARTS or parts[_STATUS] != _SUCCESS:
+            raise ValueError("the receipt is not of a transaction that succeeded")
+        contract, topics, data = parts[_LOGS][place]
+        if len(contract) != ADDRESS_BYTES or not all(isinstance(each, bytes) for each in (*topics, data)):
+            raise ValueError("the receipt has another form")
+    except (rlp.exceptions.RLPException, TypeError, IndexError, RecursionError) as error:
+        raise ValueError("the receipt has another form, or no such event") from error
+    return Address(contract), list(topics), data

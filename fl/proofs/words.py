@@ -1,0 +1,152 @@
+"""Says to people what a proof shows, and what it does not show.
+
+Invariant: no sentence says more than the proof; each fact in it was checked by fl/proofs/verify.py.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+
+from fl.proofs.verify import Proven
+from fl.protocol.names import Address, Digest, show, shown
+from fl.protocol.records import (
+    DecryptionApproved,
+    KeyRegistered,
+    KeyRotated,
+    ModelAttested,
+    ModelProposed,
+    Record,
+    RecordsAnchored,
+    RoundFinalised,
+    StatementMade,
+    UpdateCommitted,
+    WideFinalised,
+)
+from fl.protocol.tlog.trust import Trust
+
+_ACCOUNT_BYTES = 20
+
+
+def what_of(record: Record, who: str) -> str:  # noqa: PLR0911 - one sentence for each kind
+    """Return one sentence that says what a member recorded."""
+    match record:
+        case UpdateCommitted():
+            return f"In round {record.round}, {who} recorded its update {show(record.digest)}."
+        case ModelProposed():
+            return f"In round {record.round}, {who} proposed the model {show(record.model_digest)}."
+        case RoundFinalised() | WideFinalised():
+            return f"In round {record.round}, {who} recorded that the model {show(record.model_digest)} is final."
+        case ModelAttested():
+            return (
+                f"In round {record.round}, {who} attested the model {show(record.model_digest)}, with the report "
+                f"{show(record.report_digest)}."
+            )
+        case DecryptionApproved():
+            return f"{who} approved the request {record.request}, with the file {show(record.digest)}."
+        case RecordsAnchored():
+            return f"{who} recorded the root {show(record.root)} of its records, batch {record.batch}."
+        case KeyRegistered() | KeyRotated():
+            return f"{who} registered its key of epoch {record.epoch}: {show(record.public_key)}."
+        case StatementMade():
+            return f"{who} stated {record.kind.name}: {shown(record.text)} ({show(record.digest)})."
+    return f"{who} recorded {_kind(record)}: {_fields(record)}."
+
+
+def lines_of(proven: Proven, trust: Trust) -> list[str]:
+    """Return what a proof shows, a fact in a line."""
+    event, checkpoint = proven.event, proven.checkpoint
+    lines = [what_of(proven.record, _named(trust, proven.record.sender)), *_inside(proven, trust)]
+    lines += [
+        f"Recorded on {at(event.time)} in block {event.block}, in the signed transaction {show(event.transaction)}.",
+        f"It is entry {proven.index} of the log; the checkpoint covers {checkpoint.size} entries.",
+        _witnesses(proven, trust),
+    ]
+    if proven.bound is None:
+        lines.append("The checkpoint is not tied to a block of the chain: the log and its witnesses vouch for it.")
+    else:
+        keeper = _named(trust, proven.bound.record.sender)
+        sealed = len(proven.bound.sealers & set(trust.validators))
+        by = f"{sealed} of {len(trust.validators)} validators sealed it" if sealed else "no seal of it can be checked"
+        lines.append(f"{keeper} recorded the checkpoint in block {proven.bound.block} of the chain; {by}.")
+    return lines
+
+
+def digests_of(proven: Proven) -> list[Digest]:
+    """Return every digest that the proven record, or the step inside it, holds."""
+    parts = [proven.record] if proven.step is None else [proven.record, proven.step]
+    found = [getattr(part, field.name) for part in parts for field in fields(part)]
+    return [Digest(each) for each in found if isinstance(each, bytes) and len(each) == 32]  # noqa: PLR2004
+
+
+def document_of(proven: Proven) -> dict[str, object]:
+    """Return what a proof shows, for programs."""
+    event, bound = proven.event, proven.bound
+    return {
+        "record": type(proven.record).__name__,
+        "fields": _plain(proven.record),
+        "block": event.block,
+        "time": event.time,
+        "transaction": show(event.transaction),
+        "contract": show(event.contract),
+        "index": proven.index,
+        "size": proven.checkpoint.size,
+        "root": show(proven.checkpoint.root),
+        "cosigned": dict(proven.cosigned),
+        "bound_block": None if bound is None else bound.block,
+        "step": None if proven.step is None else {"record": type(proven.step).__name__, **_plain(proven.step)},
+        "leaf": show(proven.leaf) if proven.leaf else None,
+    }
+
+
+def _plain(record: object) -> dict[str, object]:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}  # type: ignore[arg-type]
+    return {name: show(value) if isinstance(value, bytes) else str(value) for name, value in values.items()}
+
+
+def at(seconds: int) -> str:
+    """Return a time for people, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _inside(proven: Proven, trust: Trust) -> Sequence[str]:
+    if proven.step is not None:
+        inside = what_of(proven.step, _named(trust, proven.step.sender))
+        return [f"Inside: {inside} The coordinator's batch holds this step; the step's own signature was not checked."]
+    if proven.leaf:
+        return [f"Inside: the salted fingerprint {show(proven.leaf)} of one patient record or answer."]
+    if proven.line:
+        return [f"Inside: a line of the access log: {shown(proven.line.decode('utf-8', 'replace'))}"]
+    return []
+
+
+def _witnesses(proven: Proven, trust: Trust) -> str:
+    known = trust.policy.witnesses
+    if not known:
+        return "Your trust file names no witnesses: only the log's own signature was checked."
+    who = [
+        f"{_named(trust, _account_of(known[name].name))} ({at(seen)})" for name, seen in sorted(proven.cosigned.items())
+    ]
+    return f"{len(who)} of {len(known)} witnesses cosigned the checkpoint: {', '.join(who) or 'none'}."
+
+
+def _account_of(key_name: str) -> Address:
+    """Return the account at the end of a witness's key name."""
+    found = re.search(r"/0x([0-9a-f]{40})$", key_name)
+    return Address(bytes.fromhex(found.group(1)) if found else bytes(_ACCOUNT_BYTES))
+
+
+def _named(trust: Trust, account: Address) -> str:
+    member = next((each for each in trust.members if each.account == account), None)
+    return show(account) if member is None else f"{shown(member.name)} ({member.role.name.lower()})"
+
+
+def _kind(record: object) -> str:
+    return re.sub(r"(?<=[a-z])([A-Z])", r" \1", type(record).__name__).lower()
+
+
+def _fields(record: Record) -> str:
+    parts = [(field.name, getattr(record, field.name)) for field in fields(record)[1:]]
+    return ", ".join(f"{name} {show(value) if isinstance(value, bytes) else value}" for name, value in parts)

@@ -1,0 +1,75 @@
+"""`hemaledger verify`: check proofs offline, with nothing but a trust file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scripts.wiring.exit import guarded
+
+if TYPE_CHECKING:
+    from fl.proofs.verify import Proven
+    from fl.protocol.tlog.trust import Trust
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--trust", "trust_file", type=click.Path(path_type=Path, dir_okay=False), help="Whose signatures count: trust.json."
+)
+@click.option(
+    "--file",
+    "data",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A file whose SHA-256 the proven record must hold.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object for each proof.")
+@guarded
+def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, *, as_json: bool) -> None:
+    """Check each FILE, a `.tlog-proof`, offline: no chain, no vault, no account.
+
+    Exit code 0: every proof holds. 65: a file is not a proof. 76: a proof does not hold. 77: too few witnesses
+    cosigned. 78: the trust file is missing.
+    """
+    from chain.proofs.facts import OfflineFacts
+    from fl.proofs import verify as checking
+    from fl.protocol.tlog.proof_file import PROOF_CAP
+    from scripts.wiring.trust_file import read_trust
+
+    trust = read_trust(trust_file)
+    facts = OfflineFacts()
+    for path in files:
+        with path.open("rb") as file:
+            proven = checking.verify(file.read(PROOF_CAP + 1), trust, facts)
+        if data is not None:
+            _compare(proven, data)
+        _tell(path, proven, trust, as_json=as_json)
+    if not as_json:
+        click.echo(f"Checked with the trust file {trust.code}. Compare this code with a member, by phone.")
+
+
+def _compare(proven: Proven, data: Path) -> None:
+    """Raise ProofChanged unless the proven record holds the SHA-256 of a file."""
+    import hashlib
+
+    from fl.proofs.words import digests_of
+    from fl.protocol.errors import ProofChanged
+
+    with data.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").digest()
+    if found not in digests_of(proven):
+        raise ProofChanged(8, f"{data.name} is another file: its SHA-256 is {found.hex()}")
+
+
+def _tell(path: Path, proven: Proven, trust: Trust, *, as_json: bool) -> None:
+    from fl.proofs.words import document_of, lines_of
+
+    if as_json:
+        click.echo(json.dumps({"file": str(path), "trust": trust.code, **document_of(proven)}))
+        return
+    click.secho(f"{path.name}: the proof holds.", fg="green")
+    for line in lines_of(proven, trust):
+        click.echo(f"  {line}")

@@ -1,0 +1,159 @@
+"""Connects the log, its keys and its proofs to a run's folder, its chain and its members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fl.protocol.codec import sha256
+from fl.protocol.errors import ProofMalformed, SettingInvalid
+from fl.protocol.names import StatementKind
+from fl.protocol.records import CheckpointAnchored, StatementMade
+from fl.protocol.tlog.checkpoint import log_key, parse_checkpoint, witness_key
+from fl.protocol.tlog.notes import NOTE_CAP, Note, VerifierKey, parse_note
+from fl.protocol.tlog.trust import Trust
+from scripts.wiring.clock import now
+
+if TYPE_CHECKING:
+    from chain.ledger import EthereumLedger
+    from fl.proofs.log_view import LogView
+    from fl.proofs.make import Maker
+    from fl.protocol.federation import Federation
+    from fl.protocol.names import Address
+    from scripts.wiring.home import Home, MemberHome
+
+CHECKPOINT = Path("log") / "checkpoint"
+"""The newest checkpoint with its signatures, in the run's folder."""
+
+
+@dataclass(frozen=True)
+class OpenLog:
+    """The log as one member, or a reader without a key, computes it from the chain."""
+
+    home: Home
+    ledger: EthereumLedger
+    view: LogView
+    federation: Federation
+
+    @property
+    def consortium(self) -> bytes:
+        return self.ledger.anchor.consortium
+
+
+def open_log(home: Home, member: MemberHome | None = None) -> OpenLog:
+    """Read the chain's records; raises as `roles.open_ledger`."""
+    from fl.proofs.log_view import LogView
+    from fl.replay.ledger_view import LedgerView
+    from scripts.wiring.roles import chain_ledger, load_account, open_ledger
+
+    ledger = chain_ledger(home, member, load_account(member) if member else None)
+    view = LogView(ledger)
+    view.refresh()
+    return OpenLog(home, ledger, view, LedgerView(open_ledger(home)).refresh())
+
+
+def state_key(home: Home, member: MemberHome, kind: StatementKind) -> VerifierKey:
+    """Make a member's key of the log (LOG) or of a witness (WITNESS) and state it on the ledger; may be repeated.
+
+    Raises:
+        WrongRole, UnknownSender: the ledger does not allow this member the statement.
+    """
+    from fl.proofs.trusting import keys_of
+    from fl.storage.note_key_files import LOG, WITNESS, create_note_key
+
+    log = open_log(home, member)
+    private = create_note_key(member.folder, LOG if kind == StatementKind.LOG else WITNESS)
+    own = verifier_key(log, kind, private.public)
+    if own not in keys_of(log.federation, kind)[1]:
+        text = own.text()
+        log.ledger.append(StatementMade(log.ledger.account, 0, kind, sha256(text.encode()), text))
+    return own
+
+
+def verifier_key(log: OpenLog, kind: StatementKind, public: bytes) -> VerifierKey:
+    """Return the verifier key of the account that opened the log."""
+    if kind == StatementKind.LOG:
+        return log_key(log.consortium, public)
+    return witness_key(log.consortium, log.ledger.account, public)
+
+
+def make_checkpoint(home: Home, member: MemberHome) -> Note:
+    """Sign the log as it is now, and record its root on the ledger.
+
+    If the newest recorded checkpoint of this keeper still covers everything but itself, that one is signed again.
+    """
+    from fl.proofs.witnessing import newest_anchored, sign_checkpoint
+    from fl.storage.journal import SqliteJournal
+    from fl.storage.note_key_files import LOG, load_note_key
+
+    log = open_log(home, member)
+    private = load_note_key(member.folder, LOG)
+    own = [entry.record for entry in log.view.entries]
+    newest = newest_anchored(log.view, {log.ledger.account})
+    idle = newest > 0 and all(isinstance(each, CheckpointAnchored) for each in own[newest:])
+    checkpoint = log.view.checkpoint(newest if idle else None)
+    key = verifier_key(log, StatementKind.LOG, private.public)
+    note = sign_checkpoint(checkpoint, key, private, SqliteJournal(member.folder / "journal.sqlite"))
+    if not idle:
+        log.ledger.append(CheckpointAnchored(log.ledger.account, checkpoint.size, checkpoint.root))
+    return note
+
+
+def cosign(home: Home, member: MemberHome, note: Note) -> Note:
+    """Return a checkpoint with this member's cosignature, in place of an older one of its own."""
+    from fl.proofs.trusting import keys_of
+    from fl.proofs.witnessing import Witness
+    from fl.storage.journal import SqliteJournal
+    from fl.storage.note_key_files import WITNESS, load_note_key
+
+    log = open_log(home, member)
+    private = load_note_key(member.folder, WITNESS)
+    keepers, logs = keys_of(log.federation, StatementKind.LOG)
+    key = verifier_key(log, StatementKind.WITNESS, private.public)
+    journal = SqliteJournal(member.folder / "journal.sqlite")
+    line = Witness(log.view, tuple(logs), tuple(keepers), key, private, journal, now).cosign(note)
+    return Note(note.text, (*(each for each in note.lines if not each.is_of(key)), line))
+
+
+def merged(first: Note, second: Note) -> Note:
+    """Return one checkpoint with the lines of two copies of it, the first copy's lines first."""
+    if first.text != second.text:
+        raise ProofMalformed("checkpoint", "the two files are of different checkpoints")
+    known = {(line.name, line.key_id) for line in first.lines}
+    return Note(first.text, (*first.lines, *(each for each in second.lines if (each.name, each.key_id) not in known)))
+
+
+def read_note(path: Path) -> Note:
+    """Return the checkpoint in a file; raise SettingInvalid without one, ProofMalformed for another form."""
+    try:
+        with path.open("rb") as file:
+            note = parse_note(file.read(NOTE_CAP + 1))
+    except FileNotFoundError as error:
+        why = f"{path} does not exist: a keeper of the log makes it with `hemaledger log checkpoint`"
+        raise SettingInvalid("checkpoint", why) from error
+    parse_checkpoint(note.text)
+    return note
+
+
+def maker_of(home: Home, note: Note, trust: Trust | None) -> tuple[OpenLog, Maker]:
+    """Return the log and what makes proofs of its entries; without `trust` it is made from the ledger."""
+    from chain.proofs.facts import OfflineFacts
+    from chain.proofs.source import NodeSource
+    from chain.rpc.node import connect
+    from fl.proofs.make import Maker
+    from fl.proofs.trusting import trust_of
+    from scripts.wiring.roles import ledger_settings
+
+    log = open_log(home)
+    trusted = trust or trust_of(log.federation, now())
+    source = NodeSource(connect(ledger_settings(home).node), log.ledger.anchor, trusted.consensus)
+    return log, Maker(log.view, source, OfflineFacts(), trusted, note)
+
+
+def account_of(federation: Federation, name: str) -> Address:
+    """Return the account of a member by its name, or raise SettingInvalid."""
+    for member in federation.book.members.values():
+        if member.name == name:
+            return member.account
+    raise SettingInvalid("name", f"the ledger knows no member {name}")
