@@ -211,7 +211,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=throttle,
         replays=Replays(services.audits, clock),
-        receipts=Receipts(receipts, anchoring, services.records, clock),
+        receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
         mail=mail,
         book=book,

@@ -57,7 +57,9 @@ def pdf_of(sheet: Sheet) -> bytes:
 def _story(sheet: Sheet, width: float) -> list[object]:
 
     style = _styles()
-    picture = Image(io.BytesIO(sheet.picture_png), PICTURE_MM * mm, PICTURE_MM * mm, kind="proportional")
+    picture: object = ""
+    if sheet.picture_png:
+        picture = Image(io.BytesIO(sheet.picture_png), PICTURE_MM * mm, PICTURE_MM * mm, kind="proportional")
     said = [Paragraph(_text(sheet.title), style["title"]), Paragraph(_text(sheet.lead), style["body"])]
     said += [Paragraph(_text(line), style["body"]) for line in sheet.lines]
     answer = Table([[said, picture]], colWidths=[width - (PICTURE_MM + 4) * mm, (PICTURE_MM + 4) * mm], style=_top())

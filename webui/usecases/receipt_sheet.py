@@ -25,6 +25,7 @@ class Sheet:
     code: str
     """Address that the QR code holds."""
     foot: str
-    picture_png: bytes = field(repr=False)
+    picture_png: bytes = field(default=b"", repr=False)
+    """Empty for an answer about a table."""
     lines: Sequence[str] = ()
     """More of the answer, such as the counts of a sample."""
