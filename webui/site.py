@@ -55,6 +55,7 @@ from webui.store.uploads import UploadStore
 from webui.store.waiting import WaitingStore
 from webui.store.worklist import WorklistStore
 from webui.usecases.access_audit import AccessAudit
+from webui.usecases.accesses import Accesses
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.appointment_mail import AppointmentMail, Letterhead
@@ -125,6 +126,7 @@ class Site:
     appointments: AppointmentStore
     care: CareStore
     openings: Openings
+    accesses: Accesses
     throttle: Throttle
     replays: Replays
     receipts: Receipts
@@ -195,6 +197,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     book = _book(config, database, mail, clock)
     notices = Notices(mail, config.hospital_name, config.address)
     steps = SecondSteps(database, FactorStore(database, keyed, clock), notices, clock)
+    asked = RecordRequests(requests, openings, records, services.requests, reasons, clock)
     return Site(
         config=config,
         services=services,
@@ -207,13 +210,14 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         handled=HandledForms(database, clock),
         wake=Event(),
         doors=doors,
-        record_requests=RecordRequests(requests, openings, records, services.requests, reasons, clock),
+        record_requests=asked,
         appointments=book.appointments,
         care=cared,
         openings=openings,
+        accesses=Accesses(openings, requests, asked),
         throttle=throttle,
         replays=Replays(services.audits, clock),
-        receipts=Receipts(receipts, anchoring, services.records, clock),
+        receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
         mail=mail,
         book=book,

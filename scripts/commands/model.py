@@ -30,6 +30,8 @@ def model() -> None:
 def export_file(home: Home, name: str, file: Path, *, number: int | None, sealed: bool) -> None:
     """Write a model to FILE, a ZIP: weights (safetensors), manifest, proof of the ledger, and the sealed file.
 
+    The files are signed with the member's key (OpenSSF Model Signing: model.sig, member.pem).
+
     Hospitals, coordinators and auditors can open models. Anybody who gets the weights has the model.
     """
     from scripts.wiring.models import export_model
@@ -37,6 +39,25 @@ def export_file(home: Home, name: str, file: Path, *, number: int | None, sealed
     done = export_model(home, home.member(name), file, number, sealed=sealed)
     what = "weights and sealed file" if done.opened else "sealed file"
     click.echo(f"{file}: {what} of round {done.round}, digest {show(done.digest)}.")
+    signed = f"Signed with the key of {name}." if done.signed else f"Not signed: {name} has no member key here."
+    click.echo(signed)
+
+
+@model.command()
+@chain_options
+@name_option()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--epoch", type=click.IntRange(1), help="An earlier key of the member. Default: the newest.")
+@guarded
+def key(home: Home, name: str, file: Path, epoch: int | None) -> None:
+    """Write the public key that the ledger has for a member to FILE (PEM), to check the member's signature with.
+
+    The program model_signing takes it: see docs/operator.md, Check a signed model.
+    """
+    from scripts.wiring.models import write_public_key
+
+    found = write_public_key(home, name, file, epoch)
+    click.echo(f"{file}: public key of {name}, epoch {found.epoch}, key id {found.key_id.hex()}.")
 
 
 @model.command("import")

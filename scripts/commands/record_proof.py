@@ -12,7 +12,7 @@ from fl.protocol.ports import Ledger
 from fl.protocol.tlog.extra import InnerLeaf, Path
 from fl.replay.ledger_view import LedgerView
 from webui.usecases.anchoring import PROOF_FORMAT
-from webui.usecases.receipts import FORMAT as RECEIPT_FORMAT
+from webui.usecases.receipts import FORMATS as RECEIPT_FORMATS
 
 _WHAT = "inclusion proof"
 
@@ -88,7 +88,7 @@ def _as_proof(document: dict[str, JsonValue]) -> dict[str, JsonValue]:
     Raises:
         EncodingError: the receipt has no path yet, or its core names another hospital.
     """
-    if document.get("format") != RECEIPT_FORMAT:
+    if document.get("format") not in RECEIPT_FORMATS:
         return document
     receipt = Fields(document, _WHAT)
     if document.get("ledger") is None:

@@ -34,6 +34,7 @@ from scripts.server.health import MachineHealth
 from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
 from scripts.server.presence import VaultSigns
+from scripts.server.proofs import LogProofs
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
@@ -137,6 +138,7 @@ def open_services(
         records=records,
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
+        proofs=LogProofs(home, ledger.account, reader.federation),
         auditor=AuditProcess.of(home, name),
         machine=MachineHealth(home, vault, backups),
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),

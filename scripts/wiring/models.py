@@ -17,6 +17,7 @@ from fl.protocol.names import show
 
 if TYPE_CHECKING:
     from fl.protocol.federation import Federation, LedgerOpening
+    from fl.protocol.keys.members import MemberKey
     from fl.protocol.names import Digest
     from fl.protocol.ports import Ledger, Vault
     from fl.protocol.rounds.round import Round
@@ -42,6 +43,8 @@ class Exported:
     digest: Digest
     opened: bool
     """Whether the weights are in it, readable by everybody."""
+    signed: bool
+    """Whether it has the member's signature."""
 
 
 def kept_models(member: MemberHome) -> FolderModels:
@@ -52,6 +55,8 @@ def kept_models(member: MemberHome) -> FolderModels:
 
 def export_model(home: Home, member: MemberHome, target: Path, number: int | None, *, sealed: bool) -> Exported:
     """Write one model as a ZIP file: the sealed file, its manifest, proof, and unless `sealed` the weights.
+
+    If this machine has the member's present key, the files are signed (OMS 1.0: `model.sig`, `member.pem`).
 
     Args:
         home: The run.
@@ -65,15 +70,51 @@ def export_model(home: Home, member: MemberHome, target: Path, number: int | Non
         RecipientNotFound, NotReleased: this member may not open it; `sealed` still works.
         VaultMissing, HashMismatch: a file is missing; the member's own copy is used where there is one.
     """
+    from fl.crypto.model_signature import SIGNATURE, SignedModel
     from fl.replay.expected_files import digest_of
+    from fl.replay.ledger_view import LedgerView
+    from fl.roles.model_signer import ModelSigner
     from scripts.wiring.roles import keyring_of, open_ledger
 
     if target.exists():
         raise SettingInvalid("file", f"{target} exists already")
-    reader = Reader(open_ledger(home, member), home.vault, keyring_of(member), kept_models(member))
+    keyring = keyring_of(member)
+    reader = Reader(open_ledger(home, member), home.vault, keyring, kept_models(member))
     source, parts = model_parts(reader, number, sealed=sealed)
+    model = SignedModel(source.anchor, digest_of(source), _number(source))
+    signer = ModelSigner(reader.ledger.account, keyring)
+    parts = signer.signed(LedgerView(reader.ledger).refresh(), model, parts)
     _write(target, parts)
-    return Exported(_number(source), digest_of(source), not sealed)
+    return Exported(model.round, model.digest, opened=not sealed, signed=SIGNATURE in parts)
+
+
+def write_public_key(home: Home, name: str, target: Path, epoch: int | None) -> MemberKey:
+    """Write the P-256 public key of a member, as the ledger has it, as PEM.
+
+    Args:
+        home: The run.
+        name: The member on the ledger.
+        target: The new file.
+        epoch: None: the newest.
+
+    Raises:
+        SettingInvalid: the target exists, or the ledger has no such member or key.
+    """
+    from fl.crypto.model_signature import public_pem
+    from fl.files import write_once
+    from fl.replay.ledger_view import LedgerView
+    from scripts.wiring.proofs import account_of
+    from scripts.wiring.roles import open_ledger
+
+    if target.exists():
+        raise SettingInvalid("file", f"{target} exists already")
+    federation = LedgerView(open_ledger(home)).refresh()
+    keys = federation.book.members[account_of(federation, name)].keys
+    found = next((each for each in reversed(keys) if epoch in {None, each.epoch}), None)
+    if found is None:
+        raise SettingInvalid("epoch", f"the ledger has no such key of {name}")
+    write_once(target, public_pem(found.public_key), mode=0o644)
+    return found
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from fl.storage.uploads import FolderUploads
 from fl.training.evaluation.predict import Predictor
 from tests.support.federation import CONFIG, initial, memory_folder, nudge
 from tests.support.masked_world import rest
+from tests.support.model_signing import judge, pem_file
 from tests.support.site_town import TOVE, Town, Visitor, words
 from tests.support.world import RECIPE, World
 from webui.federation.hospital import FederationHospital
@@ -104,6 +105,8 @@ def test_weights_made_with_pytorch_alone_join_a_masked_round_and_the_result_has_
 ) -> None:
     tove = town.visitor(TOVE)
     base = unpack(tove, 1, tmp_path / "base")
+    judged = judge(base, pem_file(town.beta.keys[max(town.beta.keys)], tmp_path / "beta.pem"))
+    assert judged.returncode == 0, judged.stderr
     recorded = town.world.federation.model_digest.hex()
     assert python(base, "verify.py") == recorded
     rng = np.random.default_rng(1)

@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from fl.protocol.codec import write_document
+from fl.protocol.codec import sha256, write_document
+from tests.support.site_risks import PERSON, PIMA, RiskTown, fields
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
 from webui.config import Limit, Limits
-from webui.usecases.receipts import leaf_of
+from webui.usecases.receipts import NO_CHECKPOINT, NO_ROOT, leaf_of, picture_digest, row_digest
 
 
 @pytest.fixture
@@ -158,3 +161,69 @@ def test_comparisons_are_counted(tmp_path: Path) -> None:
     visitor = Town(tmp_path / "other", limits=Limits(receipts=Limit(1, 3600))).visitor()
     assert visitor.get(f"/receipts/check?leaf={'0' * 64}").status_code == 200
     assert visitor.get(f"/receipts/check?leaf={'0' * 64}").status_code == 429
+
+
+def test_a_receipt_says_that_its_proof_waits_or_has_it(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    assert receipt_of(visitor, location)["proof"] == {"state": "waits", "why": NO_ROOT}
+    town.site.anchoring.anchor()
+    assert receipt_of(visitor, location)["proof"] == {"state": "waits", "why": NO_CHECKPOINT}
+    receipt = receipt_of(visitor, location)
+    assert receipt["core"]["pipeline"]["software"].startswith("hemaledger ")  # type: ignore[index]
+
+
+def test_the_answer_about_a_row_has_a_receipt_that_names_no_value(tmp_path: Path) -> None:
+    town = RiskTown(tmp_path)
+    maya = town.visitor(MAYA)
+    location = maya.post("/risks/diabetes/mine", **fields(PERSON)).location
+    town.site.anchoring.anchor()
+    receipt = receipt_of(maya, location.replace("/risks/", "/checks/"))
+    core, salt = receipt["core"], bytes.fromhex(str(receipt["salt"]).removeprefix("0x"))
+    assert isinstance(core, dict)
+    store = town.site.record_store
+    row = store.whole_of([store.of_patient(town.members[MAYA].id, 0)[0].id])[0]
+    record = town.site.patient_records.read(row).risk
+    assert record is not None
+    assert core["row"] == {"digest": "0x" + row_digest(record.schema, record.values, salt).hex()}
+    assert {"probability", "low", "high", "doubt"} <= set(core["answer"])
+    assert "168" not in json.dumps({**core, "row": 0, "model": 0, "record": 0, "answer": 0})
+    page = compare(town.visitor(), receipt)
+    assert "This receipt is genuine and unchanged" in page
+    assert "one row of the table diabetes" in page
+    paper = maya.get(location.replace("/risks/", "/checks/") + "/receipt.pdf")
+    assert paper.data.startswith(b"%PDF-")
+
+
+def test_a_receipt_of_the_first_format_is_still_compared(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.site.anchoring.anchor()
+    receipt = receipt_of(visitor, location)
+    del receipt["proof"]
+    assert "This is not a receipt" in words(
+        town.visitor().post("/receipts/check", text=json.dumps({**receipt, "format": "hemaledger-receipt-3"}))
+    )
+    assert "genuine and unchanged" in compare(town.visitor(), {**receipt, "format": "hemaledger-receipt-1"})
+
+
+SALTS = st.binary(min_size=32, max_size=32)
+
+
+@given(SALTS, SALTS, st.binary(min_size=1, max_size=64))
+def test_nothing_that_reaches_others_tells_two_equal_answers_apart_from_others(
+    one: bytes, other: bytes, picture: bytes
+) -> None:
+    """Digest, leaf and row of equal contents share no eight bytes unless the salts are equal, nor show the contents."""
+    assume(one != other)
+    core = {"answer": {"label": "healthy"}, "pictures": [sha256(picture).hex()]}
+    row = (1.0, None, 3.0)
+    for make in (
+        lambda salt: leaf_of(core, salt),
+        lambda salt: picture_digest(picture, salt),
+        lambda salt: row_digest(PIMA, row, salt),
+    ):
+        first, second = make(one), make(other)
+        windows = {first[at : at + 8] for at in range(25)}
+        assert not windows & {second[at : at + 8] for at in range(25)}
+        assert first != sha256(picture)

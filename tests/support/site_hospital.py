@@ -5,13 +5,16 @@ Not here: real rounds (tests/memory/test_webui_own_tools.py has them).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.model_signature import SignedModel, with_signature
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, UploadUnusable, WrongRound
-from fl.protocol.names import Digest
+from fl.protocol.names import Address, Digest
+from fl.protocol.ports import Anchor
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.hospital.key_orders import KeyOrder, OrderOutcome
 from fl.roles.hospital.uploads import Outcome
@@ -34,6 +37,7 @@ from webui.ports.local_training import LocalTraining, TrainingStep
 
 MANIFEST = Manifest(("layer.weight", "layer.bias"), ((2, 2), (2,)))
 VECTOR = np.arange(6, dtype=np.float32)
+ANCHOR = Anchor(b"\x11" * 32, 31337, Address(b"\x21" * 20), Address(b"\x22" * 20))
 HOSPITALS = ("St Elisabeth", "University Clinic West", "Harbour Hospital")
 
 
@@ -76,6 +80,7 @@ class FakeHospital:
     rounds: int = 7
     changes: int = 0
     """Increased by a test when something happened."""
+    key: PrivateKey = field(default_factory=lambda: PrivateKey.generate(1))
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     parts: dict[int, RoundPart] = field(default_factory=dict)
     handed: dict[str, CheckedUpload] = field(default_factory=dict)
@@ -99,6 +104,9 @@ class FakeHospital:
             metrics={"accuracy": 0.87, "auroc": 0.93},
             anchor={"consortium": "0x" + "11" * 32, "chain_id": 31337, "ledger": "0x" + "22" * 20},
         )
+
+    def signed(self, model: GlobalModel, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        return with_signature(self.key, Address(b"\x33" * 20), SignedModel(ANCHOR, model.origin.digest, 0), files)
 
     def origin(self) -> ModelOrigin | None:
         self._ask()

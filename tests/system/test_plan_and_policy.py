@@ -15,6 +15,7 @@ from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.plan_file import plan_file, read_plan
 from scripts.wiring.site_policy import policy_file
+from tests.support.model_signing import judge
 from tests.support.processes import HOSPITALS, Party, free_port, invoke
 
 BEGUN = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--no-calibrate")
@@ -113,17 +114,27 @@ def test_an_exported_model_proves_itself_and_puts_a_lost_file_back(begun: Party,
     done = invoke("model", "export", str(target), *where, "--name", HOSPITALS[0])
     assert done.exit_code == 0, done.output
     with zipfile.ZipFile(target) as archive:
-        archive.extractall(tmp_path)
+        archive.extractall(tmp_path / "model")
+    for name, right in ((HOSPITALS[0], True), (HOSPITALS[1], False)):
+        key = invoke("model", "key", str(tmp_path / f"{name}.pem"), *where, "--name", name)
+        assert key.exit_code == 0, key.output
+        judged = judge(tmp_path / "model", tmp_path / f"{name}.pem")
+        assert (judged.returncode == 0) == right, judged.stderr
+    assert (tmp_path / f"{HOSPITALS[0]}.pem").read_bytes() == (tmp_path / "model" / "member.pem").read_bytes()
     record = begun.federation().openings[0].record
-    shown = subprocess.run([sys.executable, "verify.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "verify.py"], cwd=tmp_path / "model", capture_output=True, text=True, check=True
+    )
     assert shown.stdout.strip() == record.model_digest.hex()
-    assert json.loads((tmp_path / "proof.json").read_text())["model_digest"] == "0x" + record.model_digest.hex()
+    assert (
+        json.loads((tmp_path / "model" / "proof.json").read_text())["model_digest"] == "0x" + record.model_digest.hex()
+    )
     vault = home.vault
     assert vault.delete(record.envelope_digest)
     back = invoke("model", "import", *where, str(target))
     assert back.exit_code == 0, back.output
     assert vault.has(record.envelope_digest)
-    (tmp_path / "other").write_bytes((tmp_path / "model.sealed").read_bytes() + b"x")
+    (tmp_path / "other").write_bytes((tmp_path / "model" / "model.sealed").read_bytes() + b"x")
     refused = invoke("model", "import", *where, str(tmp_path / "other"))
     assert refused.exit_code == 77
     assert "It was changed, or it belongs to another consortium" in refused.output

@@ -27,6 +27,7 @@ from webui.errors.appointments import (
 from webui.errors.records import (
     AnswerMismatch,
     ChoiceChanged,
+    KeptForPatients,
     KitRefused,
     NoneReadable,
     NoTrustee,

@@ -18,6 +18,14 @@ class WishNeeded(RefusedError):
 
 
 @dataclass(eq=False)
+class KeptForPatients(RefusedError):
+    """A program tried to delete who asked for or opened a patient's data (store/kept.py)."""
+
+    table: str
+    sentence = "Rows of the table {table} are not deleted: a patient may ask for them for at least three years."
+
+
+@dataclass(eq=False)
 class RecordDamaged(TamperedError):
     """The sealed file of a record was changed."""
 

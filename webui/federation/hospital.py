@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from fl.crypto.model_signature import SignedModel
 from fl.protocol.audit import Mention, mentions_of
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import HemaledgerError, UploadUnusable
@@ -28,6 +29,7 @@ from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import Keyring
 from fl.replay.trained_rounds import newest_configuration
 from fl.roles.hospital.uploads import Outcome, Sealer, UploadBox
+from fl.roles.model_signer import ModelSigner
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
 from fl.training.data_card import DATA_CARD
@@ -109,6 +111,11 @@ class FederationHospital:
                 "ledger": show(federation.anchor.contract),
             },
         )
+
+    def signed(self, model: GlobalModel, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        federation = self.reader.federation()
+        of = SignedModel(federation.anchor, model.origin.digest, model.origin.round)
+        return ModelSigner(self.account, self.keyring).signed(federation, of, files)
 
     def origin(self) -> ModelOrigin | None:
         federation = self.reader.federation()

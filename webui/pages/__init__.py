@@ -5,6 +5,7 @@ from __future__ import annotations
 from webui.pages import (
     about,
     access_log,
+    accesses,
     account,
     accounts,
     appointments,
@@ -55,6 +56,7 @@ PAGES = (
     appointments.blueprint,
     doctor.blueprint,
     requests.blueprint,
+    accesses.blueprint,
     approvals.blueprint,
     auditor.blueprint,
     worklist.blueprint,

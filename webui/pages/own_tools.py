@@ -19,7 +19,7 @@ from webui.presentation.own_tools_forms import WeightsForm
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
-from webui.usecases.model_bundle import TYPES, VERIFY, bundle_of, file_of
+from webui.usecases.model_bundle import CHECK_SIGNATURE, TYPES, VERIFY, bundle_of, file_of
 
 blueprint = Blueprint("own_tools", __name__, url_prefix="/hospital")
 CARD, BUNDLE = "model-card.html", "model.zip"
@@ -33,7 +33,9 @@ def model() -> ResponseReturnValue:
         found = site().own_tools.service.model()
     except (FederationNotOpened, NotReleased) as error:
         return render_template("hospital/model.html", model=None, why=sentence_of(error))
-    return render_template("hospital/model.html", model=found, files=_files(found), verify=VERIFY)
+    return render_template(
+        "hospital/model.html", model=found, files=_files(found), verify=VERIFY, signed=CHECK_SIGNATURE
+    )
 
 
 @blueprint.get("/models/<int:number>/<name>")
@@ -47,7 +49,7 @@ def download(number: int, name: str) -> ResponseReturnValue:
         if name == CARD:
             data, kind = _card(found), "text/html"
         elif name == BUNDLE:
-            data, kind = bundle_of(found, {CARD: _card(found)}), "application/zip"
+            data, kind = bundle_of(found, {CARD: _card(found)}, site().own_tools.service.signed), "application/zip"
         else:
             data, kind = file_of(found, name), TYPES[name]
     stem, dot, ending = name.rpartition(".")

@@ -11,14 +11,14 @@ from webui.errors import NotFound
 from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.presentation.receipt_forms import ReceiptForm
-from webui.presentation.receipt_wording import Printed, sheet_of
+from webui.presentation.receipt_wording import Printed, risk_sheet, sheet_of
 from webui.site import site
 from webui.store.models import SiteRole, StoredRecord
 from webui.store.openings import How
 from webui.store.throttle import Meter
 from webui.usecases.receipt_checks import RECEIPT_CAP, Comparison
-from webui.usecases.receipts import Receipt
-from webui.usecases.record_format import Check
+from webui.usecases.receipts import Answered, Receipt
+from webui.usecases.risk_format import RiskRecord
 
 blueprint = Blueprint("receipts", __name__)
 
@@ -41,7 +41,8 @@ def as_pdf(check_id: int) -> ResponseReturnValue:
     config = site().config
     address = url_for("receipts.compare", leaf=receipt.leaf.hex(), _external=True)
     review = site().patient_records.newest_review(member(), row)
-    sheet = sheet_of(check, receipt, Printed(row.number or "", address, config.hospital_name, zone(), review))
+    printed = Printed(row.number or "", address, config.hospital_name, zone(), review)
+    sheet = risk_sheet(check, receipt, printed) if isinstance(check, RiskRecord) else sheet_of(check, receipt, printed)
     with site().doors.checks.enter():
         data = pdf_of(sheet)
     return _file(data, "application/pdf", f"receipt-{row.number}.pdf")
@@ -75,14 +76,15 @@ def _count() -> None:
     site().throttle.take(Meter("compare receipts", request.remote_addr or "unknown", site().config.limits.receipts))
 
 
-def _receipt(check_id: int) -> tuple[StoredRecord, Check, Receipt]:
-    """Return a check that this person may see, opened, with its receipt."""
+def _receipt(check_id: int) -> tuple[StoredRecord, Answered, Receipt]:
+    """Return an answer that this person may see, opened, with its receipt."""
     running = site()
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row, How.PROOF)
-    if shown.check is None:
+    answered = shown.check or shown.risk
+    if answered is None:
         raise NotFound
-    return row, shown.check, running.receipts.of(row, shown.check)
+    return row, answered, running.receipts.of(row, answered)
 
 
 def _file(data: bytes, kind: str, name: str) -> Response:

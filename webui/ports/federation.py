@@ -30,6 +30,7 @@ from webui.ports.key_orders import KeyService
 from webui.ports.ledger import History
 from webui.ports.local_training import TrainingService
 from webui.ports.presence import PresenceService
+from webui.ports.proofs import NoProofs, ProofService
 from webui.ports.records import RecordService
 from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
@@ -301,6 +302,7 @@ class Services:
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""
     tables: TableService = field(default_factory=NoTables)
+    proofs: ProofService = field(default_factory=NoProofs)
     auditor: AuditRunner | None = None
     """Makes full audits; None where this site cannot."""
     machine: HealthService | None = None

@@ -179,6 +179,12 @@ class HospitalService(Protocol):
             NotReleased: trustees must release it first.
         """
 
+    def signed(self, model: GlobalModel, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Return the files of a model with this hospital's signature (OMS 1.0: `model.sig`, `member.pem`).
+
+        Only the files come back if this site does not have the hospital's present key.
+        """
+
     def origin(self) -> ModelOrigin | None:
         """Return where the current model is on the ledger, without opening it; None if there is none yet."""
 

@@ -120,6 +120,8 @@ RECORDS: Mapping[str, Any] = {
     "pictures.view": _l("A picture of a check"),
     "receipts.as_json": _l("The receipt of a check, as data"),
     "receipts.as_pdf": _l("The receipt of a check, on paper"),
+    "accesses.file": _l("Who asked for and opened my data, as a file"),
+    "accesses.table": _l("Who asked for and opened my data"),
     "requests.about_me": _l("Requests about me"),
     "requests.ask": _l("Asking the trustees to open a record"),
     "requests.find": _l("Looking up a record"),

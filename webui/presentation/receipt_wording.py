@@ -10,17 +10,25 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext
 
+from webui.http.error_words import translated
 from webui.presentation.numbers_and_dates import percent, when, whole
 from webui.presentation.request_wording import record_number
 from webui.presentation.result_wording import answer_of, counts_of, means_not, next_step
 from webui.presentation.review_wording import lead_of, model_line, review_lines, step_of_review
+from webui.presentation.risk_wording import doubt_of, risk_percent, risk_saying
 from webui.presentation.verdict_wording import class_name, reported_of
 from webui.presentation.wording import Saying, hexed
 from webui.usecases.receipt_checks import Compared, Comparison
 from webui.usecases.receipt_sheet import Sheet
-from webui.usecases.receipts import Receipt
+from webui.usecases.receipts import Answered, Receipt
 from webui.usecases.record_format import Check
 from webui.usecases.review_format import Review
+from webui.usecases.risk_format import RiskRecord
+
+
+def _(text: str, **values: object) -> str:
+    """Return a text in the language of the page."""
+    return str(gettext(text, **values))
 
 
 def comparison(found: Comparison, zone: ZoneInfo) -> Saying:
@@ -93,10 +101,10 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
             gettext("Model"),
             gettext("round %(number)d, recorded by %(name)s", number=model.round, name=model.coordinator_name),
         ),
-        (gettext("Model digest"), hexed(model.model_digest)),
-        (gettext("Preparation"), model.preparation),
-        (gettext("Fingerprint"), hexed(receipt.leaf)),
+        *_origin(check, receipt),
     ]
+    if check.route:
+        facts.insert(-3, (gettext("Answered by the server of"), check.route.server))
     if check.probability is not None:
         estimate = (gettext("Estimate"), f"{percent(check.probability)} {reported_of(model.task)}")
         facts.insert(4, estimate)
@@ -108,15 +116,77 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         lines=[*(review_lines(review, model.task, zone) if review is not None else []), *model_lines],
         facts=facts,
         not_said=[*not_said, gettext("Research software, not a medical device.")],
-        compare=gettext(
-            "Anybody can compare this receipt with the ledger: scan the code, or open the address and choose the JSON "
-            "file of the same receipt. The fingerprints must be equal."
-        ),
+        compare=_compare(),
         code=printed.address,
-        foot=gettext(
-            "The sheet was printed from the site of %(site)s. The JSON file of this receipt says the same for "
-            "computers, and proves it.",
-            site=printed.site_name,
-        ),
+        foot=_foot(printed),
         picture_png=check.image_png,
+    )
+
+
+def risk_sheet(record: RiskRecord, receipt: Receipt, printed: Printed) -> Sheet:
+    """Return the texts of the sheet of an answer about a table."""
+    answer, model, zone = record.answer, record.model, printed.zone
+    said = risk_saying(record)
+    facts = [
+        (gettext("Patient"), record.patient.name),
+        (gettext("Born"), record.patient.born),
+        (gettext("Record"), record_number(printed.number)),
+        (gettext("Answered"), when(record.answered_at, zone)),
+        (gettext("About"), translated(record.schema.reported)),
+        (gettext("Estimate"), risk_percent(answer.probability)),
+        (doubt_of(answer), f"{risk_percent(answer.low)} – {risk_percent(answer.high)}"),
+        (
+            gettext("Model"),
+            gettext("round %(number)d, recorded by %(name)s", number=model.round, name=model.coordinator_name),
+        ),
+        *_origin(record, receipt),
+    ]
+    return Sheet(
+        site=printed.site_name,
+        heading=gettext("Receipt of an answer by Hemaledger"),
+        title=said.title,
+        lead=said.text,
+        facts=facts,
+        not_said=[gettext("This is not a diagnosis."), gettext("Research software, not a medical device.")],
+        compare=_compare(),
+        code=printed.address,
+        foot=_foot(printed),
+    )
+
+
+def _origin(answered: Answered, receipt: Receipt) -> list[tuple[str, str]]:
+    """Return by which model and program an answer was made, and how far its proof is."""
+    program = [(gettext("Program"), f"hemaledger {answered.software}")] if answered.software else []
+    return [
+        (gettext("Model digest"), hexed(answered.model.model_digest)),
+        *program,
+        (gettext("Preparation"), answered.model.preparation),
+        (gettext("Fingerprint"), hexed(receipt.leaf)),
+        (gettext("Proof"), proof_line(receipt)),
+    ]
+
+
+def proof_line(receipt: Receipt) -> str:
+    """Return in plain words how far the proof of a receipt is."""
+    if receipt.proven:
+        return _("It is in the JSON file. Anybody can check it without the ledger and without this site.")
+    if receipt.anchored:
+        return _(
+            "The root is on the ledger. The proof that needs no ledger waits for the next checkpoint of the public log."
+        )
+    return _("It waits: the root is written to the ledger at least once a day. Download the receipt again then.")
+
+
+def _compare() -> str:
+    return _(
+        "Anybody can compare this receipt with the ledger: scan the code, or open the address and choose the JSON "
+        "file of the same receipt. The fingerprints must be equal."
+    )
+
+
+def _foot(printed: Printed) -> str:
+    return _(
+        "The sheet was printed from the site of %(site)s. The JSON file of this receipt says the same for "
+        "computers, and proves it.",
+        site=printed.site_name,
     )

@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
 from webui.store import mariadb
+from webui.store.kept import KeepingSession
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -72,7 +73,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database does not answer.
         """
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        with _translated(), KeepingSession(self.engine, expire_on_commit=False) as session:
             yield session
 
     def write(self, work: Callable[[Session], Result]) -> Result:
@@ -96,14 +97,14 @@ class Database:
         return _again(lambda: self._note_once(work))
 
     def _note_once(self, work: Callable[[Session], Result]) -> Result:
-        with _translated(), Session(self._noter, expire_on_commit=False) as session, session.begin():
+        with _translated(), KeepingSession(self._noter, expire_on_commit=False) as session, session.begin():
             return work(session)
 
     def _write_once(self, work: Callable[[Session], Result]) -> Result:
         if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
             raise DatabaseUnavailable("it is busy")
         try:
-            with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            with _translated(), KeepingSession(self._writer, expire_on_commit=False) as session, session.begin():
                 return work(session)
         finally:
             self._turn.release()

@@ -37,6 +37,12 @@ weights = b"".join(values[slice(*header[row["name"]]["data_offsets"])] for row i
 count = (len(weights) // 4).to_bytes(8, "big")
 print(hashlib.sha256(b"BAFL/1/model" + hashlib.sha256(manifest).digest() + count + weights).hexdigest())
 '''
+CHECK_SIGNATURE = """pip install model-signing==1.1.1
+model_signing verify key MODEL \\
+  --signature MODEL/model.sig \\
+  --public_key MODEL/member.pem
+"""
+"""How to check the unpacked ZIP, in a folder MODEL."""
 TYPES: Mapping[str, str] = {
     "model.safetensors": "application/octet-stream",
     "manifest.json": "application/json",
@@ -55,19 +61,22 @@ def file_of(model: GlobalModel, name: str) -> bytes:
     return _MAKERS[name](model)
 
 
-def bundle_of(model: GlobalModel, more: Mapping[str, bytes]) -> bytes:
-    """Return all files of a model as one ZIP, with equal bytes for equal models.
+Sign = Callable[[GlobalModel, Mapping[str, bytes]], Mapping[str, bytes]]
+"""Returns the files of a model with a signature over them (HospitalService.signed)."""
+
+
+def bundle_of(model: GlobalModel, more: Mapping[str, bytes], sign: Sign) -> bytes:
+    """Return all files of a model as one signed ZIP, with equal bytes for equal models and one key.
 
     Args:
         model: The model.
         more: Further files by name, such as the model card.
+        sign: Adds the hospital's signature over all of them.
     """
+    files = {name: make(model) for name, make in _MAKERS.items() if name != "network.py" or model.network}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in TYPES:
-            if name != "network.py" or model.network:
-                archive.writestr(zipfile.ZipInfo(name), _MAKERS[name](model))
-        for name, data in more.items():
+        for name, data in sign(model, {**files, **more}).items():
             archive.writestr(zipfile.ZipInfo(name), data)
     return buffer.getvalue()
 

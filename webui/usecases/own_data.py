@@ -35,7 +35,7 @@ from webui.store.waiting import WaitingStore
 from webui.usecases.own_account import Say, booking_data, happened, waiting_data
 from webui.usecases.own_reviews import written
 from webui.usecases.patient_records import PatientRecords
-from webui.usecases.receipts import Receipts
+from webui.usecases.receipts import Answered, Receipts
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured, prediction_document
 from webui.usecases.record_requests import RecordRequests, RequestView
@@ -130,6 +130,7 @@ class OwnData:
         folder = f"checks/{row.number or f'erased-{row.id}'}"
         if shown.risk is not None:
             _json(archive, f"{folder}/risk.json", _risk(shown.risk))
+            _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.risk))
         elif shown.check is None:
             state = {"state": shown.state, "checked_at": _time(row.created_at), "erased_at": _time(row.erased_at)}
             _json(archive, f"{folder}/check.json", state)
@@ -141,7 +142,7 @@ class OwnData:
         for name, found in written(self.records.show_all(who, self.store.notes_on(row.id)), task_of(shown)).items():
             _json(archive, f"{folder}/{name}.json", found)
 
-    def _receipt(self, row: StoredRecord, check: Check) -> object:
+    def _receipt(self, row: StoredRecord, check: Answered) -> object:
         try:
             return self.receipts.of(row, check).document
         except UnavailableError:

@@ -25,7 +25,7 @@ from webui.store.models import SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
 from webui.usecases.rates import Rates
-from webui.usecases.receipts import new_receipt
+from webui.usecases.receipts import new_receipt, software
 from webui.usecases.record_format import Check, Note, Record, pack, unpack
 from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
 from webui.usecases.review_format import Review
@@ -95,6 +95,7 @@ class PatientRecords:
             views=checked.views,
             sample=checked.sample,
             route=prediction.route,
+            software=software(),
         )
         hospital = self._service.sealer().account
 
@@ -111,14 +112,16 @@ class PatientRecords:
             NoCommittee, UnavailableError: as `add`.
         """
         now, chosen = self._clock(), {each.patient_id: self._store.patient(each.patient_id) for each in risks}
-        bodies = [
-            (each.patient_id, pack(risk_record(subject_of(chosen[each.patient_id]), now, entered_by, each)))
-            for each in risks
-        ]
+        version, hospital = software(), self._service.sealer().account
+        records = [risk_record(subject_of(chosen[each.patient_id]), now, entered_by, each, version) for each in risks]
+        bodies = [(each.patient_id, pack(record)) for each, record in zip(risks, records, strict=True)]
 
         def keep(sealed: Sequence[SealedRecord]) -> list[int]:
-            pairs = zip(risks, sealed, strict=True)
-            return self._store.add_all([NewRecord(each.patient_id, one, now) for each, one in pairs])
+            new = []
+            for each, record, one in zip(risks, records, sealed, strict=True):
+                receipt = new_receipt(record, one.policy.record, hospital)
+                new.append(NewRecord(each.patient_id, one, now, receipt=receipt))
+            return self._store.add_all(new)
 
         return seal_all_as_chosen(self._store, self._service, bodies, keep)
 

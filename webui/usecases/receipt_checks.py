@@ -20,7 +20,7 @@ from webui.ports.federation import AuditService
 from webui.ports.records import Anchored, RecordService
 from webui.store.receipts import ReceiptStore
 from webui.usecases.anchoring import Anchoring
-from webui.usecases.receipts import FORMAT, leaf_of
+from webui.usecases.receipts import FORMAT, FORMATS, leaf_of, path_in
 
 RECEIPT_CAP = 256 * 1024
 """Bytes of a receipt; one with 20 pictures has about 12 kB."""
@@ -53,6 +53,12 @@ class Comparison:
     """What the receipt says; None if only its leaf was given."""
     model_named: bool | None = None
     """Whether the ledger names the receipt's model; None if nobody asked or it does not answer."""
+
+    @property
+    def model_digest(self) -> Digest:
+        """Return the digest of the receipt's model; raise EncodingError without one."""
+        model = Fields(Fields(self.core or {}, WHAT).mapping("model"), WHAT)
+        return Digest(parse_hex(model.text("model_digest"), DIGEST_BYTES, WHAT))
 
 
 class ReceiptChecks:
@@ -88,7 +94,7 @@ class ReceiptChecks:
     def _by_path(self, leaf: Digest, ledger: dict[str, JsonValue]) -> tuple[Compared, Anchored | None] | None:
         """Follow the path in the receipt; None if its root is not on the ledger."""
         fields = Fields(ledger, WHAT)
-        path, root = _path(fields), Digest(parse_hex(fields.text("root"), DIGEST_BYTES, WHAT))
+        path, root = path_in(fields, WHAT), Digest(parse_hex(fields.text("root"), DIGEST_BYTES, WHAT))
         try:
             verify_inclusion(leaf, fields.integer("index"), fields.integer("size"), path, root)
             roots = self._records.roots()
@@ -132,17 +138,11 @@ def _parse(data: bytes) -> tuple[dict[str, JsonValue], bytes, Digest, dict[str, 
     if not isinstance(value, dict):
         raise EncodingError(WHAT, "it is not a JSON object")
     fields = Fields(value, WHAT)
-    if fields.text("format") != FORMAT:
+    if fields.text("format") not in FORMATS:
         raise EncodingError(WHAT, "its format is unknown")
-    fields.only("format", "core", "salt", "leaf", "ledger", "software", "issued_at")
+    newer = ("proof",) if fields.text("format") == FORMAT else ()
+    fields.only("format", "core", "salt", "leaf", "ledger", "software", "issued_at", *newer)
     salt = parse_hex(fields.text("salt"), SALT_BYTES, WHAT)
     leaf = Digest(parse_hex(fields.text("leaf"), DIGEST_BYTES, WHAT))
     ledger = fields.mapping("ledger") if value.get("ledger") is not None else None
     return fields.mapping("core"), salt, leaf, ledger
-
-
-def _path(fields: Fields) -> tuple[bytes, ...]:
-    items = fields.value.get("path")
-    if not isinstance(items, list) or len(items) > 64 or not all(isinstance(item, str) for item in items):  # noqa: PLR2004
-        raise EncodingError(WHAT, "its path is not a list of digests")
-    return tuple(parse_hex(str(item), DIGEST_BYTES, WHAT) for item in items)

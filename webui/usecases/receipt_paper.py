@@ -36,7 +36,7 @@ GREY, LINE = "#52676b", "#d9e0dc"
 
 def pdf_of(sheet: Sheet) -> bytes:
     """Return the sheet as a PDF of A4 pages."""
-    _use_fonts()
+    use_fonts()
     buffer = io.BytesIO()
     margin = MARGIN_MM * mm
     document = SimpleDocTemplate(
@@ -46,8 +46,8 @@ def pdf_of(sheet: Sheet) -> bytes:
         rightMargin=margin,
         topMargin=margin,
         bottomMargin=margin,
-        title=_plain(sheet.heading),
-        author=_plain(sheet.site),
+        title=plain(sheet.heading),
+        author=plain(sheet.site),
         invariant=1,
     )
     document.build(_story(sheet, document.width - 2 * PADDING_PT))
@@ -56,36 +56,38 @@ def pdf_of(sheet: Sheet) -> bytes:
 
 def _story(sheet: Sheet, width: float) -> list[object]:
 
-    style = _styles()
-    picture = Image(io.BytesIO(sheet.picture_png), PICTURE_MM * mm, PICTURE_MM * mm, kind="proportional")
-    said = [Paragraph(_text(sheet.title), style["title"]), Paragraph(_text(sheet.lead), style["body"])]
-    said += [Paragraph(_text(line), style["body"]) for line in sheet.lines]
+    style = paper_styles()
+    picture: object = ""
+    if sheet.picture_png:
+        picture = Image(io.BytesIO(sheet.picture_png), PICTURE_MM * mm, PICTURE_MM * mm, kind="proportional")
+    said = [Paragraph(markup(sheet.title), style["title"]), Paragraph(markup(sheet.lead), style["body"])]
+    said += [Paragraph(markup(line), style["body"]) for line in sheet.lines]
     answer = Table([[said, picture]], colWidths=[width - (PICTURE_MM + 4) * mm, (PICTURE_MM + 4) * mm], style=_top())
     rows = [
-        [Paragraph(_text(name), style["name"]), Paragraph(_text(value), style["fact"])] for name, value in sheet.facts
+        [Paragraph(markup(name), style["name"]), Paragraph(markup(value), style["fact"])] for name, value in sheet.facts
     ]
     facts = Table(rows, colWidths=[48 * mm, width - 48 * mm], style=_lines())
     code = [
         _qr(sheet.code, QR_MM * mm),
-        [Paragraph(_text(sheet.compare), style["body"]), Paragraph(_text(sheet.code), style["small"])],
+        [Paragraph(markup(sheet.compare), style["body"]), Paragraph(markup(sheet.code), style["small"])],
     ]
     return [
-        Paragraph(_text(sheet.site), style["site"]),
-        Paragraph(_text(sheet.heading), style["small"]),
+        Paragraph(markup(sheet.site), style["site"]),
+        Paragraph(markup(sheet.heading), style["small"]),
         Spacer(1, 5 * mm),
         answer,
         Spacer(1, 5 * mm),
-        *[Paragraph("• " + _text(line), style["body"]) for line in sheet.not_said],
+        *[Paragraph("• " + markup(line), style["body"]) for line in sheet.not_said],
         Spacer(1, 5 * mm),
         facts,
         Spacer(1, 6 * mm),
         Table([code], colWidths=[(QR_MM + 6) * mm, width - (QR_MM + 6) * mm], style=_top()),
         Spacer(1, 6 * mm),
-        Paragraph(_text(sheet.foot), style["small"]),
+        Paragraph(markup(sheet.foot), style["small"]),
     ]
 
 
-def _styles() -> dict[str, object]:
+def paper_styles() -> dict[str, object]:
 
     def style(name: str, size: float, font: str = REGULAR, **more: object) -> ParagraphStyle:
         return ParagraphStyle(name, fontName=font, fontSize=size, leading=1.35 * size, spaceAfter=3, **more)
@@ -123,7 +125,7 @@ def _qr(text: str, side: float) -> object:
     return drawing
 
 
-def _use_fonts() -> None:
+def use_fonts() -> None:
     """Register a font for Western European texts, which reportlab brings along; it is embedded in the file."""
     folder = Path(reportlab.__file__).parent / "fonts"
     for name, file in ((REGULAR, "Vera.ttf"), (BOLD, "VeraBd.ttf")):
@@ -131,12 +133,12 @@ def _use_fonts() -> None:
             registerFont(TTFont(name, str(folder / file)))
 
 
-def _text(text: str) -> str:
+def markup(text: str) -> str:
     """Return a text as paragraph markup; a letter that the font lacks becomes the one below its marks, or `?`."""
-    return escape(_plain(text))
+    return escape(plain(text))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     return "".join(map(_letter(), text))
 
 

@@ -1,6 +1,6 @@
-"""The texts of a receipt's sheet of paper, in the language of its reader.
+"""The texts of a sheet of paper, in the language of its reader: a receipt, or a list.
 
-Not here: how the sheet is set (receipt_paper.py, which needs reportlab).
+Not here: how a sheet is set (receipt_paper.py, list_paper.py, which need reportlab).
 """
 
 from __future__ import annotations
@@ -25,6 +25,19 @@ class Sheet:
     code: str
     """Address that the QR code holds."""
     foot: str
-    picture_png: bytes = field(repr=False)
+    picture_png: bytes = field(default=b"", repr=False)
+    """Empty for an answer about a table."""
     lines: Sequence[str] = ()
     """More of the answer, such as the counts of a sample."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The texts of a list, in the language of its reader."""
+
+    site: str
+    title: str
+    lead: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    foot: str

@@ -5,12 +5,17 @@ digest is a leaf beside the record's own, from the moment of the check; a change
 
 A receipt is canonical JSON (PROTOCOL.md 2):
 
-    format    hemaledger-receipt-1
-    core      what is proved: hospital, record, checked_at, task, answer, pictures, model
+    format    hemaledger-receipt-2
+    core      what is proved: hospital, record, checked_at, answer, model, pipeline, route if there was a choice, and
+              of a check: task, classes, pictures; of an answer about a table: table, about, row
     salt      32 random bytes; they hide the core from those who only read the ledger
     leaf      SHA-256("leaf" ‖ salt ‖ SHA-256(core))
     ledger    the path from the leaf to a root on the ledger; null until the root is there (within a day)
+    proof     {"state": "there", "tlog_proof": text}: checkpoint, witnesses and path to the leaf (PROTOCOL.md 8T), or
+              {"state": "waits", "why": text}
     software, issued_at   not proved
+
+A core from before this format has no `pipeline`. Format 1 had no `proof`; it is still compared.
 
 Source: PROTOCOL.md 9, Records; RFC 9162, 2.1.3.
 Not here: comparing (receipt_checks.py), paper (receipt_paper.py).
@@ -18,23 +23,37 @@ Not here: comparing (receipt_checks.py), paper (receipt_paper.py).
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
-from fl.protocol.codec import JsonValue, Writer, sha256, write_document
+from fl.protocol.codec import Fields, JsonValue, Writer, sha256, write_document
+from fl.protocol.errors import EncodingError, HemaledgerError
 from fl.protocol.merkle import SALT_BYTES, record_leaf
-from fl.protocol.names import Digest, show
+from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex, show
+from fl.training.tables.schema import Schema
 from webui.errors import NotFound
+from webui.ports.federation import ServedModel
+from webui.ports.proofs import Place, ProofService
 from webui.ports.records import RecordService
 from webui.store.models import StoredRecord
 from webui.store.receipts import NewReceipt, ReceiptStore
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.record_format import Check, route_document
 from webui.usecases.record_pictures import Pictured, prediction_document
+from webui.usecases.risk_format import RiskRecord
 
-FORMAT = "hemaledger-receipt-1"
+FORMAT = "hemaledger-receipt-2"
+FORMATS = (FORMAT, "hemaledger-receipt-1")
+"""All that are compared."""
+NO_ROOT = "The root of this answer is not on the ledger yet. Download the receipt again tomorrow."
+NO_CHECKPOINT = "No checkpoint of the public log covers this answer yet. Download the receipt again later."
+MOST_NODES = 64
+LOG = logging.getLogger("hemaledger.site")
+Answered = Check | RiskRecord
+"""What has a receipt."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,8 @@ class Receipt:
     leaf: Digest
     anchored: bool
     """Whether its root is on the ledger."""
+    proven: bool
+    """Whether it has a proof that needs no ledger."""
 
     def to_bytes(self) -> bytes:
         return write_document(self.document)
@@ -54,15 +75,21 @@ class Receipts:
     """Issues receipts."""
 
     def __init__(
-        self, store: ReceiptStore, anchoring: Anchoring, service: RecordService, clock: Callable[[], int]
+        self,
+        store: ReceiptStore,
+        anchoring: Anchoring,
+        service: RecordService,
+        proofs: ProofService,
+        clock: Callable[[], int],
     ) -> None:
+        self._proofs = proofs
         self._store = store
         self._anchoring = anchoring
         self._service = service
         self._clock = clock
 
-    def of(self, row: StoredRecord, check: Check) -> Receipt:
-        """Return the receipt of an opened check; a check from before there were receipts gets its leaf now.
+    def of(self, row: StoredRecord, check: Answered) -> Receipt:
+        """Return the receipt of an opened answer; one from before there were receipts gets its leaf now.
 
         Raises:
             NotFound: the check was erased.
@@ -79,20 +106,35 @@ class Receipts:
             )
         core = core_of(check, row.record_id, hospital, known.salt)
         leaf = leaf_of(core, known.salt)
-        proof = self._anchoring.proof_of_leaf(known.leaf_id, row.number or "", leaf)
+        ledger = self._anchoring.proof_of_leaf(known.leaf_id, row.number or "", leaf)
+        proof = self._proof(leaf, ledger)
         document: dict[str, JsonValue] = {
             "format": FORMAT,
             "core": core,
             "salt": show(known.salt),
             "leaf": show(leaf),
-            "ledger": proof,
+            "ledger": ledger,
+            "proof": proof,
             "software": f"hemaledger {software()}",
             "issued_at": self._clock(),
         }
-        return Receipt(document, leaf, anchored=proof is not None)
+        return Receipt(document, leaf, anchored=ledger is not None, proven=proof["state"] == "there")
+
+    def _proof(self, leaf: Digest, ledger: dict[str, JsonValue] | None) -> dict[str, JsonValue]:
+        """Return the proof of a leaf, or that it waits; a log that cannot be read is no reason to refuse a receipt."""
+        if ledger is None:
+            return {"state": "waits", "why": NO_ROOT}
+        fields = Fields(ledger, "receipt")
+        place = Place(fields.integer("batch"), fields.integer("index"), fields.integer("size"))
+        try:
+            text = self._proofs.of_leaf(place, leaf, path_in(fields, "receipt"))
+        except HemaledgerError as error:
+            LOG.warning("a receipt has no proof: %s: %s", error.name, error)
+            text = None
+        return {"state": "waits", "why": NO_CHECKPOINT} if text is None else {"state": "there", "tlog_proof": text}
 
 
-def new_receipt(check: Check, record_id: bytes, hospital: bytes) -> NewReceipt:
+def new_receipt(check: Answered, record_id: bytes, hospital: bytes) -> NewReceipt:
     """Return the receipt of a new check, to store with it."""
     salt = secrets.token_bytes(SALT_BYTES)
     return NewReceipt(salt, leaf_of(core_of(check, record_id, hospital, salt), salt))
@@ -103,30 +145,65 @@ def leaf_of(core: dict[str, JsonValue], salt: bytes) -> Digest:
     return record_leaf(salt, sha256(write_document(core)))
 
 
-def core_of(check: Check, record_id: bytes, hospital: bytes, salt: bytes) -> dict[str, JsonValue]:
+def core_of(check: Answered, record_id: bytes, hospital: bytes, salt: bytes) -> dict[str, JsonValue]:
     """Return what a receipt proves."""
-    model = check.model
     return {
         "hospital": show(hospital),
         "record": record_id.hex(),
+        **(_risk_core(check, salt) if isinstance(check, RiskRecord) else _check_core(check, salt)),
+        "model": _model(check.model),
+        **_pipeline(check),
+    }
+
+
+def _check_core(check: Check, salt: bytes) -> dict[str, JsonValue]:
+    model = check.model
+    return {
         "checked_at": check.checked_at,
         "task": model.task.name,
         "classes": {one.code: one.name for one in model.task.classes},
         "answer": prediction_document(check.label, check.probability, check.shares, check.kept),
         "pictures": [_picture(each, salt) for each in check.pictures],
-        "model": {
-            "round": model.round,
-            "model_digest": show(model.model_digest),
-            "envelope_digest": show(model.envelope_digest),
-            "preparation": model.preparation,
-            "recorded_by": model.coordinator_name,
-            "final_at": model.final_at,
-            "attested_by": list(model.attested_by),
-            "ledger_was": model.verification.ledger.state.value,
-            "ledger_at": model.verification.ledger.at,
-        },
         **({"route": route_document(check.route)} if check.route else {}),
     }
+
+
+def _risk_core(record: RiskRecord, salt: bytes) -> dict[str, JsonValue]:
+    answer = record.answer
+    return {
+        "checked_at": record.answered_at,
+        "table": record.table,
+        "about": record.schema.reported,
+        "row": {"digest": show(row_digest(record.schema, record.values, salt))},
+        "answer": {
+            "probability": answer.probability,
+            "low": answer.low,
+            "high": answer.high,
+            "doubt": answer.doubt,
+            "unlike_training": len(record.unlike),
+        },
+    }
+
+
+def _model(model: ServedModel) -> dict[str, JsonValue]:
+    return {
+        "round": model.round,
+        "model_digest": show(model.model_digest),
+        "envelope_digest": show(model.envelope_digest),
+        "preparation": model.preparation,
+        "recorded_by": model.coordinator_name,
+        "final_at": model.final_at,
+        "attested_by": list(model.attested_by),
+        "ledger_was": model.verification.ledger.state.value,
+        "ledger_at": model.verification.ledger.at,
+    }
+
+
+def _pipeline(check: Answered) -> dict[str, JsonValue]:
+    """Return by what program the answer was made, and how the input was prepared; empty for earlier versions."""
+    if not check.software:
+        return {}
+    return {"pipeline": {"software": f"hemaledger {check.software}", "preparation": check.model.preparation}}
 
 
 def _picture(one: Pictured, salt: bytes) -> JsonValue:
@@ -140,6 +217,20 @@ def _picture(one: Pictured, salt: bytes) -> JsonValue:
 def picture_digest(image_png: bytes, salt: bytes) -> Digest:
     """Return SHA-256(`picture` ‖ salt[32] ‖ SHA-256(picture)): it reveals nothing without the salt."""
     return Writer("picture").raw(salt, SALT_BYTES).raw(sha256(image_png), 32).digest()
+
+
+def row_digest(schema: Schema, values: Sequence[float | None], salt: bytes) -> Digest:
+    """Return SHA-256(`row` ‖ salt[32] ‖ SHA-256(schema and values as canonical JSON)), secret without the salt."""
+    row: dict[str, JsonValue] = {"schema": schema.to_dict(), "values": list(values)}
+    return Writer("row").raw(salt, SALT_BYTES).raw(sha256(write_document(row)), 32).digest()
+
+
+def path_in(fields: Fields, what: str) -> tuple[Digest, ...]:
+    """Return the path of a receipt's `ledger`; raise EncodingError."""
+    items = fields.value.get("path")
+    if not isinstance(items, list) or len(items) > MOST_NODES or not all(isinstance(item, str) for item in items):
+        raise EncodingError(what, "its path is not a list of digests")
+    return tuple(Digest(parse_hex(str(item), DIGEST_BYTES, what)) for item in items)
 
 
 def software() -> str:

@@ -80,6 +80,8 @@ class Check:
     """The other pictures of the sample. The check's own picture is the one with the worst answer (sampling.py)."""
     route: Route | None = None
     """Which hospital's server judged the check's own picture; None if the site knew no other than its own."""
+    software: str = ""
+    """The version of this program that answered; empty in checks of earlier versions."""
 
     @property
     def pictures(self) -> tuple[Pictured, ...]:
@@ -148,7 +150,7 @@ def unpack(body: bytes) -> Record:
     elif kind == "review" and not picture:
         record = parse_review(fields, _parse_subject(fields))
     elif kind == "risk" and not picture:
-        fields.only(*_COMMON, *RISK_FIELDS)
+        fields.only(*_COMMON, *RISK_FIELDS, *(name for name in ("software",) if name in fields.value))
         model = _parse_model(Fields(fields.mapping("model"), _WHAT))
         record = parse_risk(fields, _parse_subject(fields), model)
     else:
@@ -170,6 +172,7 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
         **({"sample": sample_document(check.sample)} if check.sample.others else {}),
         **({"parts": parts} if parts else {}),
         **({"route": route_document(check.route)} if check.route else {}),
+        **({"software": check.software} if check.software else {}),
     }
 
 
@@ -227,7 +230,7 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
 
 
 def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> Check:
-    further = (name for name in ("sample", "parts", "route") if name in fields.value)
+    further = (name for name in ("sample", "parts", "route", "software") if name in fields.value)
     fields.only(*_COMMON, "checked_at", "prediction", "model", *further)
     model = _parse_model(Fields(fields.mapping("model"), _WHAT))
     label, probability, shares, kept = parse_prediction(fields, model.task)
@@ -243,6 +246,7 @@ def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> 
         views=views_in(parts, 0),
         sample=parse_sample(fields, model.task, parts),
         route=_parse_route(fields),
+        software=fields.text("software") if "software" in fields.value else "",
     )
 
 

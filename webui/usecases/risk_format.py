@@ -61,6 +61,8 @@ class RiskRecord:
     """An auditor's figures of the model on rows that no hospital trained on, by name; empty if there are none."""
     measured_on: int
     """How many rows these were; 0 if the auditor does not say it."""
+    software: str = ""
+    """The version of this program that answered; empty in answers of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class NewRisk:
     """In the schema's order; None = not known."""
 
 
-def risk_record(patient: Subject, answered_at: int, entered_by: str, new: NewRisk) -> RiskRecord:
-    """Return the record of an answer; `answered_at` in seconds since 1970."""
+def risk_record(patient: Subject, answered_at: int, entered_by: str, new: NewRisk, software: str) -> RiskRecord:
+    """Return the record of an answer; `answered_at` in seconds since 1970, `software` the version that answered."""
     found, report = new.found, new.found.model.report
     return RiskRecord(
         patient=patient,
@@ -88,6 +90,7 @@ def risk_record(patient: Subject, answered_at: int, entered_by: str, new: NewRis
         model=found.model.served,
         measured=report.metrics or {},
         measured_on=report.data.images if report.data else 0,
+        software=software,
     )
 
 
@@ -103,6 +106,7 @@ def risk_document(record: RiskRecord) -> dict[str, JsonValue]:
         "table": record.table,
         "unlike": list(record.unlike),
         "values": list(record.values),
+        **({"software": record.software} if record.software else {}),
     }
 
 
@@ -125,6 +129,7 @@ def parse_risk(fields: Fields, patient: Subject, model: ServedModel) -> RiskReco
         model=model,
         measured=_figures(fields),
         measured_on=fields.integer("measured_on"),
+        software=fields.text("software") if "software" in fields.value else "",
     )
 
 

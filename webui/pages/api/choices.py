@@ -43,9 +43,10 @@ def receipt(check_id: int) -> ResponseReturnValue:
     running, reader = site(), caller()
     row = running.record_store.visible(reader, check_id)
     shown = running.patient_records.show(reader, row, How.PROOF)
-    if shown.check is None:
+    answered = shown.check or shown.risk
+    if answered is None:
         raise NotFound
-    return Response(running.receipts.of(row, shown.check).to_bytes(), mimetype="application/json")
+    return Response(running.receipts.of(row, answered).to_bytes(), mimetype="application/json")
 
 
 @serves(

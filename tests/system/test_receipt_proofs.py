@@ -1,0 +1,84 @@
+"""The proof in a receipt, made by a site over a real chain, and checked in a process without chain or site."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chain.embedded.chain import DevChain, DevChainSettings
+from fl.protocol.merkle import inclusion_path, root_of
+from fl.protocol.names import Digest
+from fl.protocol.records import RecordsAnchored
+from fl.replay.ledger_view import LedgerView
+from scripts.cli import main
+from scripts.demo.together import found_together
+from scripts.server.proofs import LogProofs
+from scripts.wiring.home import Home
+from scripts.wiring.roles import chain_ledger, load_account, open_ledger
+from webui.ports.proofs import Place
+
+PROJECT = Path(__file__).resolve().parents[2]
+T0 = 1_800_000_000
+LEAVES = [Digest(bytes([number]) * 32) for number in range(1, 6)]
+PLACE, PATH = Place(1, 3, 5), inclusion_path(LEAVES, 3)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    found = Home(tmp_path / "run")
+    with DevChain(DevChainSettings(PROJECT, tmp_path / "chain", lambda: T0, port=0)) as chain:
+        found_together(found, chain.url, ("alpha", "beta"))
+        yield found
+
+
+def hemaledger(home: Home, *words: str) -> str:
+    result = CliRunner().invoke(main, [*words, "--home", str(home.folder)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def anchor(home: Home, batch: int) -> None:
+    alpha = home.member("alpha")
+    ledger = chain_ledger(home, alpha, load_account(alpha))
+    ledger.append(RecordsAnchored(ledger.account, batch, root_of(LEAVES)))
+
+
+def test_a_receipt_gets_its_proof_when_enough_witnesses_signed_and_anybody_checks_it(
+    home: Home, tmp_path: Path
+) -> None:
+    account = load_account(home.member("alpha")).address
+    view = LedgerView(open_ledger(home))
+    proofs = LogProofs(home, account, view.refresh)
+    anchor(home, 1)
+    assert proofs.of_leaf(PLACE, LEAVES[3], PATH) is None, "no checkpoint"
+    witnesses = ("alpha", "beta", "auditor")
+    hemaledger(home, "log", "init")
+    for name in witnesses:
+        hemaledger(home, "witness", "init", "--name", name)
+    hemaledger(home, "log", "checkpoint")
+    assert proofs.of_leaf(PLACE, LEAVES[3], PATH) is None, "no witness"
+    for name in witnesses:
+        hemaledger(home, "witness", "cosign", "--name", name)
+    text = proofs.of_leaf(PLACE, LEAVES[3], PATH)
+    assert text is not None
+    anchor(home, 2)
+    assert proofs.of_leaf(Place(2, 3, 5), LEAVES[3], PATH) is None, "the checkpoint is older than this root"
+    hemaledger(home, "log", "trust", "--out", str(tmp_path / "trust.json"))
+    (tmp_path / "good.tlog-proof").write_text(text)
+    (tmp_path / "bad.tlog-proof").write_text(text.replace("extra ", "extra A", 1))
+    assert "alpha" in verified(tmp_path, "good.tlog-proof", 0)
+    verified(tmp_path, "bad.tlog-proof", 65)
+
+
+def verified(folder: Path, name: str, code: int) -> str:
+    """Run `hemaledger verify` with two files and nothing else."""
+    line = [sys.executable, "-m", "scripts.cli", "verify", name, "--trust", "trust.json"]
+    environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
