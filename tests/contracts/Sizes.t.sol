@@ -8,7 +8,7 @@ import {MemberChecks} from "../../contracts/authority/MemberChecks.sol";
 
 /// @title An alarm before a contract reaches the limit of 24,576 bytes (EIP-170).
 contract SizesTest {
-    /// @dev FederationLedger 1.3.0 has 24,195 bytes; the rest is for a repair (DECISIONS.md, D-LEDGER13-3).
+    /// @dev FederationLedger 1.3.0 has 24,195 bytes; the rest is for a repair (DECISIONS.md, D386).
     uint256 private constant ALARM = 24_400;
 
     /// @notice Every contract has room for a repair; one that has not is split before the next feature.
