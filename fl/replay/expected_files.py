@@ -395,10 +395,10 @@ class FileReader:
 
     def _suite(self, source: Round | LedgerOpening) -> Suite:
         """Return `suite_of` a round; the newest configuration is read once."""
-        digest = _made_by(source)
-        if self._suites[0] != digest:
-            self._suites = digest, suite_of(source, self._vault)
-        return self._suites[1]
+        digest, known = _made_by(source), self._suites
+        if known[0] != digest:
+            known = self._suites = digest, suite_of(source, self._vault)
+        return known[1]
 
     def _own(self, epoch: int, suite: Suite) -> AnyPrivateKey:
         """Return this member's own key of a suite, or raise KeystoreUnreadable."""

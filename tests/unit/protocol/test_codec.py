@@ -8,7 +8,7 @@ import pytest
 
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError
-from fl.protocol.names import address, digest, parse_hex, show
+from fl.protocol.names import Suite, address, digest, parse_hex, show
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 
@@ -257,6 +257,11 @@ def test_a_round_configuration_is_its_canonical_document() -> None:
         (b'"w_max":1024', b'"w_max":1024.0'),
         (b'"w_max":1024', b'"w_max":1024,"z":1'),
         (b'"release":false', b'"release":0'),
+        (b'"task"', b'"suite":1,"task"'),
+        (b'"task"', b'"suite":3,"task"'),
+        (b'"task"', b'"suite":true,"task"'),
+        (b'"task"', b'"suite":null,"task"'),
+        (b'"release":false,"task"', b'"release":true,"suite":2,"task"'),
         (b'"task":' + TASK, b'"task":null'),
         (b'"task":' + TASK + b",", b""),
         (b'"disease":true', b'"disease":false'),
@@ -270,6 +275,13 @@ def test_a_round_configuration_out_of_its_range_is_refused(old: bytes, new: byte
     assert CONFIG.count(old) == 1
     with pytest.raises(EncodingError):
         RoundConfig.from_bytes(CONFIG.replace(old, new))
+
+
+def test_only_suite_2_is_named() -> None:
+    named = RoundConfig.from_bytes(CONFIG.replace(b'"task"', b'"suite":2,"task"', 1))
+    assert named.suite == Suite.HYBRID
+    assert RoundConfig.from_bytes(CONFIG).suite == Suite.P256
+    assert RoundConfig.from_bytes(named.to_bytes()) == named
 
 
 def test_words_have_32_or_64_bits() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fl.protocol.errors import EncodingError
-from fl.protocol.names import NO_DIGEST, Protection
+from fl.protocol.names import NO_DIGEST, Protection, Suite
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.hospital.site_policy import Proposal, SitePolicy, broken, parse_policy
@@ -38,6 +38,8 @@ def rules(text: str, asked: Proposal = ASKED, now: int | None = NOON) -> list[st
     ("text", "expected"),
     [
         ("[rounds]\nmasked_only = true", ["masked_only"]),
+        ("[rounds]\nlong_lived = true", ["long_lived"]),
+        ("[rounds]\nlong_lived = false", []),
         ("[rounds]\nmin_hospitals = 4", ["min_hospitals"]),
         ("[training]\nmax_epochs = 2", ["max_epochs"]),
         ("[training]\nmax_parameters = 999", ["max_parameters"]),
@@ -54,6 +56,11 @@ def rules(text: str, asked: Proposal = ASKED, now: int | None = NOON) -> list[st
 )
 def test_each_rule_refuses_what_it_names_and_nothing_else(text: str, expected: list[str]) -> None:
     assert rules(text) == expected
+
+
+def test_files_sealed_for_decades_satisfy_a_policy_that_demands_them() -> None:
+    asked = replace(ASKED, config=replace(ASKED.config, suite=Suite.HYBRID))
+    assert rules("[rounds]\nlong_lived = true", asked) == []
 
 
 def test_noise_and_delta_of_a_private_training_are_compared() -> None:
