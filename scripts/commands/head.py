@@ -19,8 +19,8 @@ ANSWERS = "Questions are answered at "
 PURPOSES = {purpose.name.lower().replace("_", "-"): purpose for purpose in Purpose if purpose != Purpose.RELEASE}
 MOST_DAYS = 365
 WHO_SEES = (
-    "This computer saw the picture and what the fixed network makes of it; the trustees saw the latter; neither saw "
-    "the model's last layer. Only you see the answer; the ledger shows how many answers you bought, and no picture."
+    "This computer saw the picture and what the fixed network makes of it, and the trustees saw the latter; neither "
+    "saw the model's last layer. Only you see the answer; the ledger shows how many answers you bought, and no picture."
 )
 
 

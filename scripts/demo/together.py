@@ -73,7 +73,7 @@ def found_together(
 
 
 def share_key(home: Home, trustees: Sequence[str], notify: Notify, use: KeyUse = KeyUse.RECORDS) -> int:
-    """Run the first ceremony of a key, by default the records' one, every trustee as a thread; return its threshold.
+    """Run the first ceremony of a key, every trustee as a thread; return its threshold.
 
     An earlier ceremony is not repeated. An interrupted one continues.
     """
