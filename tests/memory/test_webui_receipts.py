@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fl.protocol.codec import sha256, write_document
+from fl.protocol.codec import JsonValue, sha256, write_document
 from tests.support.site_risks import PERSON, PIMA, RiskTown, fields
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
 from webui.config import Limit, Limits
@@ -216,14 +216,13 @@ def test_nothing_that_reaches_others_tells_two_equal_answers_apart_from_others(
 ) -> None:
     """Digest, leaf and row of equal contents share no eight bytes unless the salts are equal, nor show the contents."""
     assume(one != other)
-    core = {"answer": {"label": "healthy"}, "pictures": [sha256(picture).hex()]}
+    core: dict[str, JsonValue] = {"answer": {"label": "healthy"}, "pictures": [sha256(picture).hex()]}
     row = (1.0, None, 3.0)
-    for make in (
-        lambda salt: leaf_of(core, salt),
-        lambda salt: picture_digest(picture, salt),
-        lambda salt: row_digest(PIMA, row, salt),
-    ):
-        first, second = make(one), make(other)
+
+    def made(salt: bytes) -> tuple[bytes, ...]:
+        return leaf_of(core, salt), picture_digest(picture, salt), row_digest(PIMA, row, salt)
+
+    for first, second in zip(made(one), made(other), strict=True):
         windows = {first[at : at + 8] for at in range(25)}
         assert not windows & {second[at : at + 8] for at in range(25)}
         assert first != sha256(picture)
