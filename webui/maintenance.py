@@ -15,9 +15,10 @@ from flask import Flask
 
 from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedError
 from webui.http.error_pages import ALARM
-from webui.presentation.letters import request_letters, superseded_letters
+from webui.presentation.letters import news_letter, request_letters, superseded_letters
 from webui.site import EXTENSION, Site
-from webui.usecases.request_notices import Messages
+from webui.store.patient_notices import News
+from webui.usecases.request_notices import Message, Messages
 
 TURN_S = 60.0
 LOG = logging.getLogger("hemaledger.site")
@@ -48,6 +49,7 @@ def keep_up(site: Site) -> None:
             "telling people about models that are no longer in use",
             lambda: site.superseded_notices.keep_up(lambda: superseded_letters(site.config.address)),
         ),
+        ("telling patients about their data", lambda: site.patient_notices.keep_up(lambda kind: _news(site, kind))),
         ("sending mail", site.mail.keep_up),
         ("forgetting old sessions", site.sessions.forget_old),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
@@ -65,6 +67,10 @@ def keep_up(site: Site) -> None:
 
 def _letters(site: Site) -> Messages:
     return request_letters(f"{site.config.address}/requests/")
+
+
+def _news(site: Site, kind: News) -> Message:
+    return news_letter(kind, site.config.address)
 
 
 def _look(site: Site) -> None:

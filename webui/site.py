@@ -38,6 +38,7 @@ from webui.store.open_checks import OpenChecks
 from webui.store.openings import Openings
 from webui.store.passkeys import PasskeyStore
 from webui.store.passwords import Passwords
+from webui.store.patient_notices import PatientNoticeStore
 from webui.store.preferences import PreferenceStore
 from webui.store.reasons import ReasonStore
 from webui.store.receipts import ReceiptStore
@@ -70,6 +71,7 @@ from webui.usecases.notices import Notices
 from webui.usecases.open_results import OpenResults
 from webui.usecases.own_tools import OwnTools
 from webui.usecases.passkeys import Passkeys
+from webui.usecases.patient_notices import PatientNotices
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.reasons import Reasons
 from webui.usecases.receipt_checks import ReceiptChecks
@@ -151,6 +153,7 @@ class Site:
     open_results: OpenResults
     request_notices: RequestNotices
     superseded_notices: SupersededNotices
+    patient_notices: PatientNotices
     reasons: Reasons
     timelines: Timelines
     kits: TrusteeKits
@@ -237,6 +240,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         worklist=Worklist(work, records, opened, services.records, mail, gists),
         gists=gists,
         open_results=OpenResults(OpenChecks(database), opened, gists),
+        patient_notices=PatientNotices(PatientNoticeStore(database, clock), mail),
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         superseded_notices=SupersededNotices(database, cared, services.predictions, mail, clock),
         reasons=reasons,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -219,13 +218,11 @@ def test_nothing_that_reaches_others_tells_two_equal_answers_apart_from_others(
     assume(one != other)
     core: dict[str, JsonValue] = {"answer": {"label": "healthy"}, "pictures": [sha256(picture).hex()]}
     row = (1.0, None, 3.0)
-    makers: tuple[Callable[[bytes], bytes], ...] = (
-        lambda salt: leaf_of(core, salt),
-        lambda salt: picture_digest(picture, salt),
-        lambda salt: row_digest(PIMA, row, salt),
-    )
-    for make in makers:
-        first, second = make(one), make(other)
+
+    def made(salt: bytes) -> tuple[bytes, ...]:
+        return leaf_of(core, salt), picture_digest(picture, salt), row_digest(PIMA, row, salt)
+
+    for first, second in zip(made(one), made(other), strict=True):
         windows = {first[at : at + 8] for at in range(25)}
         assert not windows & {second[at : at + 8] for at in range(25)}
         assert first != sha256(picture)

@@ -10,6 +10,7 @@ from webui.store import (  # noqa: F401 their tables
     mail_choices,
     models,
     openings,
+    patient_notices,
     receipts,
     token_tables,
     upload_tables,

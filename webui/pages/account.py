@@ -33,13 +33,15 @@ def overview() -> ResponseReturnValue:
 @blueprint.post("/preferences")
 @only(*SiteRole)
 def preferences() -> ResponseReturnValue:
-    """Store language, time zone and form of dates, and a doctor's choice of mails."""
+    """Store language, time zone and form of dates, and the choice of mails."""
     form = _preference_form()
     if not form.validate_on_submit():
         return _overview(form, 400)
     site().preferences.choose(member().id, form.value)
     if form.bookings is not None:
         site().mail_choices.choose(member().id, bookings=form.bookings.data)
+    if form.news is not None:
+        site().patient_notices.store.choose(member().id, form.news)
     flash(gettext("Your choice is saved."), "good")
     return redirect(url_for("account.overview"))
 
@@ -47,7 +49,8 @@ def preferences() -> ResponseReturnValue:
 def _preference_form() -> PreferenceForm:
     running, user = site(), member()
     bookings = running.mail_choices.bookings(user.id) if user.role is SiteRole.DOCTOR else None
-    return PreferenceForm(running.preferences.of(user.id), running.config.zone, bookings)
+    news = running.patient_notices.store.wanted(user.id) if user.role is SiteRole.PATIENT else None
+    return PreferenceForm(running.preferences.of(user.id), running.config.zone, bookings, news)
 
 
 @blueprint.post("/sessions/<int:row_id>/end")

@@ -18,6 +18,7 @@ from webui.store.account_tables import PASSKEY_NAME_CHARS
 from webui.store.base import EMAIL_CHARS
 from webui.store.emails import email_key
 from webui.store.passwords import MAX_TYPED
+from webui.store.patient_notices import News
 from webui.store.preferences import DATES, Preferences
 
 AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -102,14 +103,32 @@ class PreferenceForm(Form):
     zone = SelectField(lazy_gettext("Time zone"))
     dates = SelectField(lazy_gettext("Dates"))
     bookings = BooleanField(lazy_gettext("Send me a mail when a patient books, moves or cancels an appointment"))
+    asked = BooleanField(lazy_gettext("Send me a mail when somebody asks for one of my records"))
+    opened = BooleanField(lazy_gettext("Send me a mail when others opened my records, at most one a day"))
+    receipt = BooleanField(lazy_gettext("Send me a mail when the receipt of an answer can be compared with the ledger"))
     submit = SubmitField(lazy_gettext("Save"))
 
-    def __init__(self, chosen: Preferences, hospital_zone: str, bookings: bool | None = None) -> None:
-        """Offer the hospital's zone; `bookings` is a doctor's choice of mails, None for others."""
+    def __init__(
+        self,
+        chosen: Preferences,
+        hospital_zone: str,
+        bookings: bool | None = None,
+        news: frozenset[News] | None = None,
+    ) -> None:
+        """Offer the hospital's zone.
+
+        Args:
+            chosen: The choice until now.
+            hospital_zone: Its time zone.
+            bookings: A doctor's choice of mails; None for others.
+            news: A patient's choice of mails; None for others.
+        """
         data = {"language": chosen.language, "zone": chosen.zone, "dates": chosen.dates, "bookings": bookings}
-        super().__init__(data=data)
+        super().__init__(data={**data, **{kind.value: kind in (news or ()) for kind in News}})
         if bookings is None:
             del self.bookings
+        if news is None:
+            del self.asked, self.opened, self.receipt
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
             *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),
@@ -121,6 +140,14 @@ class PreferenceForm(Form):
         ]
         words = [gettext("As the language does"), *(an_example(form) for form in DATES[1:])]
         self.dates.choices = [SelectChoice(value, text) for value, text in zip(DATES, words, strict=True)]
+
+    @property
+    def news(self) -> frozenset[News] | None:
+        """Return the kinds of mails that a patient wants; None for others."""
+        if self.asked is None:
+            return None
+        fields = {News.ASKED: self.asked, News.OPENED: self.opened, News.RECEIPT: self.receipt}
+        return frozenset(kind for kind, field in fields.items() if field.data)
 
     @property
     def value(self) -> Preferences:

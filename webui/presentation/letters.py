@@ -1,4 +1,4 @@
-"""Mails about doctors' work: that a review arrived, that a request waits, that it was answered.
+"""Mails about doctors' work and patients' data: a review arrived, a request waits or was answered, who asked or opened.
 
 Invariant: a mail names no result, no patient, no reason and no purpose. It says that there is news, and where to look.
 
@@ -8,6 +8,7 @@ Source: webui/usecases/mail.py.
 from __future__ import annotations
 
 from webui.presentation.texts import gettext
+from webui.store.patient_notices import News
 from webui.usecases.request_notices import Message, Messages
 from webui.usecases.superseded_notices import SupersededLetters
 
@@ -55,3 +56,38 @@ def _waiting_letter(address: str) -> Message:
 def _answered_letter(address: str) -> Message:
     text = gettext("There is news about your request to open a record. Sign in to see it: %(address)s", address=address)
     return Message(gettext("News about your request"), text)
+
+
+def news_letter(kind: News, site_address: str) -> Message:
+    """Return the mail to a patient about news of a kind; `site_address` is that of the site."""
+    where = f"{site_address}/requests/accesses"
+    subject, text = {
+        News.ASKED: (
+            gettext("Somebody asked for one of your records"),
+            gettext(
+                "Somebody asked the trustees to open one of your records. Sign in to see who, when and why: "
+                "%(address)s",
+                address=where,
+            ),
+        ),
+        News.OPENED: (
+            gettext("Your records were opened"),
+            gettext(
+                "Somebody opened one or more of your records since the last mail of this kind. Sign in to see who, "
+                "when and which: %(address)s",
+                address=where,
+            ),
+        ),
+        News.RECEIPT: (
+            gettext("Your receipt can be compared with the ledger"),
+            gettext(
+                "The fingerprint of an answer that you got is on the ledger now. Sign in to download its receipt "
+                "again: %(address)s",
+                address=f"{site_address}/checks/",
+            ),
+        ),
+    }[kind]
+    off = gettext(
+        "You can switch these mails off on the page Your account: %(address)s", address=f"{site_address}/account"
+    )
+    return Message(subject, f"{text}\n\n{off}\n")
