@@ -62,14 +62,13 @@ def operations(role: str, shape: Shape) -> dict[str, int]:
     """Return how many operations of each kind a round costs a coordinator or an auditor.
 
     The coordinator checks each signature twice, on the board and in its own batch, and on the board also those of the
-    set. An auditor checks each once, and those of the set up to the fewest that are needed; with clusters also those of
-    each cluster up to its fewest.
+    set. An auditor checks each once, and those of the set up to the fewest that are needed; a few more if a cluster has
+    not enough among these.
     """
     n, kept = shape.hospitals, shape.hospitals <= PARSED_KEPT
     steps = 6 * n + shape.attesting
     passes = 1 if kept else PASSES[role]
-    signed = shape.fewest + (0 if shape.clusters is None else shape.clusters.count * shape.clusters.fewest)
-    signatures = 2 * steps + n if role == "coordinator" else steps + signed
+    signatures = 2 * steps + n if role == "coordinator" else steps + shape.fewest
     wraps = n + 2 if role == "coordinator" else 0
     return {SIGNATURES: signatures, DEALINGS: passes * n, FILES: 2 * n, SECRETS: n, WRAPS: wraps}
 
@@ -143,7 +142,7 @@ def read_bytes(role: str, shape: Shape, masked_file: int, answer_head: int) -> i
     """Return what coordinator or auditor read of vault and board, but for files that do not grow with n.
 
     `masked_file`: size of one masked update; `answer_head`: of an answer without entries. The coordinator reads steps
-    on the board and in its batch, and the files of shares to see that they are whole; with clusters to sort them.
+    on the board and in its batch, and the files of shares to see that they are whole; with clusters again to sort them.
     """
     n, joined = shape.hospitals, shape.holders - 1
     batches = sum(batch_bytes(shape).values()) + opening_bytes(shape)
@@ -152,7 +151,7 @@ def read_bytes(role: str, shape: Shape, masked_file: int, answer_head: int) -> i
     total = batches + n * masked_file + answers
     if role != "coordinator":
         return total
-    dealt = sum(part * posted_cap(min(joined, part - 1)) for part in shape.parts)
+    dealt = sum(part * posted_cap(min(joined, part - 1)) for part in shape.parts) * (1 if shape.clusters is None else 2)
     return total + sum(batch_bytes(shape).values()) + dealt
 
 

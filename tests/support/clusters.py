@@ -43,7 +43,7 @@ from tests.support.federation import (
 )
 
 STEP_S = 60
-TWELVE, DRAWN, FEWEST = 12, 4, 8
+TWELVE, DRAWN, FEWEST = 12, 8, 8
 THREE = ClusterTerms(count=3, fewest=3, across=2)
 """Clusters of four, with shares of three, in which one of all may collude."""
 FOUR = ClusterTerms(count=4, fewest=2, across=2)
@@ -82,22 +82,22 @@ class ClusterTown:
         self.auditor = Auditor(self._ports(self.consortium.auditor), lambda _model, _config: Evaluation({"auroc": 0.5}))
         self.hospitals = {party.account: self.hospital(party) for party in self.consortium.hospitals}
 
-    def connect(self, name: str, account: Address | None = None) -> BatchedLedger:
-        """Return a member's ledger, with its account after a restart; a hospital looks at its own cluster."""
+    def connect(self, name: str, account: Address | None = None, *, whole: bool = False) -> BatchedLedger:
+        """Return a member's ledger, with its account after a restart; a hospital looks at its cluster, or all."""
         account = account or (self.operator if name == "operator" else new_account())
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
         vault = self.vaults[account] = NotingVault(self.folder / "vault")
         desk = Desk(self.board, SqliteJournal(home / "steps.sqlite"), ENDORSERS[account], self.clock)
-        own = name not in ("operator", "coordinator", "auditor")
+        own = not whole and name not in ("operator", "coordinator", "auditor")
         ledger = StagedLedger(self.chain, account)
         return BatchedLedger(ledger, Awaited(vault), ENDORSERS[account], desk, own_cluster=own)
 
     def _ports(self, party: Party) -> Ports:
         return replace(party.ports(self.consortium.vault), vault=Awaited(self.vaults[party.account]))
 
-    def hospital(self, party: Party) -> Hospital:
-        trust = TrustedPeers(collusion=0.1 if self.terms == THREE else 0.0)
+    def hospital(self, party: Party, peers: frozenset[Address] = frozenset()) -> Hospital:
+        trust = TrustedPeers(peers, len(peers), 0.1 if self.terms == THREE else 0.0)
         return Hospital(self._ports(party), nudge(party.name), trust)
 
     def party(self, who: Address) -> Party:
@@ -108,11 +108,11 @@ class ClusterTown:
         party.ledger = self.connect(party.name, party.account)
         self.coordinator = Coordinator(self._ports(party), plan(self.terms), initial())
 
-    def restart(self, who: Address) -> None:
-        """Let a hospital begin again in a fresh process with the same disk."""
+    def restart(self, who: Address, peers: frozenset[Address] = frozenset()) -> None:
+        """Let a hospital begin again in a fresh process with the same disk; it reads all if it names `peers`."""
         party = self.party(who)
-        party.ledger = self.connect(party.name, who)
-        self.hospitals[who] = self.hospital(party)
+        party.ledger = self.connect(party.name, who, whole=bool(peers))
+        self.hospitals[who] = self.hospital(party, peers)
 
     def reader(self, *, strict: bool = True, viewer: Address | None = None) -> BatchedLedger:
         """Return the ledger as somebody reads it who looks at all clusters, or at a viewer's."""
@@ -158,7 +158,7 @@ def plan(terms: ClusterTerms) -> Plan:
         drop_out=(TWELVE - FEWEST) / TWELVE,
         degree=size // 2 * 2,
         threshold=size // 2 + 1,
-        replayers=DRAWN,
+        replayers=8 if terms == THREE else 4,  # two of eight may be away, one of four
         clusters=terms,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fl.audit.narrative import Results, explain
 from fl.protocol.batches import Batch, Step
 from fl.protocol.cluster_index import ClusterFile, ClusterIndex
 from fl.protocol.errors import BatchInvalid, BelowThreshold, EquivocationDetected, VaultMissing
@@ -69,6 +70,9 @@ def test_a_round_in_three_clusters_is_final_and_exact(town: ClusterTown) -> None
     assert town.play(lambda _who: None) == Phase.FINAL
     current = check_final(town, TWELVE)
     assert [len(members) for members in clusters(current).members] == [4, 4, 4]
+    story = explain(LedgerView(town.reader()).refresh(), 1, Results.of(town.audit(), 1))
+    terms = next(each.happened for each in story.passages if each.title == "Terms")
+    assert "of each hospital 3 of its cluster, and in each of the 3 clusters 3 that go on and sign the set" in terms
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
@@ -138,6 +142,19 @@ def test_restarted_hospitals_go_on_where_they_were(town: ClusterTown) -> None:
             town.restart(who)
     assert town.play(lambda _who: None) == Phase.FINAL
     check_final(town, TWELVE)
+
+
+def test_a_hospital_that_names_peers_of_other_clusters_finds_them_in_the_set(town: ClusterTown) -> None:
+    town.play(lambda _who: None, until=Phase.ADVERTISE)
+    split = clusters(town.current())
+    who, gone = split.members[0][0], split.members[2][0]
+    town.restart(who, frozenset([split.members[1][0], split.members[2][1]]))
+    other = split.members[0][1]
+    town.restart(other, frozenset([gone]))
+    assert town.play(lambda each: Phase.MASK if each == gone else None) == Phase.FINAL
+    current = check_final(town, TWELVE - 1)
+    assert who in current.endorsed
+    assert (other in current.hospitals, other in current.endorsed) == (True, False)
 
 
 # --- Drop-outs and complaints ----------------------------------------------------------------------------------

