@@ -55,6 +55,8 @@ PICTURES: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
     "health": ("operator", "/operator/health", (PHONE,)),
 }
 """Name -> who sees it, its path, and the widths."""
+FROM_TESTS = ("superseded-390.png",)
+"""Of what the demo never does; tests/support/make_superseded_picture.py takes it."""
 FIRST = {
     "first check": ("/checks/", "main a[href^='/checks/']:not([href$='/new'])"),
     "first question": ("/requests/", "section[aria-labelledby=waiting] a"),

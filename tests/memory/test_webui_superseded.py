@@ -13,6 +13,7 @@ from webui.ports.federation import GoneBack
 from webui.store.mail_tables import MailRow
 
 MARK = "This answer comes from a model that is no longer in use"
+NOTHING = "You need not do anything because of this result"
 SUBJECT = "A model that gave answers is no longer in use"
 
 
@@ -34,10 +35,14 @@ def mails(town: Town) -> list[tuple[str, str]]:
 
 def test_a_result_of_a_superseded_model_is_marked_for_patient_doctor_and_program(town: Town) -> None:
     town.book(MAYA, INES)
+    town.federation.probability = 0.04
     row = town.add_check(MAYA)
     maya, ines = town.visitor(MAYA), town.visitor(INES)
-    assert MARK not in maya.text(f"/checks/{row}")
+    page = maya.text(f"/checks/{row}")
+    assert MARK not in page
+    assert NOTHING in page
     go_back(town)
+    assert NOTHING not in maya.text(f"/checks/{row}"), "another model may say something else"
     for person in (maya, ines):
         page = person.text(f"/checks/{row}")
         assert MARK in page

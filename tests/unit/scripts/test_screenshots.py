@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.screenshots import FOLDER, MOST_BYTES, PHONE, PICTURES, WIDE, small
+from scripts.screenshots import FOLDER, FROM_TESTS, MOST_BYTES, PHONE, PICTURES, WIDE, small
 
 FILES = {
     (f"{name}-{PHONE}.png" if width == PHONE else f"{name}.png"): width
     for name, (_, _, widths) in PICTURES.items()
     for width in widths
-}
+} | dict.fromkeys(FROM_TESTS, PHONE)
 
 
 @pytest.mark.parametrize("name", FILES)
