@@ -52,7 +52,7 @@ class Comparison:
     core: dict[str, JsonValue] | None = None
     """What the receipt says; None if only its leaf was given."""
     model_named: bool | None = None
-    """Whether the ledger names the receipt's model; None if nobody asked, it does not answer, or the model is of a table."""
+    """Whether the ledger names the receipt's model; None if nobody asked, it is silent, or the model is of a table."""
 
     @property
     def model_digest(self) -> Digest:
