@@ -191,6 +191,7 @@ def test_the_answer_about_a_row_has_a_receipt_that_names_no_value(tmp_path: Path
     page = compare(town.visitor(), receipt)
     assert "This receipt is genuine and unchanged" in page
     assert "one row of the table diabetes" in page
+    assert "not named by the ledger" not in page, "a table has a ledger of its own"
     paper = maya.get(location.replace("/risks/", "/checks/") + "/receipt.pdf")
     assert paper.data.startswith(b"%PDF-")
 

@@ -60,6 +60,8 @@ SMALL: dict[tuple[str, str], tuple[str, ...]] = {
 """Appended to a guide's command, so that the story is short; the command's own options stay and are parsed."""
 
 OF_OTHER_PROGRAMS = {
+    "--signature",
+    "--public",
     *("--no-deps", "--index-url", "--no-index", "--offline"),  # pip and npm
     *("--decrypt", "--list", "--verbose"),  # age and tar
     *("--target", "--build-arg", "--platform", "--rm", "--detach", "--profile"),  # docker

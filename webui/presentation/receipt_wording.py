@@ -160,7 +160,7 @@ def _origin(answered: Answered, receipt: Receipt) -> list[tuple[str, str]]:
     return [
         (gettext("Model digest"), hexed(answered.model.model_digest)),
         *program,
-        (gettext("Preparation"), answered.model.preparation),
+        *([(gettext("Preparation"), answered.model.preparation)] if isinstance(answered, Check) else []),
         (gettext("Fingerprint"), hexed(receipt.leaf)),
         (gettext("Proof"), proof_line(receipt)),
     ]

@@ -52,7 +52,7 @@ class Comparison:
     core: dict[str, JsonValue] | None = None
     """What the receipt says; None if only its leaf was given."""
     model_named: bool | None = None
-    """Whether the ledger names the receipt's model; None if nobody asked or it does not answer."""
+    """Whether the ledger names the receipt's model; None if nobody asked, it is silent, or the model is of a table."""
 
     @property
     def model_digest(self) -> Digest:
@@ -123,6 +123,9 @@ class ReceiptChecks:
         return (Compared.PROVED if anchored is not None else Compared.CHANGED), anchored
 
     def _model_named(self, core: dict[str, JsonValue]) -> bool | None:
+        """Return whether the ledger names a receipt's model; None for a table's, which has a federation of its own."""
+        if "row" in core:
+            return None
         digest = parse_hex(
             Fields(Fields(core, WHAT).mapping("model"), WHAT).text("envelope_digest"), DIGEST_BYTES, WHAT
         )

@@ -35,7 +35,6 @@ from fl.protocol.merkle import SALT_BYTES, record_leaf
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex, show
 from fl.training.tables.schema import Schema
 from webui.errors import NotFound
-from webui.ports.federation import ServedModel
 from webui.ports.proofs import Place, ProofService
 from webui.ports.records import RecordService
 from webui.store.models import StoredRecord
@@ -151,7 +150,7 @@ def core_of(check: Answered, record_id: bytes, hospital: bytes, salt: bytes) -> 
         "hospital": show(hospital),
         "record": record_id.hex(),
         **(_risk_core(check, salt) if isinstance(check, RiskRecord) else _check_core(check, salt)),
-        "model": _model(check.model),
+        "model": _model(check),
         **_pipeline(check),
     }
 
@@ -185,12 +184,13 @@ def _risk_core(record: RiskRecord, salt: bytes) -> dict[str, JsonValue]:
     }
 
 
-def _model(model: ServedModel) -> dict[str, JsonValue]:
+def _model(answered: Answered) -> dict[str, JsonValue]:
+    model = answered.model
     return {
         "round": model.round,
         "model_digest": show(model.model_digest),
         "envelope_digest": show(model.envelope_digest),
-        "preparation": model.preparation,
+        **({"preparation": model.preparation} if isinstance(answered, Check) else {}),
         "recorded_by": model.coordinator_name,
         "final_at": model.final_at,
         "attested_by": list(model.attested_by),
@@ -203,7 +203,11 @@ def _pipeline(check: Answered) -> dict[str, JsonValue]:
     """Return by what program the answer was made, and how the input was prepared; empty for earlier versions."""
     if not check.software:
         return {}
-    return {"pipeline": {"software": f"hemaledger {check.software}", "preparation": check.model.preparation}}
+    if isinstance(check, RiskRecord):
+        prepared = f"schema {sha256(write_document(check.schema.to_dict())).hex()}"
+    else:
+        prepared = check.model.preparation
+    return {"pipeline": {"software": f"hemaledger {check.software}", "preparation": prepared}}
 
 
 def _picture(one: Pictured, salt: bytes) -> JsonValue:
