@@ -305,10 +305,11 @@ def test_members_keep_the_parts_of_the_newest_models(world: InParts) -> None:
     alpha = KeepingModels(world.hospital("alpha"), world.consortium.vault, copies, 2)
     rest(world.boss(3), world.auditor(), alpha, *world.hospitals("beta", "gamma", "delta"))
     wanted = set[Digest]()
-    for each in world.federation.rounds[1:]:
-        wanted |= {file_of(each), *named_in(world.consortium.vault.get(file_of(each), CAP))}
+    base = world.federation.openings[0].record.envelope_digest  # before the first round of every hospital
+    for file in (base, *map(file_of, world.federation.rounds[1:])):
+        wanted |= {file, *named_in(world.consortium.vault.get(file, CAP))}
     assert copies.names() == wanted
-    assert len(wanted) == 2 * (COUNT + 1)
+    assert len(wanted) == 3 * (COUNT + 1)
 
 
 def test_an_export_has_all_parts_and_only_parts_that_a_recorded_list_names_come_back(world: InParts) -> None:
