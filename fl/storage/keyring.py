@@ -95,6 +95,9 @@ class FolderKeys:
     def create_long(self, epoch: int) -> LongPrivateKey:
         return LONG.create(self._folder, epoch, self._password)
 
+    def long_keys(self) -> list[LongPrivateKey]:
+        return [*LONG.load_all(self._folder, self._password).values()]
+
     def destroy(self, epoch: int) -> None:
         erase(HPKE.path(self._folder, epoch))
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fl.crypto import long_partials
 from fl.crypto import partial_decryption as partials
 from fl.crypto.capsule import Capsule
-from fl.crypto.curve import Point
-from fl.crypto.threshold import ThresholdKey
+from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.protocol.errors import MalformedError, RecipientNotFound, TamperedError, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.keys.requests import DecryptionRequest, RequestPhase
@@ -29,8 +29,8 @@ from fl.replay.ledger_view import Keyring
 class Opened:
     """The result of enough valid answers."""
 
-    key: ThresholdKey
-    secret: Point = field(repr=False)
+    key: CommitteeKey
+    secret: CommitteeSecret = field(repr=False)
     """For envelope.open_with."""
     wrong: tuple[Address, ...]
     """Trustees whose answers were wrong or missing."""
@@ -59,7 +59,7 @@ class Requester:
             UnavailableError: the chain or the vault does not answer.
         """
         use = KeyUse.RECORDS if capsule.policy is not None else KeyUse.MODEL
-        epoch = holder_of(federation, use, (capsule.key_id,)).epoch
+        epoch = holder_of(federation, use, capsule).epoch
         digest = self._vault.put(capsule.to_bytes())
         record = DecryptionRequested(self._ledger.account, 0, use, epoch, capsule.label, digest, purpose, deadline)
         made = self._ledger.append(record).entry.record
@@ -72,7 +72,7 @@ class Requester:
 
         Raises:
             WrongRequest: no request has this number.
-            QuorumNotReached: fewer valid answers than the threshold.
+            QuorumNotReached: fewer valid answers than the threshold; in suite 2 also, fewer shares than were needed.
             CiphertextInvalid, HashMismatch, VaultMissing: the capsule cannot be used.
         """
         request = federation.threshold.request(number)
@@ -87,8 +87,11 @@ class Requester:
                 answers[trustee] = open_partial(file, federation, binding, trustee, self._keyring)
             except (MalformedError, TamperedError, RecipientNotFound, VaultMissing):
                 unread.append(trustee)
-        combined = partials.combine(answers, committee, binding, capsule.ciphertext)
-        return Opened(committee.key, combined.secret, (*unread, *combined.wrong))
+        if capsule.half is None:
+            combined = partials.combine(answers, committee, binding, capsule.ciphertext)
+            return Opened(committee.key, combined.secret, (*unread, *combined.wrong))
+        halves = long_partials.combine(answers, committee, binding, capsule)
+        return Opened(capsule.half.seats(committee.key), halves.secret, (*unread, *halves.wrong))
 
     def fulfil(self, request: DecryptionRequest) -> None:
         """Record once that this member opened the answer to its request."""

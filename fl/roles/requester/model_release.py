@@ -135,7 +135,7 @@ class ReleaseDesk:
 
     def _holder(self, federation: Federation, current: Round) -> Committee:
         """Return the newest committee of the key that the model is sealed to."""
-        return holder_of(federation, KeyUse.MODEL, (self._capsule_of(federation, current).key_id,))
+        return holder_of(federation, KeyUse.MODEL, self._capsule_of(federation, current))
 
     def _standing(self, federation: Federation, current: Round) -> str:
         """Return what the coordinator's newest request waits for; empty if a new request is needed."""
