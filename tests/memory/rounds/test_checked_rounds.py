@@ -15,8 +15,8 @@ from fl.protocol.errors import ChainUnavailable, SettingInvalid
 from fl.protocol.names import Address, Digest, StatementKind
 from fl.protocol.records import Receipt, Record, SharesRevealed, StatementMade
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import read_config
 from fl.replay.round_check import map_of
+from fl.replay.round_documents import read_config
 from fl.replay.round_work import checked_work
 from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.hospital import checked_rounds, masked_rounds
