@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from fl.crypto.curve import Point
 from fl.crypto.envelope import (
     Expected,
     Parts,
@@ -22,7 +21,7 @@ from fl.crypto.envelope import (
     open_granted,
     released_content_key,
 )
-from fl.crypto.threshold import ThresholdKey
+from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.protocol.errors import (
     GrantUnusable,
     HashMismatch,
@@ -71,7 +70,7 @@ def no_grants() -> Grants:
     return Grants()
 
 
-Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
+Release = Callable[[Round, bytes], tuple[CommitteeKey, CommitteeSecret]]
 """A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
 
 
