@@ -1,4 +1,4 @@
-"""The second half of a record's key: shared among the trustees' long keys, beside the ciphertext to their threshold key.
+"""The second half of a record's key: shared among the trustees' long keys, beside the first under their threshold key.
 
 Invariant: K of a wrap follows from both halves, K1 = r·Y and K2. Who breaks P-256 lacks K2, who breaks ML-KEM lacks K1,
 and fewer than t trustees have neither. Nothing that depends on K2 is a point of a curve: commitments are hashes.
@@ -40,7 +40,7 @@ from fl.protocol.errors import CiphertextInvalid, EncodingError, InvalidScalar
 from fl.protocol.keys.long_keys import LongKey
 from fl.protocol.names import LABEL_PREFIX, Digest
 
-MAX_SEATS = 32
+LEAST_THRESHOLD, MAX_SEATS = 2, 32
 FIRST_BYTES = 8
 """Of a long committee's identity: the same as of its threshold key."""
 _KEY_ID_BYTES = 16
@@ -121,12 +121,10 @@ class Half:
     def read(cls, reader: Reader) -> Self:
         """Take a half from `reader`, or raise EncodingError: another layout, t or m out of bounds, one key twice."""
         threshold, count = reader.u16(), reader.u16()
-        if not 2 <= threshold <= count <= MAX_SEATS:
-            raise EncodingError(_WHAT, f"{threshold} of {count} trustees is out of bounds")
+        _check_size(threshold, count)
         seats = [(reader.raw(_KEY_ID_BYTES), reader.raw(32), reader.raw(_SEALED_BYTES)) for _ in range(count)]
         ids, commitments, sealed = (tuple(column) for column in zip(*seats, strict=True))
-        if len(set(ids)) != count:
-            raise EncodingError(_WHAT, "two trustees have the same key")
+        _check_different(ids)
         return cls(threshold, ids, commitments, sealed)
 
     def to_bytes(self) -> bytes:
@@ -167,12 +165,12 @@ def share_out(committee: LongCommittee, label: Digest, ciphertext: Ciphertext) -
     """Draw K2, share it among a committee for this ciphertext, and return the half and K2.
 
     Raises:
-        EncodingError: t or the number of trustees is out of bounds.
+        EncodingError: t or the number of trustees is out of bounds, or two trustees have the same key.
         InvalidPoint: a long key is damaged.
     """
     count = len(committee.keys)
-    if not 2 <= committee.threshold <= count <= MAX_SEATS:
-        raise EncodingError(_WHAT, f"{committee.threshold} of {count} trustees is out of bounds")
+    _check_size(committee.threshold, count)
+    _check_different(committee.seats.long_ids)
     secret = random_scalar()
     polynomial = Polynomial.draw(secret, committee.threshold)
     values = [polynomial.share(index).value for index in range(1, count + 1)]
@@ -215,6 +213,16 @@ def derive(seats: Seats, half: Half, label: Digest, ciphertext: Ciphertext, secr
     info = LABEL_PREFIX + b"tdh2long" + seats.key_id + half.binding(seats.key, label, ciphertext)
     both = encode_point(secrets.point) + scalar_bytes(secrets.value)
     return HKDF(hashes.SHA256(), 32, label, info).derive(both)
+
+
+def _check_size(threshold: int, count: int) -> None:
+    if not LEAST_THRESHOLD <= threshold <= count <= MAX_SEATS:
+        raise EncodingError(_WHAT, f"{threshold} of {count} trustees is out of bounds")
+
+
+def _check_different(long_ids: Sequence[bytes]) -> None:
+    if len(set(long_ids)) != len(long_ids):
+        raise EncodingError(_WHAT, "two trustees have the same key")
 
 
 def _commitment(label: Digest, index: int, value: int) -> bytes:

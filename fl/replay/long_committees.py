@@ -1,7 +1,8 @@
 """To whose long keys the second half of a record's key is shared: those of the trustees who hold the threshold key.
 
-Invariant: a trustee's long key follows from ledger and vault alone. It is the newest one that the trustee stated, signed
-by any HPKE key that the ledger has of it: a trustee replaces that key after each ceremony, and the long key stays.
+Invariant: a trustee's long key follows from ledger and vault alone. It is the newest one that the trustee stated,
+signed by any HPKE key that the ledger has of it: a trustee replaces that key after each ceremony, and the long key
+stays.
 
 Source: PROTOCOL.md 3 (Long keys) and 9 (Encapsulation for decades).
 """
@@ -13,8 +14,7 @@ from collections.abc import Iterator
 
 from fl.crypto.long_committee import LongCommittee
 from fl.crypto.threshold import ThresholdKey
-from fl.protocol.errors import LongKeyMissing, TooLarge, VaultMissing
-from fl.protocol.errors.tampered import HashMismatch
+from fl.protocol.errors import HashMismatch, LongKeyMissing, TooLarge, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.keys.ceremony import Committee
 from fl.protocol.keys.long_keys import DOCUMENT_BYTES, LongKey
@@ -31,7 +31,7 @@ def long_committee(federation: Federation, committee: Committee, vault: Vault) -
         LongKeyMissing: somebody has none, or the same as another trustee; it names them.
         VaultMissing: the document of one.
     """
-    newest = {made: digest for made, digest in _stated(federation)}
+    newest = dict(_stated(federation))
     keys = {who: read_long_key(federation, who, newest[who], vault) for who in committee.members if who in newest}
     ids = Counter(key.key_id for key in keys.values() if key is not None)
     found = tuple(key for who in committee.members if (key := keys.get(who)) is not None and ids[key.key_id] == 1)

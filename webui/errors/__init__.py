@@ -39,6 +39,7 @@ from webui.errors.records import (
     TableFileUnusable,
     TooFewValues,
     TooManyPictures,
+    TrusteesNotReady,
     TrusteeTaken,
     WishNeeded,
 )

@@ -10,17 +10,14 @@ import pytest
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
 from fl.crypto.envelope import Expected, open_with, seal
-from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.protocol.codec import sha256
-from fl.protocol.errors import KeystoreUnreadable, LongKeyMissing, QuorumNotReached
+from fl.protocol.errors import QuorumNotReached
 from fl.protocol.names import CeremonyKind, Purpose, Suite
 from fl.replay.ledger_view import Keyring
 from fl.replay.long_committees import long_committee
-from fl.roles.long_key_statement import long_key_statement
 from fl.roles.requester.agent import Opened, Requester
-from fl.storage.keyring import LONG
 from tests.support.clinic import TEXT, USE, Clinic, audit, three_trustees
-from tests.support.federation import PASSWORD, Clock, Party, memory_folder, settle
+from tests.support.federation import Clock, memory_folder, settle
 
 
 @pytest.fixture
@@ -30,25 +27,9 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
         made = three_trustees(folder, Clock())
         made.start(CeremonyKind.GENERATE, made.parties)
         settle(*made.trustees)
-        for party in made.parties:
-            state(made, party)
-        hospital = made.hospital
-        hospital.long_keys[1] = LongPrivateKey.generate(1)
-        hospital.ledger.append(
-            long_key_statement(
-                hospital.ledger.anchor, hospital.account, made.consortium.vault, hospital.keys[1], hospital.long_keys[1]
-            )
-        )
+        for party in (*made.parties, made.hospital):
+            party.state_long_key(made.consortium.vault)
         yield made
-
-
-def state(clinic: Clinic, party: Party) -> LongPrivateKey:
-    """Let a trustee make a long key for its newest key."""
-    epoch = party.safe.keys.epochs()[-1]
-    key = LONG.create(party.folder, epoch, PASSWORD)
-    anchor, vault = party.ledger.anchor, clinic.consortium.vault
-    party.ledger.append(long_key_statement(anchor, party.account, vault, party.safe.keys.of(epoch), key))
-    return key
 
 
 def sealed(clinic: Clinic) -> tuple[bytes, Capsule]:
