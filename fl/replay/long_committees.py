@@ -41,6 +41,15 @@ def long_committee(federation: Federation, committee: Committee, vault: Vault) -
     return LongCommittee(ThresholdKey.from_bytes(committee.public_key), committee.threshold, found)
 
 
+def newest_long_key(federation: Federation, account: Address, vault: Vault) -> LongKey | None:
+    """Return a trustee's long key; None if it has none, also if its document is missing or wrong."""
+    newest = dict(_stated(federation))
+    try:
+        return read_long_key(federation, account, newest[account], vault) if account in newest else None
+    except VaultMissing:
+        return None
+
+
 def stated_ids(federation: Federation, account: Address, vault: Vault) -> frozenset[bytes]:
     """Return the identities of all long keys that a member ever stated, as far as the vault has their documents."""
     keys = []

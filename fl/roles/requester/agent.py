@@ -17,12 +17,13 @@ from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.protocol.errors import MalformedError, RecipientNotFound, TamperedError, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.keys.requests import DecryptionRequest, RequestPhase
-from fl.protocol.names import Address, KeyUse, Purpose
+from fl.protocol.names import Address, KeyUse, Purpose, Suite
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import DecryptionFulfilled, DecryptionRequested
 from fl.replay.committees import committee_keys
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, holder_of, open_partial, read_capsule
 from fl.replay.ledger_view import Keyring
+from fl.replay.long_keys import long_keys_of
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,16 @@ class Requester:
 
         Raises:
             NoCommittee: no committee ever held the key that the file is sealed to.
+            LongKeyMissing: the record has suite 2, and this member has no long key, so nobody could answer.
             RefusedError: the rules forbid it (PROTOCOL.md 9).
             UnavailableError: the chain or the vault does not answer.
         """
         use = KeyUse.RECORDS if capsule.policy is not None else KeyUse.MODEL
         epoch = holder_of(federation, use, capsule).epoch
+        if capsule.suite == Suite.HYBRID:
+            me = federation.book.active(self.account)
+            if me.key is not None:
+                long_keys_of(federation, {me.account: me.key}, self._vault)
         digest = self._vault.put(capsule.to_bytes())
         record = DecryptionRequested(self._ledger.account, 0, use, epoch, capsule.label, digest, purpose, deadline)
         made = self._ledger.append(record).entry.record
