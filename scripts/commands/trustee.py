@@ -174,7 +174,7 @@ def take_seats_over(home: Home, name: str, file: Path) -> None:
     from scripts.wiring.long_records import read_seats
 
     count = read_seats(home, name, file)
-    click.echo(f"{name} has {count} long keys more. Make a new backup of its folder.")
+    click.echo(f"{name} now has the long keys of {count} seats of others. Make a new backup of its folder.")
 
 
 def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, path: Path, password: str) -> int:
