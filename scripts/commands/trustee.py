@@ -181,12 +181,13 @@ def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, path: Path, passw
     """Write a trustee's approval kit, encrypted with `password`, to `path`; return the epoch of its share."""
     from fl.crypto.encrypted_keystore import Kit, KitChain, lock
     from fl.files import write_atomic
-    from scripts.wiring.roles import load_account
+    from scripts.wiring.roles import load_account, open_safe
 
     share = agent.held(use)
     anchor = agent.view.ledger.anchor
     site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
-    write_atomic(path, lock(Kit(share, site, load_account(member).secret), password), mode=0o600)
+    long_keys = tuple(key.to_raw() for key in open_safe(member).keys.long_keys()) if use == KeyUse.RECORDS else ()
+    write_atomic(path, lock(Kit(share, site, load_account(member).secret, long_keys), password), mode=0o600)
     return share.seat.epoch
 
 

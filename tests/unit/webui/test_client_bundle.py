@@ -17,7 +17,7 @@ STYLES = BUNDLE.parent / "vendor" / "bootstrap" / "bootstrap.min.css"
 DIGEST = ROOT / "webui" / "static" / "js" / "digest.js"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 PACKAGE = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
-BUNDLED = ("@noble/curves", "@noble/hashes")
+BUNDLED = ("@noble/curves", "@noble/hashes", "@noble/post-quantum")
 
 
 @pytest.mark.parametrize(("script", "bundle"), [("client", BUNDLE), ("client:digest", DIGEST), ("menu", MENU)])
