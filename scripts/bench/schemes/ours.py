@@ -1,6 +1,6 @@
 """No protection, sealed rounds and masked rounds: the product's own functions, without ledger and disk.
 
-Source: fl/roles/hospital/masked_rounds.py, fl/replay/unmasking.py (the same calls in the same order);
+Source: fl/roles/hospital/masked_update.py, fl/replay/unmasking.py (the same calls in the same order);
 PROTOCOL.md 5 and 5S.
 """
 
