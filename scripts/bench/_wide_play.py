@@ -144,7 +144,7 @@ class Play:
         role.agent.view.refresh()
         ledger = self.ports[role.name].ledger
         if isinstance(ledger, BatchedLedger):
-            ledger._now()  # noqa: SLF001 - else the first wide round would pay for it
+            ledger._reader.now()  # noqa: SLF001 - else the first wide round would pay for it
 
     # --- The order of work -------------------------------------------------------------------------------------
 
