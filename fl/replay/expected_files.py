@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, sealed_size
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Core, Expected, Kind, sealed_size
 from fl.crypto.key_wrapping import Recipient
 from fl.crypto.pair_sketches import tags_bytes
 from fl.crypto.threshold import ThresholdKey

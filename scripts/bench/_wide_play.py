@@ -20,7 +20,8 @@ import numpy as np
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.round_keys import RoundKeys
 from fl.crypto.share_delivery import SEALED_BYTES
 from fl.crypto.share_encryption import bundle_from_bytes

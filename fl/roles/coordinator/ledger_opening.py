@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5S and 6.
 
 from __future__ import annotations
 
-from fl.crypto.envelope import Core, Kind
+from fl.crypto.envelope_form import Core, Kind
 from fl.events import Event
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.grants import MODEL_READERS

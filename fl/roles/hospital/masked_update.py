@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 
 from fl.crypto import masking
-from fl.crypto.envelope import Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Kind
 from fl.events import Event
 from fl.protocol.errors import MaskReuse, UpdateSpent
 from fl.protocol.federation import Federation

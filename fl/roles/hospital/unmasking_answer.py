@@ -7,7 +7,8 @@ Source: PROTOCOL.md 5, phases 4 to 6.
 
 from __future__ import annotations
 
-from fl.crypto.envelope import Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Kind
 from fl.crypto.share_delivery import SharePair, open_shares, own_shares
 from fl.crypto.unmasking_shares import answer
 from fl.events import Event

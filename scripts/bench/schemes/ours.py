@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from fl.crypto import masking
-from fl.crypto.envelope import Core, Expected, Kind, receive, seal
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.round_keys import Participant, RoundKeys, mask_context
 from fl.crypto.share_delivery import Parcel, SharePair, open_shares, own_shares, seal_shares

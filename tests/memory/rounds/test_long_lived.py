@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.envelope import CORE_BYTES, Header, Kind, Parts
+from fl.crypto.envelope_form import CORE_BYTES, Header, Kind, Parts
 from fl.crypto.hpke_keys import PrivateKey, key_record
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.key_wrapping import LONG_WRAP_BYTES

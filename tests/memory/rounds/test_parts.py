@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.envelope import Parts
+from fl.crypto.envelope_form import Parts
 from fl.events import Event
 from fl.protocol.errors import FileNotRecorded
 from fl.protocol.names import Digest, Protection, Role
