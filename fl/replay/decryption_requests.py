@@ -8,7 +8,8 @@ Source: PROTOCOL.md 9, Requests.
 from __future__ import annotations
 
 from fl.crypto.capsule import CAPSULE_CAP, Capsule, RequestBinding, key_anchor
-from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
+from fl.crypto.envelope import receive
+from fl.crypto.envelope_form import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, sealed_size
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.long_partials import LONG_PARTIAL_CAP

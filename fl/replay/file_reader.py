@@ -12,15 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fl.crypto.envelope import (
-    Expected,
-    Parts,
-    check_content_key,
-    content_key,
-    open_file,
-    open_granted,
-    released_content_key,
-)
+from fl.crypto.envelope import check_content_key, content_key, open_file, open_granted, released_content_key
+from fl.crypto.envelope_form import Expected, Parts
 from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.protocol.errors import (
     GrantUnusable,

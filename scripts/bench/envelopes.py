@@ -11,7 +11,8 @@ import click
 
 from fl.crypto import long_partials
 from fl.crypto import partial_decryption as partials
-from fl.crypto.envelope import Core, Expected, Kind, open_file, open_with, seal
+from fl.crypto.envelope import open_file, open_with, seal
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.key_wrapping import AnyPrivateKey, Recipient

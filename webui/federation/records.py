@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy, key_anchor
-from fl.crypto.envelope import CORE_BYTES, Core, Expected, Header, Kind, receive, seal
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import CORE_BYTES, Core, Expected, Header, Kind
 from fl.crypto.key_wrapping import Recipient
 from fl.crypto.long_committee import FIRST_BYTES, LongCommittee
 from fl.crypto.threshold import ThresholdKey

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fl.crypto.capsule import key_anchor
-from fl.crypto.envelope import CORE_BYTES, Core, Expected, Header, Kind, receive, seal, sealed_size
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import CORE_BYTES, Core, Expected, Header, Kind, sealed_size
 from fl.crypto.hybrid_kem import RAW_BYTES, LongPrivateKey
 from fl.protocol.codec import Reader, Writer, sha256
 from fl.protocol.errors import EncodingError, LongKeyMissing, RecipientNotFound, UnknownSender

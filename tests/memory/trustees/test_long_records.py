@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
-from fl.crypto.envelope import Expected, open_with, seal
+from fl.crypto.envelope import open_with, seal
+from fl.crypto.envelope_form import Expected
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.long_committee import Seats
 from fl.protocol.codec import sha256

@@ -13,7 +13,8 @@ import pytest
 from fl.crypto import long_partials
 from fl.crypto.capsule import CAPSULE_CAP, Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import ORDER
-from fl.crypto.envelope import Expected, open_with, seal
+from fl.crypto.envelope import open_with, seal
+from fl.crypto.envelope_form import Expected
 from fl.crypto.group import base_mult, encode_point, random_scalar
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.key_wrapping import CommitteeSecret, wrap_size

@@ -10,7 +10,8 @@ import pytest
 
 from fl.crypto import long_partials
 from fl.crypto.capsule import Capsule, RecordPolicy, RequestBinding
-from fl.crypto.envelope import Expected, open_with
+from fl.crypto.envelope import open_with
+from fl.crypto.envelope_form import Expected
 from fl.crypto.group import decode_point, parse_key
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.sharing import Share
