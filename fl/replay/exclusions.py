@@ -11,13 +11,10 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import (
-    FileReader,
-    check_readers,
-    read_config,
-    update_files,
-)
+from fl.replay.expected_files import update_files
+from fl.replay.file_reader import FileReader, check_readers
 from fl.replay.long_keys import masked_readers
+from fl.replay.round_documents import read_config
 from fl.replay.round_replay import Tools
 from fl.replay.vault_files import read_document
 

@@ -25,8 +25,8 @@ from fl.protocol.records import Entry, KeyRegistered, KeyRotated, Position, Roun
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.attendance import deadline_of, left_out
-from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import digest_of, read_config
 from fl.replay.trained_rounds import newest_configuration
 from fl.roles.hospital.uploads import Outcome, Sealer, UploadBox
 from fl.roles.model_signer import ModelSigner

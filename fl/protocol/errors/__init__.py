@@ -30,6 +30,7 @@ from fl.protocol.errors.checked import (
     SketchInvalid,
     SketchMissing,
     SketchVerdictWrong,
+    UpdateAgainstOthers,
     UpdatesSuspect,
     UpdateTooLong,
 )

@@ -47,20 +47,13 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.branches import withdrawn
-from fl.replay.expected_files import (
-    FileReader,
-    ReaderKey,
-    expected_model,
-    model_core,
-    model_recipients,
-    read_config,
-    read_manifest,
-    suite_of,
-)
+from fl.replay.expected_files import ReaderKey, expected_model, model_core, model_recipients
+from fl.replay.file_reader import FileReader
 from fl.replay.group_key import with_group_key
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.long_keys import lacking_long_keys, long_keys_of, names_of, reader_keys
 from fl.replay.round_aggregation import check_fits, check_planned
+from fl.replay.round_documents import read_config, read_manifest, suite_of
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, in_parts, words_of

@@ -21,9 +21,10 @@ from fl.protocol.ports import Mark
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import expected_masked, expected_update, read_config, update_files
+from fl.replay.expected_files import expected_masked, expected_update, update_files
 from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import masked_readers
+from fl.replay.round_documents import read_config
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
 from fl.roles.coordinator.drop_outs import named, short_cluster, without

@@ -46,7 +46,8 @@ from fl.protocol.rounds.parts import PartList, cuts
 from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.expected_files import FileReader, digest_of, masked_core, read_config, read_manifest, suite_of
+from fl.replay.expected_files import masked_core
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import masked_readers
 from fl.replay.participants import (
@@ -60,6 +61,7 @@ from fl.replay.participants import (
     why_not,
 )
 from fl.replay.rejected_responses import RejectionReporter
+from fl.replay.round_documents import digest_of, read_config, read_manifest, suite_of
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work

@@ -16,9 +16,10 @@ from fl.protocol.names import Digest, Protection, Role
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.parts import PartList, is_list, named_in
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import model_files, read_manifest, update_files
+from fl.replay.expected_files import model_files, update_files
 from fl.replay.ledger_view import Keyring
 from fl.replay.retention import parts_of_update
+from fl.replay.round_documents import read_manifest
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital

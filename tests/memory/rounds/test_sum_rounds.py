@@ -19,8 +19,9 @@ from fl.protocol.codec import parse_document, write_document
 from fl.protocol.names import Blob, Protection
 from fl.protocol.records import ModelAttested, RoundOpened, Terms
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import masked_recipients, read_manifest
+from fl.replay.expected_files import masked_recipients
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import read_manifest
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Auditor, Evaluation
