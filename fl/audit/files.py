@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from fl.audit.access import suite_if_known
 from fl.audit.findings import FindingCollector
-from fl.crypto.envelope import Expected, check_core, check_file
+from fl.crypto.envelope_form import Expected, check_core, check_file
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import MalformedError, TamperedError, VaultMissing
 from fl.protocol.federation import Federation, LedgerOpening

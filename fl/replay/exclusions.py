@@ -5,7 +5,7 @@ Source: PROTOCOL.md 5S (Who is left out, and why).
 
 from __future__ import annotations
 
-from fl.crypto.envelope import check_file
+from fl.crypto.envelope_form import check_file
 from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address

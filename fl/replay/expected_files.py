@@ -9,21 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fl.crypto.envelope import (
-    MAX_RECIPIENTS,
-    Core,
-    Expected,
-    Kind,
-    sealed_size,
-)
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Core, Expected, Kind, sealed_size
 from fl.crypto.key_wrapping import Recipient
 from fl.crypto.pair_sketches import tags_bytes
 from fl.crypto.threshold import ThresholdKey
-from fl.protocol.errors import (
-    KeyEpochMismatch,
-    NotInRoster,
-    NotInSet,
-)
+from fl.protocol.errors import KeyEpochMismatch, NotInRoster, NotInSet
 from fl.protocol.federation import LedgerOpening
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.keys.long_keys import LongKey

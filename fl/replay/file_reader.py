@@ -13,15 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from fl.crypto.curve import Point
-from fl.crypto.envelope import (
-    Expected,
-    Parts,
-    check_content_key,
-    content_key,
-    open_file,
-    open_granted,
-    released_content_key,
-)
+from fl.crypto.envelope import check_content_key, content_key, open_file, open_granted, released_content_key
+from fl.crypto.envelope_form import Expected, Parts
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
     GrantUnusable,

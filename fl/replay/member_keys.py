@@ -7,7 +7,7 @@ Source: PROTOCOL.md 4 (suites) and 5W.3.
 
 from __future__ import annotations
 
-from fl.crypto.envelope import Parts
+from fl.crypto.envelope_form import Parts
 from fl.crypto.key_wrapping import AnyPrivateKey
 from fl.protocol.federation import LedgerOpening
 from fl.protocol.names import NO_DIGEST, Address, Suite

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fl.crypto.envelope import MAX_RECIPIENTS, Expected, sealed_size
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Expected, sealed_size
 from fl.protocol.errors import EncodingError, VaultMissing
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.parts import PartList, cuts, is_list, list_bytes

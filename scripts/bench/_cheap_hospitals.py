@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fl.crypto import masking
-from fl.crypto.envelope import Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Kind
 from fl.crypto.masking import Masks
 from fl.crypto.round_keys import RoundKeys, pair_seed, self_seed
 from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, seal_shares

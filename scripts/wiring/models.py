@@ -230,7 +230,7 @@ def _found(reader: Reader, digest: Digest, cap: int) -> bytes:
         return read_document(reader.vault, digest, cap)
     except (VaultMissing, HashMismatch):
         data = reader.copies.get(digest, cap)
-        from fl.crypto.envelope import check_digest
+        from fl.crypto.envelope_form import check_digest
 
         check_digest(data, digest)
         return data

@@ -33,13 +33,7 @@ from fl.roles.model_signer import ModelSigner
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
 from fl.training.data_card import DATA_CARD
-from fl.training.model.handed_in import (
-    BASE,
-    MOST_SAMPLES,
-    Declared,
-    check_change,
-    weights_in,
-)
+from fl.training.model.handed_in import BASE, MOST_SAMPLES, Declared, check_change, weights_in
 from fl.training.model.spec import ModelSpec
 from fl.training.model.standalone import network_file, obstacle
 from fl.training.model.tensor_file import read_tensors

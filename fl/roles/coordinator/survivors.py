@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fl.crypto.envelope import Expected
+from fl.crypto.envelope_form import Expected
 from fl.events import Event
 from fl.failures import ROUND_ONLY, refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing

@@ -8,7 +8,8 @@ Source: PROTOCOL.md 5C.
 
 from __future__ import annotations
 
-from fl.crypto.envelope import Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Kind
 from fl.crypto.pair_sketches import Tags, body_of, open_pair
 from fl.events import Event
 from fl.failures import ROUND_ONLY

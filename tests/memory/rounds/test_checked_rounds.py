@@ -20,7 +20,7 @@ from fl.replay.round_check import map_of
 from fl.replay.round_documents import read_config
 from fl.replay.round_work import checked_work
 from fl.roles.forwarding_ledger import ForwardingLedger
-from fl.roles.hospital import checked_rounds, masked_rounds
+from fl.roles.hospital import checked_rounds, masked_update
 from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import Words
 from scripts.wiring.lifting import lift_hospital
@@ -53,7 +53,7 @@ def unbound(monkeypatch: pytest.MonkeyPatch) -> dict[int, Words]:
         object.__setattr__(made, "encode", kept)
         return made
 
-    monkeypatch.setattr(masked_rounds, "checked_work", work)
+    monkeypatch.setattr(masked_update, "checked_work", work)
     return sent
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fl.audit.files import FileAudit
-from fl.crypto.envelope import MAX_RECIPIENTS
+from fl.crypto.envelope_form import MAX_RECIPIENTS
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.audit import Report
 from fl.protocol.errors import AggregateOverflow, EncodingError, RecipientNotFound, SettingInvalid, VaultMissing

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.envelope import Parts
+from fl.crypto.envelope_form import Parts
 from fl.events import Event
 from fl.protocol.errors import FileNotRecorded
 from fl.protocol.names import Digest, Protection, Role
@@ -139,7 +139,7 @@ def commit(world: InParts, change: Callable[[PartList, PartList], bytes]) -> lis
     """Bring a round to MASK, and let delta commit to a changed list of its right parts; return the other agents."""
     boss, delta, honest = world.boss(), world.hospital("delta"), world.hospitals("alpha", "beta", "gamma")
     current = world.until(Phase.MASK, boss, delta, *honest)
-    made = delta._masked._masked_file(world.federation, current)
+    made = delta._masked._update._masked_file(world.federation, current)
     rest(*honest)
     words, context, vault = current.terms.parameters + 4, current.mask_context, world.consortium.vault
     others = vault.get(world.current.commitments[world.account("alpha")], CAP)

@@ -12,7 +12,8 @@ import pytest
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
 from fl.protocol.codec import parse_document, write_document

@@ -10,7 +10,8 @@ import pytest
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Parts, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Parts
 from fl.crypto.group import scalar_bytes
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
