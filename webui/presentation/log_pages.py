@@ -157,6 +157,7 @@ LEDGER: Mapping[str, Any] = {
     "ledger.index": _l("The ledger"),
     "ledger.table": _l("A table of the ledger"),
     "ledger.thing": _l("A row of the ledger"),
+    "witnesses.table": _l("The witnesses of the log"),
 }
 HOSPITAL: Mapping[str, Any] = {
     "hospital.curves": _l("How good the models are, round by round"),
