@@ -34,7 +34,9 @@ def test_a_row_says_what_a_witness_signed_and_how_far_it_is_behind(town: Town) -
     page = town.visitor(NOOR).text("/witnesses")
     assert re.search(r"National Audit Laboratory auditor cosigns 16 entries .{10,40} none ", page)
     assert re.search(r"University Clinic West hospital behind 14 entries .{10,40} 2 entries, for 2 hours ", page)
-    assert re.search(r"=HYPERLINK\(1\) hospital silent Ask whether its program runs: .{20,60} nothing – 16 entries,", page)
+    assert re.search(
+        r"=HYPERLINK\(1\) hospital silent Ask whether its program runs: .{20,60} nothing – 16 entries,", page
+    )
     assert re.search(r"Lakeside Children's Hospital hospital disagrees It signed another history", page)
     assert "2 of 5 witnesses cosigned it; at least 3 must. It does not count yet." in page
     assert "North Coordination Office" in page

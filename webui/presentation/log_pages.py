@@ -229,6 +229,7 @@ PROGRAMS: Mapping[str, Any] = {
     "api.rounds": _l("Rounds"),
     "api.slots": _l("The free times of a doctor"),
     "api.tables": _l("The models for risks"),
+    "api.witnesses": _l("The witnesses of the log"),
     "fhir.appointments": _l("Appointments"),
     "fhir.book": _l("Booking an appointment"),
     "fhir.cancel": _l("Cancelling an appointment"),

@@ -9,7 +9,8 @@ import pytest
 from fl.proofs.cosigners import GRACE_S, SILENT_S, WitnessState
 from fl.protocol.names import Role
 from fl.protocol.tlog.notes import Note
-from tests.support.log_world import NOTHING, LogWorld
+from scripts.wiring.watch import log_status
+from tests.support.log_world import NOTHING, LogWorld, watched
 
 T0 = 1_800_000_000
 AUDITOR, HOSPITAL = "auditor", "hospital"
@@ -103,3 +104,20 @@ def test_without_a_checkpoint_on_the_ledger_the_signed_one_is_the_newest(world: 
     assert world.of(AUDITOR).state == WitnessState.DISAGREES
     assert (seen.checkpoint, seen.made_at) == (view.checkpoint(3), None)
     assert [each.state for each in seen.witnesses] == [WitnessState.COSIGNS, WitnessState.BEHIND]
+
+
+def test_status_says_the_same_to_people_and_to_programs() -> None:
+    log = watched(T0).now(T0)
+    text = "\n".join(log_status.lines(log))
+    assert "2 of 5 witnesses cosigned this checkpoint, and 3 must, so it does not count yet." in text
+    assert "behind     cosigned 14 entries, 3 days ago, 2 entries behind for 2 hours" in text
+    assert "=HYPERLINK(1)    hospital     silent     cosigned nothing, 16 entries behind for 3 days" in text
+    assert "Look at: A witness signed another history" in text
+    document = log_status.document(log)
+    assert (document["met"], document["cosigners"], document["faults"]) == (False, 2, ["silent", "disagrees"])
+
+
+def test_status_says_nothing_of_a_log_that_does_not_exist() -> None:
+    world = LogWorld({"coordinator": Role.COORDINATOR}, T0)
+    world.revoke("coordinator")
+    assert (list(log_status.lines(world.now())), log_status.faults(world.now())) == ([], [])
