@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import webui
+from fl.protocol.names import Role
+from tests.support.log_world import LogWorld
+from tests.support.site_services import NOON
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.ports.federation import Services
 from webui.presentation import witness_wording
@@ -34,9 +37,7 @@ def test_a_row_says_what_a_witness_signed_and_how_far_it_is_behind(town: Town) -
     page = town.visitor(NOOR).text("/witnesses")
     assert re.search(r"National Audit Laboratory auditor cosigns 16 entries .{10,40} none ", page)
     assert re.search(r"University Clinic West hospital behind 14 entries .{10,40} 2 entries, for 2 hours ", page)
-    assert re.search(
-        r"=HYPERLINK\(1\) hospital silent Ask whether its program runs: .{20,60} nothing – 16 entries,", page
-    )
+    assert re.search(r"=HYPERLINK\(1\) hospital silent Ask whether its witness still runs. nothing – 16 entries,", page)
     assert re.search(r"Lakeside Children's Hospital hospital disagrees It signed another history", page)
     assert "2 of 5 witnesses cosigned it; at least 3 must. It does not count yet." in page
     assert "North Coordination Office" in page
@@ -47,6 +48,21 @@ def test_the_page_of_the_model_says_who_cosigned_and_keeps_silent_without_the_le
     assert line in town.visitor().text("/model")
     town.federation.stop_chain()
     assert "newest checkpoint" not in town.visitor().text("/model")
+
+
+class Empty(Town):
+    """A site of a consortium whose log nobody keeps or cosigns."""
+
+    def services(self) -> Services:
+        world = LogWorld({"North Coordination Office": Role.COORDINATOR}, NOON)
+        world.revoke("North Coordination Office")
+        return replace(super().services(), log=world)
+
+
+def test_without_keeper_and_witnesses_the_page_says_how_to_begin(tmp_path: Path) -> None:
+    page = Empty(tmp_path).visitor(NOOR).text("/witnesses")
+    assert "The coordinator begins with hemaledger log init ." in page
+    assert "Hospitals and auditors begin with hemaledger witness init ." in page
 
 
 class Unwatched(Town):

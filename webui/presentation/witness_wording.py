@@ -19,7 +19,7 @@ STATES: Mapping[WitnessState, tuple[str, Any]] = {
     WitnessState.DISAGREES: ("bad", _l("disagrees")),
 }
 ADVICE: Mapping[WitnessState, Any] = {
-    WitnessState.SILENT: _l("Ask whether its program runs: `hemaledger witness run`."),
+    WitnessState.SILENT: _l("Ask whether its witness still runs."),
     WitnessState.DISAGREES: _l("It signed another history than the ledger has. Call the auditors, and keep all files."),
 }
 
@@ -39,6 +39,8 @@ def advice(witness: WitnessNow) -> str:
 
 def lag(witness: WitnessNow) -> str:
     """Return how far a witness is behind, in entries and in time."""
+    if witness.state == WitnessState.DISAGREES:
+        return "–"
     if witness.entries == 0:
         return str(gettext("none"))
     entries = ngettext("%(count)s entry", "%(count)s entries", witness.entries, count=whole(witness.entries))
