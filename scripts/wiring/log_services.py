@@ -37,7 +37,7 @@ from scripts.wiring.roles import chain_ledger, ledger_settings, load_account, op
 
 LOG_FOLDER = "log"
 """Below a run's folder."""
-PULL_S = 20.0
+PULL_S = 5.0
 """How often a witness reads the ledger, and asks its keeper."""
 
 
