@@ -7,15 +7,27 @@ from pathlib import Path
 
 from fl.crypto.hpke_keys import verify_possession
 from fl.crypto.note_keys import NoteKey
+from fl.events import Event
 from fl.proofs.log_view import LogView
+from fl.proofs.replayed import Replayed
 from fl.proofs.trusting import keys_of
 from fl.proofs.witnessing import Witness, sign_checkpoint
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation, fold
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Role, StatementKind
-from fl.protocol.records import CheckpointAnchored, FederationOpened, MemberRegistered, Record, StatementMade
+from fl.protocol.records import (
+    CheckpointAnchored,
+    FederationOpened,
+    MemberRegistered,
+    Record,
+    RecordsAnchored,
+    StatementMade,
+)
 from fl.protocol.tlog.checkpoint import Checkpoint, log_key, parse_checkpoint, witness_key
 from fl.protocol.tlog.notes import Note, VerifierKey
+from fl.protocol.tlog.witness_call import AddCheckpoint
+from fl.replay.ledger_view import LedgerView
+from fl.roles.witness import Answer, WitnessDesk
 from fl.storage.journal import SqliteJournal
 from fl.storage.witness_state import FolderWitnessState
 from tests.support.ledger import MemoryChain, MemoryLedger
@@ -79,3 +91,42 @@ class World:
         state = FolderWitnessState(self.folder, "alpha")
         state.begin()
         return Witness(self.view, tuple(logs), tuple(keepers), key, KEYS[HOSPITALS[0]], state, lambda: T0 + 5)
+
+
+class Watched:
+    """A witness over the world, and everything that it said and kept."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.events: list[Event] = []
+        self.disputed: list[Note] = []
+        own = world.witness()
+        self.desk = WitnessDesk(
+            replayed=self.reopen(),
+            key=own.key,
+            private=own.private,
+            state=own.state,
+            now=lambda: T0 + 5,
+            notify=lambda event, _facts: self.events.append(event),
+            dispute=self.disputed.append,
+            reopen=self.reopen,
+        )
+        self.desk.refresh()
+        self.batches = 0
+
+    def reopen(self) -> Replayed:
+        return Replayed(LogView(MemoryLedger(self.world.chain)), LedgerView(MemoryLedger(self.world.chain)))
+
+    def grow(self) -> Note:
+        """Put a record on the ledger, and record a checkpoint of it."""
+        self.batches += 1
+        self.world.append(RecordsAnchored(HOSPITALS[1], self.batches, Digest(bytes([self.batches]) * 32)))
+        note = self.world.signed()
+        self.world.anchor(note)
+        return note
+
+    def ask(self, note: Note, old: int, proof_from: int | None = None) -> Answer:
+        size, tree = parse_checkpoint(note.text).size, self.world.view.tree
+        begin = old if proof_from is None else proof_from
+        proof = tree.consistency(begin, size) if begin <= size <= len(tree) else ()
+        return self.desk.add(AddCheckpoint(old, proof, note).encoded())

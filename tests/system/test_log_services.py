@@ -5,7 +5,6 @@ Nothing here sleeps to be in time: a process is waited for by its output or by w
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,18 +14,17 @@ import pytest
 import requests
 
 from chain.embedded.chain import DevChain, DevChainSettings
-from fl.crypto.note_keys import NoteKey, verify
+from fl.crypto.note_keys import verify
 from fl.proofs.log_view import LogView
 from fl.proofs.trusting import keys_of
 from fl.protocol.federation import Federation
 from fl.protocol.names import Digest, StatementKind
 from fl.protocol.records import RecordsAnchored
-from fl.protocol.tlog.checkpoint import log_key, parse_checkpoint
-from fl.protocol.tlog.notes import Note, cosigned_at, parse_note, sign_log
-from fl.protocol.tlog.witness_call import AddCheckpoint, monitoring_path
+from fl.protocol.tlog.checkpoint import parse_checkpoint
+from fl.protocol.tlog.notes import Note, cosigned_at, parse_note
+from fl.protocol.tlog.witness_call import monitoring_path
 from fl.replay.ledger_view import LedgerView
 from fl.storage.cosigned_notes import FOLDER, CosignedNotes
-from fl.storage.note_key_files import LOG, load_note_key
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.roles import chain_ledger, load_account, open_ledger
