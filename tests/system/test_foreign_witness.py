@@ -1,7 +1,7 @@
 """A witness that others wrote (`aics-witness`) cosigns our log, and its client gets our witness's cosignatures.
 
-It needs Python 3.12: `python3.12 -m venv build/aics && build/aics/bin/pip install aics-witness==0.1.0`. Without it these
-tests are skipped.
+It needs Python 3.12: `python3.12 -m venv build/aics && build/aics/bin/pip install aics-witness==0.1.0`. Without it
+these tests are skipped.
 """
 
 from __future__ import annotations
