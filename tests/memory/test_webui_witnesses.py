@@ -10,7 +10,7 @@ import pytest
 
 import webui
 from fl.protocol.names import Role
-from tests.support.log_world import LogWorld
+from tests.support.witnessed_world import LogWorld
 from tests.support.site_services import NOON
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.ports.federation import Services

@@ -30,7 +30,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
-from tests.support.log_world import WatchedLog
+from tests.support.witnessed_world import WatchedLog
 from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
