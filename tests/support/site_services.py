@@ -30,12 +30,12 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
-from tests.support.witnessed_world import WatchedLog
 from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
 from tests.support.site_hospital import FakeHospital, FakeTraining, KeyOrdersInMemory
 from tests.support.site_records import FakeRecords
+from tests.support.witnessed_world import WatchedLog
 from webui.federation.key_orders import FederationKeys
 from webui.ports.federation import (
     AuditSummary,
