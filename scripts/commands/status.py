@@ -1,4 +1,4 @@
-"""`hemaledger status`: the members now, for whom the round waits, and whom the last rounds left out."""
+"""`hemaledger status`: the members now, for whom the round waits, the last rounds, and who cosigns the log."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @guarded
 def status(home: Home, *, as_json: bool) -> None:
-    """Show each member's last sign of life, version and state, for whom the round waits, and the last rounds.
+    """Show each member's last sign of life, version and state, for whom the round waits, the last rounds and the log.
 
     It needs no key, only consortium.json. The exit code is 0 if all is well, and 1 if a person should look at
     something.
     """
+    from scripts.wiring.watch import log_status
     from scripts.wiring.watch.status import consortium_now, document_of, lines_of
 
-    found = consortium_now(home)
-    click.echo(json.dumps(document_of(found)) if as_json else "\n".join(lines_of(found)))
-    sys.exit(bool(found.faults))
+    members, log = consortium_now(home)
+    if as_json:
+        click.echo(json.dumps({**document_of(members), "log": log_status.document(log)}))
+    else:
+        click.echo("\n".join([*lines_of(members), *log_status.lines(log)]))
+    sys.exit(bool(members.faults or log_status.faults(log)))

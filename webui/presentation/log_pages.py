@@ -157,6 +157,7 @@ LEDGER: Mapping[str, Any] = {
     "ledger.index": _l("The ledger"),
     "ledger.table": _l("A table of the ledger"),
     "ledger.thing": _l("A row of the ledger"),
+    "witnesses.table": _l("The witnesses of the log"),
 }
 HOSPITAL: Mapping[str, Any] = {
     "hospital.curves": _l("How good the models are, round by round"),
@@ -228,6 +229,7 @@ PROGRAMS: Mapping[str, Any] = {
     "api.rounds": _l("Rounds"),
     "api.slots": _l("The free times of a doctor"),
     "api.tables": _l("The models for risks"),
+    "api.witnesses": _l("The witnesses of the log"),
     "fhir.appointments": _l("Appointments"),
     "fhir.book": _l("Booking an appointment"),
     "fhir.cancel": _l("Cancelling an appointment"),

@@ -30,6 +30,7 @@ from fl.protocol.errors.checked import (
     SketchInvalid,
     SketchMissing,
     SketchVerdictWrong,
+    UpdateAgainstOthers,
     UpdatesSuspect,
     UpdateTooLong,
 )
@@ -78,13 +79,16 @@ from fl.protocol.errors.proofs import (
     BindingInvalid,
     CheckpointEarly,
     CheckpointForged,
+    ConsistencyInvalid,
     CosignatureInvalid,
+    CosignedOther,
     LogSignatureInvalid,
     ProofChanged,
     ProofMalformed,
     RecordMissing,
     TrustMissing,
     WitnessesMissing,
+    WitnessForgot,
 )
 from fl.protocol.errors.refused import (
     AccuracyAlarm,
