@@ -129,5 +129,6 @@ class Scene:
             "nonce": 5,
             "fees": {"gas": FREE_GAS_LIMIT, "max_fee_per_gas": 0, "max_priority_fee_per_gas": 0},
             "recipients": [{"key_id": reader.key_id.hex(), "public_key": reader.public_key.hex()}],
+            "long_ids": [each.key_id.hex() for each in self.long_keys[place : place + 1]],
             "submit_url": "/answer",
         }

@@ -149,3 +149,16 @@ def test_while_trustees_are_not_ready_nothing_is_sealed_again_and_no_choice_for_
     assert town.site.patient_records.follow_key() == 0
     with pytest.raises(TrusteesNotReady):
         town.site.patient_records.choose(maya, Choice(Readers.TRUSTEES, frozenset({Purpose.PATIENT_WISH})))
+
+
+def test_the_trustees_page_names_the_requesters_long_key_and_the_trustees_own(tmp_path: Path) -> None:
+    with memory_folder(tmp_path) as folder:
+        world = CommitteeWorld(folder, long_lived=True)
+        world.hold_key()
+        sealed = world.records.seal(policy(Readers.TRUSTEES), BODY)
+        number = world.requests.request(sealed, Purpose.TREATMENT, world.clock.now + 60)
+        block = world.requests.approval(number, world.accounts[1])
+        [own] = world.parties[1].safe.keys.long_keys()
+        assert block["long_ids"] == [own.key_id.hex()]
+        requester = world.consortium.hospitals[0].long_keys[1].long_key
+        assert block["recipients"] == [{"key_id": requester.key_id.hex(), "public_key": requester.public_key.hex()}]

@@ -16,7 +16,7 @@ import { KIND, memberKeyId, seal, SUITE_HYBRID, SUITE_P256 } from "./envelope.js
 import { Refused } from "./errors.js";
 import { decodePoint, GENERATOR, mult } from "./group.js";
 import { parseLockbox, unlock } from "./lockbox.js";
-import { LONG_KEY_BYTES, longKeyId } from "./long.js";
+import { LONG_KEY_BYTES, longKeyId, longPublicKey } from "./long.js";
 import { openShares } from "./long_half.js";
 import { decryptPartially, partialContext, verifyPartial } from "./threshold.js";
 import { accountOf, approval, refusal, sign } from "./transaction.js";
@@ -55,6 +55,7 @@ export function parseFacts(given) {
     trustee: hex("trustee", 20),
     trusteeKeyEpoch: small("trustee_key_epoch"),
     readers: list(given, "recipients").map(parseRecipient),
+    longIds: list({ long_ids: given.long_ids ?? [] }, "long_ids").map((each) => fromHex(withoutPrefix(each), "long_ids", 16)),
     nonce: whole("nonce"),
     gas: wholeNumber(fees?.gas, "gas"),
     maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
@@ -152,7 +153,7 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
  * @param {import("./capsule.js").Capsule} capsule
  * @param {bigint} share
  * @param {Uint8Array[]} [longKeys] Private ones, 96 bytes each.
- * @throws {Refused} KeystoreUnreadable: the kit has no long key, but the record needs one.
+ * @throws {Refused} KeystoreUnreadable: the kit does not have the long key to which a share is sealed.
  */
 export async function answer(facts, capsule, share, longKeys = []) {
   const { binding, index, publicShare, key } = facts;
@@ -160,8 +161,9 @@ export async function answer(facts, capsule, share, longKeys = []) {
   let body = decryptPartially(share, index, binding, ciphertext);
   verifyPartial(body, publicShare, index, binding, ciphertext);
   if (half !== null) {
-    if (longKeys.length === 0) {
-      throw new Refused("KeystoreUnreadable", { why: "it has no long key, and this record is encrypted for decades; make a new approval kit" });
+    const held = longKeys.map((each) => longKeyId(longPublicKey(each)));
+    if (held.length === 0 || !facts.longIds.every((id) => held.some((each) => equal(each, id)))) {
+      throw new Refused("KeystoreUnreadable", { why: "it does not have your long key, and this record is encrypted for decades; make a new approval kit" });
     }
     body = concat(body, await openShares(half, key, binding.label, ciphertext, longKeys));
   }

@@ -36,6 +36,7 @@ from fl.protocol.ports import Relay, Vault
 from fl.protocol.records import DecryptionApproved
 from fl.replay.committees import committee_keys
 from fl.replay.decryption_requests import PARTIAL_CAP, answer_readers, binding_of, check_standing, read_capsule
+from fl.replay.long_committees import stated_ids
 from fl.roles.requester.agent import Requester
 from webui.errors import AnswerMismatch
 from webui.federation.records import FederationRecords
@@ -95,6 +96,7 @@ class FederationRequests:
         return {
             **_request_block(federation, request, capsule),
             "recipients": [{"key_id": key.key_id.hex(), "public_key": key.public_key.hex()} for key in readers],
+            "long_ids": self._own_seats(federation, capsule, trustee),
             **self._trustee_block(federation, request, trustee),
         }
 
@@ -151,6 +153,12 @@ class FederationRequests:
         except KeyEpochMismatch as error:
             # The trustee's agent replaced the key, which also used the nonce of this transaction.
             raise AnswerOutdated("Your member key was replaced") from error
+
+    def _own_seats(self, federation: Federation, capsule: Capsule, trustee: Address) -> list[JsonValue]:
+        """Return the long keys that a trustee stated and to which a share of this record is sealed."""
+        if capsule.half is None:
+            return []
+        return [each.hex() for each in sorted(stated_ids(federation, trustee, self.vault) & {*capsule.half.long_ids})]
 
     def _trustee_block(
         self, federation: Federation, request: DecryptionRequest, trustee: Address

@@ -6376,6 +6376,7 @@ var hemaledger = (() => {
       trustee: hex("trustee", 20),
       trusteeKeyEpoch: small("trustee_key_epoch"),
       readers: list(given, "recipients").map(parseRecipient),
+      longIds: list({ long_ids: given.long_ids ?? [] }, "long_ids").map((each) => fromHex(withoutPrefix(each), "long_ids", 16)),
       nonce: whole("nonce"),
       gas: wholeNumber(fees?.gas, "gas"),
       maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
@@ -6452,8 +6453,9 @@ var hemaledger = (() => {
     let body = decryptPartially(share, index, binding, ciphertext);
     verifyPartial(body, publicShare, index, binding, ciphertext);
     if (half !== null) {
-      if (longKeys.length === 0) {
-        throw new Refused("KeystoreUnreadable", { why: "it has no long key, and this record is encrypted for decades; make a new approval kit" });
+      const held = longKeys.map((each) => longKeyId(longPublicKey(each)));
+      if (held.length === 0 || !facts.longIds.every((id) => held.some((each) => equal(each, id)))) {
+        throw new Refused("KeystoreUnreadable", { why: "it does not have your long key, and this record is encrypted for decades; make a new approval kit" });
       }
       body = concat(body, await openShares(half, key, binding.label, ciphertext, longKeys));
     }

@@ -121,7 +121,10 @@ test("the answer is an envelope of suite 2 to the requester's long key", async (
   assert.equal(found.suite, envelopes.SUITE_HYBRID);
   assert.equal(file.length, 180 + 1219 + 97 + 35 + 16);
   assert.equal(hex(file.slice(180, 196)), second.long_id);
-  await assert.rejects(trustee.answer(facts, capsule, share), { name: "KeystoreUnreadable", message: /no long key/ });
+  await assert.rejects(trustee.answer(facts, capsule, share), { name: "KeystoreUnreadable", message: /new approval kit/ });
+  const other = [bytes(second.long_private)];
+  await assert.rejects(trustee.answer(page({ long_ids: [first.long_id] }), capsule, share, other), { name: "KeystoreUnreadable" });
+  assert.equal((await trustee.answer(facts, capsule, share, other)).length, file.length);
 });
 
 test("a requester's classical key gets no answer about a record of suite 2", () => {
