@@ -14,18 +14,20 @@ from chain.embedded.chain import DevChain, DevChainSettings
 from fl.protocol.merkle import inclusion_path, root_of
 from fl.protocol.names import Digest
 from fl.protocol.records import RecordsAnchored
+from fl.protocol.tlog.extra import InnerLeaf
+from fl.protocol.tlog.extra import Path as TreePath
 from fl.replay.ledger_view import LedgerView
 from scripts.cli import main
 from scripts.demo.together import found_together
 from scripts.server.proofs import LogProofs
 from scripts.wiring.home import Home
 from scripts.wiring.roles import chain_ledger, load_account, open_ledger
-from webui.ports.proofs import Place
+from webui.ports.proofs import Reach
 
 PROJECT = Path(__file__).resolve().parents[2]
 T0 = 1_800_000_000
 LEAVES = [Digest(bytes([number]) * 32) for number in range(1, 6)]
-PLACE, PATH = Place(1, 3, 5), inclusion_path(LEAVES, 3)
+INNER = InnerLeaf(LEAVES[3], TreePath(3, 5, inclusion_path(LEAVES, 3)))
 
 
 @pytest.fixture
@@ -55,19 +57,24 @@ def test_a_receipt_gets_its_proof_when_enough_witnesses_signed_and_anybody_check
     view = LedgerView(open_ledger(home))
     proofs = LogProofs(home, account, view.refresh)
     anchor(home, 1)
-    assert proofs.of_leaf(PLACE, LEAVES[3], PATH) is None, "no checkpoint"
+    assert proofs.of_root(1, INNER) is None, "no checkpoint"
     witnesses = ("alpha", "beta", "auditor")
     hemaledger(home, "log", "init")
     for name in witnesses:
         hemaledger(home, "witness", "init", "--name", name)
     hemaledger(home, "log", "checkpoint")
-    assert proofs.of_leaf(PLACE, LEAVES[3], PATH) is None, "no witness"
+    assert proofs.of_root(1, INNER) is None, "no witness"
     for name in witnesses:
         hemaledger(home, "witness", "cosign", "--name", name)
-    text = proofs.of_leaf(PLACE, LEAVES[3], PATH)
+    text = proofs.of_root(1, INNER)
     assert text is not None
+    assert (proofs.reach(), len(proofs.trust_code())) == (Reach(root=1), 20)
+    hemaledger(home, "log", "trust", "--out", str(tmp_path / "trust.json"))
+    assert proofs.trust_file() == (tmp_path / "trust.json").read_bytes(), "everybody has the same one"
+    key = proofs.of_key()
+    assert key is not None
     anchor(home, 2)
-    assert proofs.of_leaf(Place(2, 3, 5), LEAVES[3], PATH) is None, "the checkpoint is older than this root"
+    assert proofs.of_root(2, INNER) is None, "the checkpoint is older than this root"
     hemaledger(home, "log", "trust", "--out", str(tmp_path / "trust.json"))
     (tmp_path / "good.tlog-proof").write_text(text)
     (tmp_path / "bad.tlog-proof").write_text(text.replace("extra ", "extra A", 1))
