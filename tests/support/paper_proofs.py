@@ -27,6 +27,7 @@ class PaperProofs:
     models: bool = False
     """Whether models and keys are covered."""
     world: ProofWorld = field(default_factory=lambda: ProofWorld(7))
+    _known: dict[tuple[Record, Inner | None], str] = field(default_factory=dict)
 
     def reach(self) -> Reach:
         return self.now
@@ -62,6 +63,11 @@ class PaperProofs:
         return verify(text.encode(), self.world.trust, FACTS)
 
     def _made(self, record: Record, inner: Inner | None = None) -> str:
+        if (record, inner) not in self._known:
+            self._known[record, inner] = self._new(record, inner)
+        return self._known[record, inner]
+
+    def _new(self, record: Record, inner: Inner | None) -> str:
         raw = self.world.signed(record, 3)
         event = self.world.entry_of(record, raw)
         tree = GrowingTree([event.leaf(), bytes(32)])
