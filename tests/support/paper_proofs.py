@@ -26,6 +26,8 @@ class PaperProofs:
     now: Reach = field(default_factory=Reach)
     models: bool = False
     """Whether models and keys are covered."""
+    key: tuple[int, bytes] = (1, b"\4" + bytes(64))
+    """Epoch and public key of the hospital."""
     world: ProofWorld = field(default_factory=lambda: ProofWorld(7))
     _known: dict[tuple[Record, Inner | None], str] = field(default_factory=dict)
 
@@ -50,7 +52,7 @@ class PaperProofs:
 
     def of_key(self) -> str | None:
         who = self.world.coordinator.address
-        return self.made(KeyRegistered(who, 1, b"\4" + bytes(64), bytes(64))) if self.models else None
+        return self.made(KeyRegistered(who, *self.key, bytes(64))) if self.models else None
 
     def trust_file(self) -> bytes | None:
         return self.world.trust.encoded()

@@ -120,7 +120,7 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         facts=facts,
         not_said=[*not_said, gettext("Research software, not a medical device.")],
         compare=_compare(),
-        trust=_trust(printed),
+        trust=_trust(printed) if receipt.proof else "",
         shows=receipt_shows(),
         shows_not=receipt_does_not_show(),
         code=printed.address,
@@ -155,7 +155,7 @@ def risk_sheet(record: RiskRecord, receipt: Receipt, printed: Printed) -> Sheet:
         facts=facts,
         not_said=[gettext("This is not a diagnosis."), gettext("Research software, not a medical device.")],
         compare=_compare(),
-        trust=_trust(printed),
+        trust=_trust(printed) if receipt.proof else "",
         shows=receipt_shows(),
         shows_not=receipt_does_not_show(),
         code=printed.address,
@@ -199,7 +199,7 @@ class ReceiptPanel:
 
 def receipt_panel(far: Far, trust_code: str) -> ReceiptPanel:
     """Return the words about a receipt."""
-    code = code_in_groups(trust_code)
+    code = code_in_groups(trust_code) if far is Far.THERE else ""
     return ReceiptPanel(far is Far.THERE, receipt_far(far), code, receipt_shows(), receipt_does_not_show())
 
 
