@@ -83,6 +83,7 @@ from fl.protocol.errors.proofs import (
     CosignatureInvalid,
     CosignedOther,
     LogSignatureInvalid,
+    ModelChanged,
     ProofChanged,
     ProofMalformed,
     RecordMissing,
