@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5X.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fl.protocol.branch import BRANCH, Branch, Turn, turn_of
@@ -47,10 +47,15 @@ def pending(federation: Federation, vault: Vault) -> list[Pending]:
     for entry, made in federation.stated(StatementKind.WITHDRAWAL):
         what = withdrawal_of(made, vault)
         until = None if what.what == HOSPITAL else entry.position
-        used = [each for each in lineage if made.sender in each.hospitals and _since(each, what.since, until)]
+        used = used_by(lineage, made.sender, what.since, until)
         if used:
             found.append(Pending(made.sender, what, entry, number_before(federation, used[-1])))
     return found
+
+
+def used_by(rounds: Iterable[Round], hospital: Address, since: int, until: Position | None) -> list[Round]:
+    """Return the rounds of number `since` or later that have a hospital and opened before `until`, in their order."""
+    return [each for each in rounds if hospital in each.hospitals and _since(each, since, until)]
 
 
 def withdrawal_of(made: StatementMade, vault: Vault) -> Withdrawal:
@@ -74,7 +79,7 @@ def base_without(federation: Federation, hospital: Address, since: int = 1) -> i
 
     0: the first model. None: the current model is free of them.
     """
-    used = [each for each in federation.lineage.ancestors() if hospital in each.hospitals and each.number >= since]
+    used = used_by(federation.lineage.ancestors(), hospital, since, None)
     return number_before(federation, used[-1]) if used else None
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fl.roles.hospital.key_orders import OrderOutcome, OrderState
+from fl.roles.hospital.key_orders import OrderOutcome
+from fl.roles.hospital.orders import OrderState
 from tests.support.approval_site import served
 from tests.support.site_browser import sign_in
 from tests.support.site_hospital import weights
