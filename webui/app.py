@@ -55,6 +55,7 @@ from webui.presentation import (
     schema_words,
     token_forms,
     verdict_wording,
+    withdrawal_wording,
     wording,
 )
 from webui.site import EXTENSION, build_site
@@ -79,6 +80,7 @@ WORDINGS = (
     numbers_and_dates,
     verdict_wording,
     key_wording,
+    withdrawal_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

@@ -51,6 +51,7 @@ from webui.store.staff import StaffStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
 from webui.store.tokens import TokenStore
+from webui.store.training_objections import ObjectionStore
 from webui.store.trustee_registrations import TrusteeRegistrations
 from webui.store.uploads import UploadStore
 from webui.store.waiting import WaitingStore
@@ -86,6 +87,7 @@ from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.trustee_shares import TrusteeShares
 from webui.usecases.ways_back import WaysBack
+from webui.usecases.withdrawals import Withdrawals
 from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
@@ -164,6 +166,7 @@ class Site:
     staff: StaffStore
     own_tools: OwnTools
     hospital_keys: HospitalKeys
+    withdrawals: Withdrawals
     shares: TrusteeShares
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
@@ -254,6 +257,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         own_tools=OwnTools(UploadStore(database, clock), services.hospital),
         shares=TrusteeShares(services.shares, log),
         hospital_keys=HospitalKeys(database, services.keys, services.hospital),
+        withdrawals=Withdrawals(database, services.withdrawals, ObjectionStore(database, clock)),
     )
 
 

@@ -22,6 +22,7 @@ from webui.pages import (
     home,
     hospital,
     hospital_keys,
+    hospital_withdrawal,
     languages,
     ledger,
     local_training,
@@ -42,6 +43,7 @@ from webui.pages import (
     viewer,
     waiting,
     ways_back,
+    withdrawals,
     worklist,
 )
 from webui.pages.api import blueprint as api
@@ -87,6 +89,8 @@ PAGES = (
     local_training.blueprint,
     languages.blueprint,
     hospital_keys.blueprint,
+    hospital_withdrawal.blueprint,
+    withdrawals.blueprint,
     step_up.blueprint,
     api,
     fhir,

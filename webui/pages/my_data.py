@@ -45,6 +45,7 @@ def export() -> ResponseReturnValue:
         openings=running.openings,
         receipts=running.receipts,
         waiting=running.book.waiting,
+        objections=running.withdrawals.objections,
         log=running.access_log,
         said=log_line,
     )

@@ -34,6 +34,7 @@ from webui.ports.proofs import NoProofs, ProofService
 from webui.ports.records import RecordService
 from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
+from webui.ports.withdrawals import WithdrawalService
 
 
 @dataclass(frozen=True)
@@ -315,5 +316,7 @@ class Services:
     """Trustees' sealed shares; None where a test has none."""
     keys: KeyService | None = None
     """Orders for a new key of the hospital; None where a test has none."""
+    withdrawals: WithdrawalService | None = None
+    """Withdrawals, and orders for them to the hospital's agent; None where a test has none."""
     presence: PresenceService | None = None
     """Signs of life of the members' agents; None where nobody reads them."""

@@ -31,6 +31,7 @@ from webui.store.database import Database
 from webui.store.models import PatientProfile, StoredRecord
 from webui.store.openings import Openings
 from webui.store.records import PAGE_ROWS, RecordStore
+from webui.store.training_objections import ObjectionStore, TrainingObjection
 from webui.store.waiting import WaitingStore
 from webui.usecases.own_account import Say, booking_data, happened, waiting_data
 from webui.usecases.own_reviews import written
@@ -57,6 +58,7 @@ account. It does not have the settings of your account: access tokens, signed-in
   appointments.json   all appointments, also cancelled ones
   waiting-lists.json  the waiting lists of doctors on which you are, and the times that they offer you now
   consent.json        each choice of consent that you made, the newest first
+  training.json       your wish to be left out of the training, and what the hospital answered
   who-opened.json     which doctor opened which record, and when
   who-asked.json      who asked the trustees for a record, for what purpose, and what they answered
   checks/NUMBER/      one folder for each check:
@@ -87,6 +89,7 @@ class OwnData:
     openings: Openings
     receipts: Receipts
     waiting: WaitingStore
+    objections: ObjectionStore
     log: AccessLog
     said: Say
     """Says a line of the access log in words, as the page of the account does."""
@@ -103,6 +106,7 @@ class OwnData:
             _json(archive, "waiting-lists.json", waiting)
             choices = choices_of(self.database, who.id)
             _json(archive, "consent.json", [_choice(each.readers, each.consent, each.chosen_at) for each in choices])
+            _json(archive, "training.json", _objection(self.objections.of(who.id)))
             yield sink.taken()
             _json(archive, "who-opened.json", list(self._opened(who.id)))
             _json(archive, "who-asked.json", self._asked(who.id))
@@ -208,6 +212,17 @@ def _account(profile: PatientProfile) -> dict[str, object]:
         "date_of_birth": profile.date_of_birth.isoformat(),
         "created_at": _time(account.created_at),
         "consent": _choice(profile.readers, profile.consent, None),
+    }
+
+
+def _objection(row: TrainingObjection | None) -> dict[str, object] | None:
+    if row is None:
+        return None
+    return {
+        "asked_at": _time(row.asked_at),
+        "state": row.state,
+        "answered_at": _time(row.answered_at),
+        "answered_by": row.answered_by,
     }
 
 
