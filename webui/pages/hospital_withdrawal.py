@@ -83,9 +83,10 @@ def none_here(patient_id: int) -> ResponseReturnValue:
     running = site()
     if not PressForm().validate_on_submit():
         raise NotFound
-    if not running.withdrawals.none_here(patient_id, member(), teller(running)):
-        raise NotFound
-    flash(_("The patient gets a mail."), "good")
+    if running.withdrawals.none_here(patient_id, member(), teller(running)):
+        flash(_("The patient gets a mail."), "good")
+    else:
+        flash(_("This wish does not wait for an answer any more."), "wait")
     return redirect(url_for("hospital_withdrawal.overview"))
 
 
