@@ -18,7 +18,8 @@ from fl.protocol.records import Position
 from fl.protocol.rounds.config import Check
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.check_verdicts import Verdict, blame, checked, cleared, differences, judged, statements
-from fl.replay.expected_files import FileReader, sketch_recipients
+from fl.replay.expected_files import sketch_recipients
+from fl.replay.file_reader import FileReader
 from fl.replay.round_check import Judging, Known, openings_of
 
 SUBJECT = "check of the updates"

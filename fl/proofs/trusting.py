@@ -84,6 +84,11 @@ def keys_of(federation: Federation, kind: StatementKind) -> tuple[list[Address],
     return [account for account, _ in found.values()], [key for _, key in found.values()]
 
 
+def quorum_of(federation: Federation) -> int:
+    """Return how many witnesses must cosign by default: more than half of the active hospitals and auditors."""
+    return sum(1 for role in WATCHERS for _ in federation.book.having(role)) // 2 + 1
+
+
 def _stated(consortium: bytes, account: Address, kind: StatementKind, text: str) -> VerifierKey | None:
     """Return the key in a statement's text; None if it is withdrawn, of another name, or no key."""
     try:
@@ -97,8 +102,7 @@ def _stated(consortium: bytes, account: Address, kind: StatementKind, text: str)
 def _policy(
     federation: Federation, logs: Sequence[VerifierKey], witnesses: Sequence[VerifierKey], quorum: int | None
 ) -> Policy:
-    watchers = sum(1 for role in WATCHERS for _ in federation.book.having(role))
-    needed = watchers // 2 + 1 if quorum is None else quorum
+    needed = quorum_of(federation) if quorum is None else quorum
     if not 1 <= needed <= len(witnesses):
         why = (
             f"{needed} witnesses must cosign, but {len(witnesses)} stated a key: let more members run "

@@ -36,7 +36,7 @@ from fl.protocol.records import Entry, StatementMade
 from fl.protocol.rounds.config import Check, RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.choice import FEDADAM, FEDAVG, FEDAVGM, FEDYOGI, Aggregation
 from fl.training.aggregation.lengths import next_bound

@@ -47,7 +47,7 @@ from fl.protocol.records import Position
 from fl.protocol.rounds.config import BUCKETS, RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.check_verdicts import Verdict
-from fl.replay.expected_files import FileReader
+from fl.replay.file_reader import FileReader
 from fl.replay.participants import participants
 from fl.replay.unmasking import partners, read_responses, uncovered_by
 from fl.replay.vault_files import read_document

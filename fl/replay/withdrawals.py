@@ -20,7 +20,7 @@ from fl.protocol.records import Entry
 from fl.protocol.rounds.round import Round
 from fl.protocol.withdrawal import HOSPITAL, Withdrawal
 from fl.replay.branches import base_without, check_possible, number_before, used_by, withdrawal_of
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 
 
 class Stage(StrEnum):

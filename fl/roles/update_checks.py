@@ -17,7 +17,8 @@ from fl.protocol.names import StatementKind
 from fl.protocol.records import Position, StatementMade
 from fl.protocol.rounds.round import Round
 from fl.replay.check_verdicts import TEXT_CAP, Verdict, checked, judged, statements
-from fl.replay.expected_files import FileReader, sketch_recipients
+from fl.replay.expected_files import sketch_recipients
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.round_check import Judging, Known, openings_of
 

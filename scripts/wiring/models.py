@@ -71,8 +71,8 @@ def export_model(home: Home, member: MemberHome, target: Path, number: int | Non
         VaultMissing, HashMismatch: a file is missing; the member's own copy is used where there is one.
     """
     from fl.crypto.model_signature import SIGNATURE, SignedModel
-    from fl.replay.expected_files import digest_of
     from fl.replay.ledger_view import LedgerView
+    from fl.replay.round_documents import digest_of
     from fl.roles.model_signer import ModelSigner
     from scripts.wiring.roles import keyring_of, open_ledger
 
@@ -131,8 +131,8 @@ def model_parts(reader: Reader, number: int | None, *, sealed: bool) -> tuple[Ro
     """Return where a model comes from, and the files of its export by name; raises as `export_model`."""
     from fl.protocol.names import Digest
     from fl.protocol.rounds.parts import named_in
-    from fl.replay.expected_files import MANIFEST_CAP
     from fl.replay.ledger_view import LedgerView
+    from fl.replay.round_documents import MANIFEST_CAP
     from fl.replay.vault_files import read_document
     from fl.roles.kept_models import cap_of, file_of
     from webui.usecases.model_bundle import VERIFY as PROGRAM
@@ -230,14 +230,14 @@ def _found(reader: Reader, digest: Digest, cap: int) -> bytes:
         return read_document(reader.vault, digest, cap)
     except (VaultMissing, HashMismatch):
         data = reader.copies.get(digest, cap)
-        from fl.crypto.envelope import check_digest
+        from fl.crypto.envelope_form import check_digest
 
         check_digest(data, digest)
         return data
 
 
 def _weights(reader: Reader, view: LedgerView, source: Round | LedgerOpening, manifest: bytes) -> bytes:
-    from fl.replay.expected_files import digest_of
+    from fl.replay.round_documents import digest_of
     from fl.roles.requester.model_release import model_reader
     from fl.training.model.tensor_file import write_tensors
     from fl.training.model.weights import Manifest
@@ -250,7 +250,7 @@ def _weights(reader: Reader, view: LedgerView, source: Round | LedgerOpening, ma
 
 def _proof(source: Round | LedgerOpening, opening: LedgerOpening) -> bytes:
     from fl.protocol.federation import LedgerOpening
-    from fl.replay.expected_files import digest_of
+    from fl.replay.round_documents import digest_of
     from fl.roles.kept_models import file_of
 
     anchor = source.anchor

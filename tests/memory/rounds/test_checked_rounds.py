@@ -15,11 +15,11 @@ from fl.protocol.errors import ChainUnavailable, SettingInvalid
 from fl.protocol.names import Address, Digest, StatementKind
 from fl.protocol.records import Receipt, Record, SharesRevealed, StatementMade
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import read_config
 from fl.replay.round_check import map_of
+from fl.replay.round_documents import read_config
 from fl.replay.round_work import checked_work
 from fl.roles.forwarding_ledger import ForwardingLedger
-from fl.roles.hospital import checked_rounds, masked_rounds
+from fl.roles.hospital import checked_rounds, masked_update
 from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import Words
 from scripts.wiring.lifting import lift_hospital
@@ -52,7 +52,7 @@ def unbound(monkeypatch: pytest.MonkeyPatch) -> dict[int, Words]:
         object.__setattr__(made, "encode", kept)
         return made
 
-    monkeypatch.setattr(masked_rounds, "checked_work", work)
+    monkeypatch.setattr(masked_update, "checked_work", work)
     return sent
 
 
