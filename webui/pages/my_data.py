@@ -47,6 +47,8 @@ def export() -> ResponseReturnValue:
         waiting=running.book.waiting,
         objections=running.withdrawals.objections,
         log=running.access_log,
+        accesses=running.accesses,
+        line_proofs=running.line_proofs,
         said=log_line,
     )
     parts = own.export(who, running.config.hospital_name)
