@@ -69,6 +69,7 @@ from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.line_proofs import LineProofs
 from webui.usecases.mail import Mail
+from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.notices import Notices
 from webui.usecases.open_results import OpenResults
 from webui.usecases.own_tools import OwnTools
@@ -135,6 +136,7 @@ class Site:
     line_proofs: LineProofs
     throttle: Throttle
     replays: Replays
+    models_in_use: ModelsInUse
     receipts: Receipts
     receipt_checks: ReceiptChecks
     mail: Mail
@@ -206,6 +208,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     notices = Notices(mail, config.hospital_name, config.address)
     steps = SecondSteps(database, FactorStore(database, keyed, clock), notices, clock)
     asked = RecordRequests(requests, openings, records, services.requests, reasons, clock)
+    in_use = ModelsInUse(services.predictions, services.tables)
     return Site(
         config=config,
         services=services,
@@ -226,7 +229,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         line_proofs=LineProofs(log, LeafStore(database), services.proofs, lambda: services.records.sealer().account),
         throttle=throttle,
         replays=Replays(services.audits, clock),
-        receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),
+        models_in_use=in_use,
+        receipts=Receipts(receipts, anchoring, services.records, services.proofs, in_use, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
         mail=mail,
         book=book,

@@ -46,6 +46,7 @@ def export() -> ResponseReturnValue:
         receipts=running.receipts,
         waiting=running.book.waiting,
         objections=running.withdrawals.objections,
+        in_use=running.models_in_use,
         log=running.access_log,
         accesses=running.accesses,
         line_proofs=running.line_proofs,

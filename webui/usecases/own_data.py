@@ -35,6 +35,7 @@ from webui.store.training_objections import ObjectionStore, TrainingObjection
 from webui.store.waiting import WaitingStore
 from webui.usecases.accesses import Accesses
 from webui.usecases.line_proofs import LineProofs, list_document
+from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.own_account import Say, booking_data, happened, waiting_data
 from webui.usecases.own_reviews import written
 from webui.usecases.patient_records import PatientRecords
@@ -99,6 +100,7 @@ class OwnData:
     receipts: Receipts
     waiting: WaitingStore
     objections: ObjectionStore
+    in_use: ModelsInUse
     log: AccessLog
     accesses: Accesses
     line_proofs: LineProofs
@@ -157,18 +159,22 @@ class OwnData:
         shown = self.records.show_all(who, [row])[0]
         folder = f"checks/{row.number or f'erased-{row.id}'}"
         if shown.risk is not None:
-            _json(archive, f"{folder}/risk.json", _risk(shown.risk))
+            _json(archive, f"{folder}/risk.json", _risk(shown.risk) | self._now(shown.risk.model, shown.risk.table))
             _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.risk))
         elif shown.check is None:
             state = {"state": shown.state, "checked_at": _time(row.created_at), "erased_at": _time(row.erased_at)}
             _json(archive, f"{folder}/check.json", state)
         else:
-            _json(archive, f"{folder}/check.json", _check(shown.check))
+            _json(archive, f"{folder}/check.json", _check(shown.check) | self._now(shown.check.model))
             for number, one in enumerate(shown.check.pictures, 1):
                 _pictures(archive, folder, number, one)
             _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.check))
         for name, found in written(self.records.show_all(who, self.store.notes_on(row.id)), task_of(shown)).items():
             _json(archive, f"{folder}/{name}.json", found)
+
+    def _now(self, model: ServedModel, table: str = "") -> dict[str, object]:
+        """Return whether a model is no longer in use, because the hospitals went back to an earlier one."""
+        return {"model_superseded": self.in_use.ended(model, table) is not None}
 
     def _receipt(self, row: StoredRecord, check: Answered) -> object:
         try:
