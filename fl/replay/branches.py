@@ -23,7 +23,9 @@ from fl.protocol.rounds.round import Round
 from fl.protocol.withdrawal import HOSPITAL, WITHDRAWAL_CAP, Withdrawal
 from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
-from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
+from fl.training.aggregation.choice import SCAFFOLD, STATE, VOTED, Aggregation
+from fl.training.model.weights import Manifest, model_digest
+from fl.training.vector import Vector
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,29 @@ def check_branch(federation: Federation, current: Round, config: RoundConfig, va
 
 def check_possible(number: int, config: RoundConfig) -> None:
     """Raise BranchWrong if a round's work keeps something about earlier rounds outside the model."""
-    rule = Aggregation.of(config.training).rule
-    if rule in (SCAFFOLD, VOTED):
-        raise BranchWrong(number, f"{rule} keeps facts of superseded rounds; a new federation is needed")
+    if Aggregation.of(config.training).rule == VOTED:
+        raise BranchWrong(number, f"{VOTED} keeps facts of superseded rounds; a new federation is needed")
     if "design" in config.training:
         raise BranchWrong(number, "the design of a table comes from sums of all hospitals; a new federation is needed")
+
+
+def start_of(config: RoundConfig, manifest: Manifest, previous: Vector) -> Vector:
+    """Return the model from which a round starts, float32 [manifest.length].
+
+    It is the model before it, but a branch of `scaffold` begins with control variates of zero: the hospitals' own ones
+    of the base are not on the ledger, and may be gone. So the server's one, the mean of them, is zero there too.
+    """
+    branch = Branch.of(config.training)
+    if branch is None or manifest.state != STATE[SCAFFOLD] or model_digest(manifest.digest, previous) != branch.base:
+        return previous
+    start = previous.copy()
+    start[manifest.weights :] = 0
+    return start
+
+
+def branch_began(federation: Federation) -> Position | None:
+    """Return where the branch of the current model begins on the ledger; None without a return."""
+    return federation.reverted[-1].opened.position if federation.reverted else None
 
 
 def turn(federation: Federation, current: Round, config: RoundConfig) -> Turn:

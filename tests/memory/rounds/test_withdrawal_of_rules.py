@@ -1,0 +1,124 @@
+"""A hospital withdraws from a federation whose rule keeps facts about earlier rounds: SCAFFOLD, voted groups, tables.
+
+The branch has the bits of a federation that begins with the base and never had the hospital.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.protocol.audit import Report
+from fl.protocol.branch import BRANCH, Branch
+from fl.protocol.federation import Federation
+from fl.protocol.names import Protection, Role
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Round
+from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
+from fl.protocol.withdrawal import HOSPITAL, Withdrawal
+from fl.replay.branches import pending
+from fl.replay.file_reader import FileReader
+from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_documents import digest_of
+from fl.roles.auditor import Auditor, Evaluation
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.coordinator.returns import go_back
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.withdrawing import withdraw
+from fl.training.aggregation.choice import SCAFFOLD, Aggregation
+from fl.training.data.dataset import save_dataset
+from fl.training.data.labels import LabelMap
+from fl.training.data.partition import divide
+from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from fl.training.local.config import LocalConfig
+from fl.training.local.control_store import ControlStore
+from fl.training.model.device import use_threads
+from fl.training.model.spec import ModelSpec
+from fl.training.model.weights import Vector
+from fl.training.recipe import Recipe
+from scripts.wiring.plans import first_model
+from scripts.wiring.training import trainer
+from tests.support.federation import Consortium, Party, endorser, found, memory_connect, run_all
+
+SPEC = ModelSpec(size_px=16, width=8, depth=1)
+SLOW = LocalConfig(epochs=1, batch=8, lr=0.05, lr_final=0.05)
+NAMES = ("alpha", "beta", "gamma", "delta")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return each hospital's images, by name."""
+    use_threads(1)
+    cells = draw_dataset(SyntheticPlan(subjects=16, cells=4, size_px=16), 3)
+    found_here = {}
+    for name, part in zip(NAMES, divide(cells, 4, 1), strict=True):
+        found_here[name] = tmp_path_factory.mktemp(name) / "data.npz"
+        labelled = LabelMap(LEUKEMIA_DRAWN, {"healthy": "healthy", "leukemia": "leukemia"}).apply(part)
+        save_dataset(labelled, found_here[name])
+    return found_here
+
+
+def play(world: Consortium, images: dict[str, Path], plan: Plan, start: Initial, parties: Sequence[Party]) -> None:
+    """Run the agents until the plan is done."""
+    hospitals = [Hospital(each.ports(world.vault), trainer(images[each.name], each.name, "cpu")) for each in parties]
+    auditor = Auditor(world.auditor.ports(world.vault), lambda _model, _config: Evaluation({"auroc": 0.5}))
+    run_all(Coordinator(world.coordinator.ports(world.vault), plan, start), [auditor, *hospitals])
+
+
+def audited(world: Consortium) -> Report:
+    key = AuditKey(world.auditor.account, Keyring(world.auditor.keys))
+    ledger = world.operator
+    return Audit(ledger.anchor, world.vault, key, endorser()).run(ledger.replay(), lambda _done, _of: None)[0]
+
+
+def federation_of(world: Consortium) -> Federation:
+    return LedgerView(world.operator).refresh()
+
+
+def model_of(world: Consortium, start: Initial, source: Round) -> Vector:
+    reader = FileReader(world.auditor.account, world.vault, Keyring(world.auditor.keys))
+    return reader.model(source, start.manifest)
+
+
+def test_a_branch_of_scaffold_begins_with_control_variates_of_zero(tmp_path: Path, images: dict[str, Path]) -> None:
+    recipe = Recipe(SPEC, SLOW, 1, Aggregation(SCAFFOLD, hospitals=4))
+    config, start = RoundConfig(0.5, 50.0, 1, recipe.to_dict(), LEUKEMIA_DRAWN), first_model(recipe)
+    world = found(tmp_path / "with", memory_connect())
+    plan = replace(world.plan(1), config=config, protection=Protection.MASKED, step_timeout_s=60)
+    play(world, images, plan, start, world.hospitals)
+    rest, delta = tuple(world.hospitals), world.join("delta", Role.HOSPITAL)
+    play(world, images, replace(plan, rounds=2, min_hospitals=4, min_commitments=4), start, (*rest, delta))
+    withdraw(delta.ports(world.vault), Withdrawal(HOSPITAL, 1))
+    assert [each.base for each in pending(federation_of(world), world.vault)] == [1]
+    go_back(world.coordinator.ports(world.vault), 1)
+    play(world, images, replace(plan, rounds=3), start, rest)
+    federation = federation_of(world)
+    after, base = federation.rounds[2:], model_of(world, start, federation.rounds[0])
+    assert base[start.manifest.weights :].any(), "the variate of the base is not zero"
+    own = [variate(images, each.name, after[-1], start) for each in rest]
+    np.testing.assert_allclose(
+        model_of(world, start, after[-1])[start.manifest.weights :], np.sum(own, axis=0) / 4, atol=1e-5
+    )
+    report = audited(world)
+    assert report.clean
+    assert "is what the rest alone gives, without delta" in report.successors[0]
+
+    branch = Branch(digest_of(federation.rounds[0]), 1, 1)
+    fresh = found(tmp_path / "without", memory_connect())
+    alone = replace(config, training={**config.training, BRANCH: branch.to_dict()})
+    play(fresh, images, replace(fresh.plan(2), config=alone), Initial(start.manifest, base), fresh.hospitals)
+    assert [digest_of(each) for each in federation_of(fresh).rounds] == [digest_of(each) for each in after]
+    assert audited(fresh).clean
+
+
+def variate(images: dict[str, Path], name: str, current: Round, start: Initial) -> Vector:
+    """Return the control variate of a hospital after a round."""
+    size = start.manifest.length - start.manifest.weights
+    return ControlStore(images[name].with_name("control")).variate(current.context, size)
