@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from fl.protocol.branch import BRANCH, Branch, Turn, turn_of
 from fl.protocol.errors import BranchWrong, MalformedError, TamperedError, VaultMissing
 from fl.protocol.federation import Federation
+from fl.protocol.grants import Source
 from fl.protocol.lineage import Reversion
 from fl.protocol.names import Address, StatementKind
 from fl.protocol.ports import Vault
@@ -23,7 +24,7 @@ from fl.protocol.rounds.round import Round
 from fl.protocol.withdrawal import HOSPITAL, WITHDRAWAL_CAP, Withdrawal
 from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
-from fl.training.aggregation.choice import SCAFFOLD, STATE, VOTED, Aggregation
+from fl.training.aggregation.choice import SCAFFOLD, STATE
 from fl.training.model.weights import Manifest, model_digest
 from fl.training.vector import Vector
 
@@ -70,10 +71,11 @@ def withdrawal_of(made: StatementMade, vault: Vault) -> Withdrawal:
     return stated if stated.what == everything.what else everything
 
 
-def withdrawn(federation: Federation) -> frozenset[Address]:
-    """Return the hospitals that took themselves back; they are in no later roster."""
+def withdrawn(federation: Federation, before: Position | None = None) -> frozenset[Address]:
+    """Return the hospitals that took themselves back, before a record if one is named; they are in no later roster."""
     made = federation.stated(StatementKind.WITHDRAWAL)
-    return frozenset(each.sender for _, each in made if each.text == HOSPITAL)
+    timely = (each for entry, each in made if before is None or entry.position < before)
+    return frozenset(each.sender for each in timely if each.text == HOSPITAL)
 
 
 def base_without(federation: Federation, hospital: Address, since: int = 1) -> int | None:
@@ -122,8 +124,6 @@ def check_branch(federation: Federation, current: Round, config: RoundConfig, va
 
 def check_possible(number: int, config: RoundConfig) -> None:
     """Raise BranchWrong if a round's work keeps something about earlier rounds outside the model."""
-    if Aggregation.of(config.training).rule == VOTED:
-        raise BranchWrong(number, f"{VOTED} keeps facts of superseded rounds; a new federation is needed")
     if "design" in config.training:
         raise BranchWrong(number, "the design of a table comes from sums of all hospitals; a new federation is needed")
 
@@ -145,6 +145,18 @@ def start_of(config: RoundConfig, manifest: Manifest, previous: Vector) -> Vecto
 def branch_began(federation: Federation) -> Position | None:
     """Return where the branch of the current model begins on the ledger; None without a return."""
     return federation.reverted[-1].opened.position if federation.reverted else None
+
+
+def branch_before(federation: Federation, number: int) -> tuple[Round | None, Source]:
+    """Return the newest round before the branch of round `number`, and where the branch's base comes from.
+
+    Without a return before that round: None, and the first model.
+    """
+    opened = next((each.opened.position for each in federation.rounds if each.number == number), None)
+    backs = federation.reverted if opened is None else _before(federation, opened)
+    if not backs:
+        return None, federation.openings[0]
+    return max(_until(federation, backs), key=lambda each: each.number, default=None), backs[-1].source
 
 
 def turn(federation: Federation, current: Round, config: RoundConfig) -> Turn:

@@ -5,7 +5,9 @@ The branch has the bits of a federation that begins with the base and never had 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from fl.audit.consortium import Audit
 from fl.protocol.audit import Report
 from fl.protocol.branch import BRANCH, Branch
 from fl.protocol.federation import Federation
-from fl.protocol.names import Protection, Role
+from fl.protocol.names import Address, Protection, Role
+from fl.protocol.ports import Ledger
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.round import Round
+from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.protocol.withdrawal import HOSPITAL, Withdrawal
 from fl.replay.branches import pending
@@ -32,7 +35,7 @@ from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.coordinator.returns import go_back
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.withdrawing import withdraw
-from fl.training.aggregation.choice import SCAFFOLD, Aggregation
+from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
 from fl.training.data.dataset import save_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.partition import divide
@@ -43,22 +46,32 @@ from fl.training.model.device import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector
 from fl.training.recipe import Recipe
-from scripts.wiring.plans import first_model
+from scripts.wiring.plans import first_model, held_back
 from scripts.wiring.training import trainer
-from tests.support.federation import Consortium, Party, endorser, found, memory_connect, run_all
+from tests.support.federation import (
+    Consortium,
+    Party,
+    endorser,
+    found,
+    memory_connect,
+    names_of,
+    new_account,
+    run_all,
+)
+from tests.support.ledger import MemoryChain, MemoryLedger
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)
 SLOW = LocalConfig(epochs=1, batch=8, lr=0.05, lr_final=0.05)
-NAMES = ("alpha", "beta", "gamma", "delta")
+NAMES = (*names_of(6), "omega")
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return each hospital's images, by name."""
     use_threads(1)
-    cells = draw_dataset(SyntheticPlan(subjects=16, cells=4, size_px=16), 3)
+    cells = draw_dataset(SyntheticPlan(subjects=28, cells=4, size_px=16), 3)
     found_here = {}
-    for name, part in zip(NAMES, divide(cells, 4, 1), strict=True):
+    for name, part in zip(NAMES, divide(cells, len(NAMES), 1), strict=True):
         found_here[name] = tmp_path_factory.mktemp(name) / "data.npz"
         labelled = LabelMap(LEUKEMIA_DRAWN, {"healthy": "healthy", "leukemia": "leukemia"}).apply(part)
         save_dataset(labelled, found_here[name])
@@ -69,7 +82,7 @@ def play(world: Consortium, images: dict[str, Path], plan: Plan, start: Initial,
     """Run the agents until the plan is done."""
     hospitals = [Hospital(each.ports(world.vault), trainer(images[each.name], each.name, "cpu")) for each in parties]
     auditor = Auditor(world.auditor.ports(world.vault), lambda _model, _config: Evaluation({"auroc": 0.5}))
-    run_all(Coordinator(world.coordinator.ports(world.vault), plan, start), [auditor, *hospitals])
+    run_all(Coordinator(world.coordinator.ports(world.vault), plan, start), [auditor, *hospitals], 60)
 
 
 def audited(world: Consortium) -> Report:
@@ -122,3 +135,51 @@ def variate(images: dict[str, Path], name: str, current: Round, start: Initial) 
     """Return the control variate of a hospital after a round."""
     size = start.manifest.length - start.manifest.weights
     return ControlStore(images[name].with_name("control")).variate(current.context, size)
+
+
+People = dict[str, Address]
+
+
+def same_people(accounts: People) -> Callable[[str], Ledger]:
+    """Return a `connect` over one fresh chain; a name has the same account on each of them."""
+    for name in ("operator", "coordinator", "auditor", *NAMES):
+        accounts.setdefault(name, new_account())
+    chain = MemoryChain(lambda: int(time.time()), accounts["operator"], secrets.token_bytes(32))
+    return lambda name: MemoryLedger(chain, accounts[name])
+
+
+def test_a_branch_of_voted_groups_deals_the_same_groups_on_any_ledger(tmp_path: Path, images: dict[str, Path]) -> None:
+    recipe = held_back(
+        Recipe(SPEC, LocalConfig(epochs=1, batch=8, lr=3e-3), 1, Aggregation(VOTED, groups=2)), calibrate=False
+    )
+    config, start, accounts = (
+        RoundConfig(0.5, 50.0, 4096, recipe.to_dict(), LEUKEMIA_DRAWN),
+        first_model(recipe),
+        People(),
+    )
+    world = found(tmp_path / "with", same_people(accounts), hospitals=6)
+    plan = replace(world.plan(3), config=config, protection=Protection.SEALED, min_hospitals=6, min_commitments=1)
+    play(world, images, plan, start, world.hospitals)
+    rest, leaver = tuple(world.hospitals), world.join("omega", Role.HOSPITAL)
+    play(world, images, replace(plan, rounds=6, min_hospitals=7), start, (*rest, leaver))
+    withdraw(leaver.ports(world.vault), Withdrawal(HOSPITAL, 1))
+    base = pending(federation_of(world), world.vault)[0].base
+    assert base in (3, 4), "the leaver is in the first or the second group"
+    go_back(world.coordinator.ports(world.vault), base)
+    play(world, images, replace(plan, rounds=9), start, rest)
+    federation = federation_of(world)
+    source, after = federation.rounds[base - 1], federation.rounds[6:]
+    assert all(each.phase == Phase.FINAL and leaver.account not in each.roster for each in after)
+    report = audited(world)
+    assert report.clean
+    assert "is what the rest alone gives, without omega" in report.successors[0]
+
+    branch = Branch(digest_of(source), 1, base)
+    fresh = found(tmp_path / "without", same_people(accounts), hospitals=6)
+    alone = replace(config, training={**config.training, BRANCH: branch.to_dict()})
+    begun = Initial(start.manifest, model_of(world, start, source))
+    play(fresh, images, replace(plan, rounds=len(after), config=alone), begun, fresh.hospitals)
+    rounds = federation_of(fresh).rounds
+    assert [each.roster for each in rounds] == [each.roster for each in after]
+    assert [digest_of(each) for each in rounds] == [digest_of(each) for each in after]
+    assert audited(fresh).clean
