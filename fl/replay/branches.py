@@ -108,10 +108,10 @@ def with_branch(config: RoundConfig, branch: Branch | None) -> RoundConfig:
 
 
 def check_branch(federation: Federation, current: Round, config: RoundConfig, vault: Vault) -> None:
-    """Check that a round has the entry that the returns before it give, and work that can go on from there.
+    """Check that a round has the entry that the returns before it give.
 
     Raises:
-        BranchWrong: it has another entry, or a rule that a branch cannot have.
+        BranchWrong: it has another entry.
         VaultMissing, HashMismatch, EncodingError: the configuration of the first round.
     """
     entry, backs = Branch.of(config.training), _before(federation, current.opened.position)
@@ -119,13 +119,6 @@ def check_branch(federation: Federation, current: Round, config: RoundConfig, va
         return
     if entry != _entry(federation, backs, vault) and (backs or not _is_first(federation, entry, vault)):
         raise BranchWrong(current.number, "its entry is not the one that follows from the last return to a model")
-    check_possible(current.number, config)
-
-
-def check_possible(number: int, config: RoundConfig) -> None:
-    """Raise BranchWrong if a round's work keeps something about earlier rounds outside the model."""
-    if "design" in config.training:
-        raise BranchWrong(number, "the design of a table comes from sums of all hospitals; a new federation is needed")
 
 
 def start_of(config: RoundConfig, manifest: Manifest, previous: Vector) -> Vector:

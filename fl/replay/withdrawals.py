@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fl.protocol.errors import BranchWrong, HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.lineage import Reversion
 from fl.protocol.names import Address, StatementKind
@@ -19,8 +18,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.records import Entry
 from fl.protocol.rounds.round import Round
 from fl.protocol.withdrawal import HOSPITAL, Withdrawal
-from fl.replay.branches import base_without, check_possible, number_before, used_by, withdrawal_of
-from fl.replay.round_documents import read_config
+from fl.replay.branches import base_without, number_before, used_by, withdrawal_of
 
 
 class Stage(StrEnum):
@@ -65,8 +63,6 @@ class Price:
     """Rounds whose models would be no longer in use, in order; as many have to be trained again."""
     scratch: int
     """How many rounds it would be from the first model on."""
-    obstacle: str = ""
-    """Why the federation cannot go back; empty if it can."""
 
 
 def courses(federation: Federation, vault: Vault) -> list[Course]:
@@ -77,17 +73,17 @@ def courses(federation: Federation, vault: Vault) -> list[Course]:
     return [_course(federation, entry, each.sender, withdrawal_of(each, vault)) for entry, each in made]
 
 
-def price_without(federation: Federation, hospital: Address, since: int, vault: Vault) -> Price | None:
+def price_without(federation: Federation, hospital: Address, since: int) -> Price | None:
     """Return what the withdrawal of a hospital's updates of round `since` and later would mean; None: nothing."""
     base = base_without(federation, hospital, since)
-    return None if base is None else price_of(federation, base, vault)
+    return None if base is None else price_of(federation, base)
 
 
-def price_of(federation: Federation, to: int, vault: Vault) -> Price:
+def price_of(federation: Federation, to: int) -> Price:
     """Return what a return to the model of round `to` would mean; 0 is the first model."""
     behind = list(federation.lineage.ancestors())
     gone = [each for each in reversed(behind) if each.number > to]
-    return Price(to, _numbers(gone), len(behind), _obstacle(gone, vault))
+    return Price(to, _numbers(gone), len(behind))
 
 
 def _course(federation: Federation, entry: Entry, sender: Address, what: Withdrawal) -> Course:
@@ -116,17 +112,6 @@ def _behind(federation: Federation, back: Reversion) -> list[Round]:
     if not isinstance(source, Round):
         return []
     return [source, *federation.lineage.ancestors(source.opened.position)]
-
-
-def _obstacle(gone: Sequence[Round], vault: Vault) -> str:
-    for each in gone:
-        try:
-            check_possible(each.number, read_config(each, vault))
-        except BranchWrong as error:
-            return error.why
-        except HemaledgerError:
-            continue
-    return ""
 
 
 def _numbers(rounds: Sequence[Round]) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ def return_to(home: Home, member: MemberHome, order: Order) -> str:
 
     Raises:
         EncodingError: the order names no model.
-        RoundStillOpen, SettingInvalid, BranchWrong, RecipientNotFound: as fl/roles/coordinator/returns.py says.
+        RoundStillOpen, SettingInvalid, RecipientNotFound: as fl/roles/coordinator/returns.py says.
     """
     from fl.protocol.names import show
     from fl.roles.coordinator.returns import go_back

@@ -40,13 +40,13 @@ class FederationWithdrawals:
 
     def meaning(self, since: int) -> Meaning | None:
         federation = self.federation()
-        price = price_without(federation, self.account, since, self.vault) if federation.openings else None
+        price = price_without(federation, self.account, since) if federation.openings else None
         return _meaning(federation, price) if price is not None else None
 
     def waiting(self) -> Meaning | None:
         federation = self.federation()
         bases = [each.base for each in pending(federation, self.vault)]
-        return _meaning(federation, price_of(federation, min(bases), self.vault)) if bases else None
+        return _meaning(federation, price_of(federation, min(bases))) if bases else None
 
     def left(self) -> bool:
         return self.account in withdrawn(self.federation())
@@ -87,4 +87,4 @@ class FederationWithdrawals:
 def _meaning(federation: Federation, price: Price) -> Meaning:
     gone = frozenset(price.superseded)
     ends = (each.last.timestamp for each in federation.rounds if each.number in gone and each.last)
-    return Meaning(price.base, price.superseded, price.scratch, min(ends, default=0), price.obstacle)
+    return Meaning(price.base, price.superseded, price.scratch, min(ends, default=0))

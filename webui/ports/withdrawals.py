@@ -56,8 +56,6 @@ class Meaning:
     """How many rounds it would be from the first model on."""
     since: int
     """When the first of these models became current, in seconds since 1970."""
-    obstacle: str = ""
-    """Why the federation cannot go back, in English; empty if it can."""
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,6 @@ def return_lines(found: Consequences) -> list[str]:
     ]
     if not meaning.base:
         lines.append(_("Until the first new round is final, no model answers."))
-    if meaning.obstacle:
-        lines.append(
-            _("This federation cannot go back: its rounds keep facts outside the model. It needs a new federation.")
-        )
     return lines
 
 

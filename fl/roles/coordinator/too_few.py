@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Role
+from fl.replay.branches import withdrawn
 from fl.roles.coordinator.drop_outs import named
 
 
@@ -16,6 +17,7 @@ def why_not_open(federation: Federation, fewest: int) -> str:
     without = [each.account for each in book.having(Role.HOSPITAL) if each.key is None]
     reason = f"the first round needs {fewest} hospitals that have a key, and {len(with_key)} have one"
     reason += f" ({named(book, with_key)})" if with_key else ""
+    reason += f"; left the federation: {named(book, sorted(left))}" if left else ""
     reason += f"; without a key: {named(book, without)}" if without else ""
     if not any(each.key is not None for each in book.having(Role.AUDITOR)):
         reason += "; it also needs an auditor that has a key"
@@ -29,7 +31,8 @@ def why_no_round(
     book = federation.book
     reason = f"{len(roster)} hospitals could take part, and the next round needs {fewest}"
     reason += f" ({named(book, roster)})" if roster else ""
-    others = [each for each in book.having(Role.HOSPITAL) if each.account not in roster]
+    left = withdrawn(federation)
+    others = [each for each in book.having(Role.HOSPITAL) if each.account not in {*roster, *left}]
     keyless = [each.account for each in others if each.key is None]
     blind = [each.account for each in others if each.key is not None and each.account not in suspects]
     named_ones = [f"{book.name_of(who)}: {why}" for who, why in suspects.items() if who not in keyless]

@@ -25,7 +25,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.protocol.withdrawal import HOSPITAL, Withdrawal
-from fl.replay.branches import pending
+from fl.replay.branches import pending, with_branch
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.replay.round_documents import digest_of
@@ -46,8 +46,12 @@ from fl.training.model.device import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector
 from fl.training.recipe import Recipe
+from fl.training.tables.design import Design
+from fl.training.tables.plans import NetworkPlan, TablePlan
 from scripts.wiring.plans import first_model, held_back
+from scripts.wiring.tables import TableCoordinator, table_evaluator, table_trainer
 from scripts.wiring.training import trainer
+from tests.memory.rounds.test_table_networks import BASE, NETWORK, REGRESSION, drawn
 from tests.support.federation import (
     Consortium,
     Party,
@@ -57,6 +61,7 @@ from tests.support.federation import (
     names_of,
     new_account,
     run_all,
+    settle,
 )
 from tests.support.ledger import MemoryChain, MemoryLedger
 
@@ -183,3 +188,62 @@ def test_a_branch_of_voted_groups_deals_the_same_groups_on_any_ledger(tmp_path: 
     assert [each.roster for each in rounds] == [each.roster for each in after]
     assert [digest_of(each) for each in rounds] == [digest_of(each) for each in after]
     assert audited(fresh).clean
+
+
+@pytest.mark.parametrize("table", [REGRESSION, NETWORK], ids=["regression", "network"])
+def test_a_table_goes_back_to_its_first_model_and_sums_its_statistics_again(
+    tmp_path: Path, table: TablePlan | NetworkPlan
+) -> None:
+    world = found(tmp_path / "with", memory_connect(), hospitals=4)
+    run_table(world, table, world.hospitals)
+    *rest, delta = world.hospitals
+    count = len(federation_of(world).rounds)
+    withdraw(delta.ports(world.vault), Withdrawal(HOSPITAL, 1))
+    assert [each.base for each in pending(federation_of(world), world.vault)] == [0], "the statistics have its rows"
+    go_back(world.coordinator.ports(world.vault), 0)
+    run_table(world, table, rest)
+    federation = federation_of(world)
+    after = federation.rounds[count:]
+    assert all(each.phase == Phase.FINAL and delta.account not in each.roster for each in after)
+    report = audited(world)
+    assert report.clean
+    assert "is what the rest alone gives, without delta" in report.successors[0]
+
+    fresh = found(tmp_path / "without", memory_connect())
+    branch = Branch(federation.openings[0].record.model_digest, 1, 0)
+    run_table(fresh, Branched(table, branch), fresh.hospitals)
+    assert [digest_of(each) for each in federation_of(fresh).rounds] == [digest_of(each) for each in after]
+    assert audited(fresh).clean
+
+
+class Branched:
+    """A table's plan in which each configuration has the entry of a branch."""
+
+    def __init__(self, table: TablePlan | NetworkPlan, branch: Branch) -> None:
+        self._table, self._branch = table, branch
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._table, name)
+
+    def statistics(self, base: RoundConfig) -> RoundConfig:
+        return with_branch(self._table.statistics(base), self._branch)
+
+    def config(self, design: Design, final: int, base: RoundConfig) -> RoundConfig:
+        return with_branch(self._table.config(design, final, base), self._branch)
+
+
+def run_table(world: Consortium, table: TablePlan | NetworkPlan | Branched, parties: Sequence[Party]) -> None:
+    """Run the agents until the plan of a table has ended."""
+    hospitals = [Hospital(each.ports(world.vault), table_trainer(drawn(each.name), each.name)[0]) for each in parties]
+    auditor = Auditor(world.auditor.ports(world.vault), table_evaluator(drawn("held-out rows")))
+    plan = replace(world.plan(1), config=BASE, min_hospitals=3, min_commitments=3)
+    boss = TableCoordinator(world.coordinator.ports(world.vault), plan, table)  # type: ignore[arg-type]
+    for _ in range(400):
+        settle(boss, auditor, *hospitals)
+        for each in hospitals:
+            each.finish_training()
+        if boss.done:
+            settle(auditor, *hospitals)
+            return
+    said = [(p.name, [str(e)[:300] for e in p.events[-2:]]) for p in (world.coordinator, world.auditor, *parties)]
+    raise AssertionError([(r.number, r.phase.name, len(r.roster)) for r in federation_of(world).rounds], said)
