@@ -17,7 +17,6 @@ def why_not_open(federation: Federation, fewest: int) -> str:
     without = [each.account for each in book.having(Role.HOSPITAL) if each.key is None]
     reason = f"the first round needs {fewest} hospitals that have a key, and {len(with_key)} have one"
     reason += f" ({named(book, with_key)})" if with_key else ""
-    reason += f"; left the federation: {named(book, sorted(left))}" if left else ""
     reason += f"; without a key: {named(book, without)}" if without else ""
     if not any(each.key is not None for each in book.having(Role.AUDITOR)):
         reason += "; it also needs an auditor that has a key"
@@ -36,6 +35,7 @@ def why_no_round(
     keyless = [each.account for each in others if each.key is None]
     blind = [each.account for each in others if each.key is not None and each.account not in suspects]
     named_ones = [f"{book.name_of(who)}: {why}" for who, why in suspects.items() if who not in keyless]
+    reason += f"; left the federation: {named(book, sorted(left))}" if left else ""
     reason += f"; without a key: {named(book, keyless)}" if keyless else ""
     reason += f"; cannot open the current model yet: {named(book, blind)}" if blind else ""
     reason += f"; left out until an auditor lifts it: {', '.join(named_ones)}" if named_ones else ""
