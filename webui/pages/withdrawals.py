@@ -15,6 +15,7 @@ from webui.site import Site, site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
 from webui.store.training_objections import ObjectionState
+from webui.usecases.withdrawals import TellPatient
 
 blueprint = Blueprint("withdrawals", __name__, url_prefix="/withdrawals")
 
@@ -64,7 +65,7 @@ def settle(running: Site) -> int:
     return running.withdrawals.settle(teller(running))
 
 
-def teller(running: Site):  # noqa: ANN201 # TellPatient, a closure
+def teller(running: Site) -> TellPatient:
     """Return what queues the mail to a patient about an answer."""
     page = f"{running.config.address}/withdrawals/mine"
 
