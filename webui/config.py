@@ -91,6 +91,10 @@ class Limits:
     """Files of many patients by one doctor."""
     new_keys: Limit = Limit(6, 24 * 60 * 60)
     """Orders for a new key of the hospital, by all its staff."""
+    withdrawals: Limit = Limit(20, 24 * 60 * 60)
+    """Orders for withdrawals, by all the hospital's staff."""
+    objections: Limit = Limit(6, 24 * 60 * 60)
+    """Wishes of one patient to be left out of the training."""
     openings: Limit = Limit(3000, 60 * 60)
     """Records that the lists of one person open to sort or filter them, beyond those that a page shows."""
     open_bookings: int = 3

@@ -51,6 +51,7 @@ from webui.store.staff import StaffStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
 from webui.store.tokens import TokenStore
+from webui.store.training_objections import ObjectionStore
 from webui.store.trustee_registrations import TrusteeRegistrations
 from webui.store.uploads import UploadStore
 from webui.store.waiting import WaitingStore
@@ -68,6 +69,7 @@ from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.line_proofs import LineProofs
 from webui.usecases.mail import Mail
+from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.notices import Notices
 from webui.usecases.open_results import OpenResults
 from webui.usecases.own_tools import OwnTools
@@ -88,6 +90,7 @@ from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.trustee_shares import TrusteeShares
 from webui.usecases.ways_back import WaysBack
+from webui.usecases.withdrawals import Withdrawals
 from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
@@ -134,6 +137,7 @@ class Site:
     line_proofs: LineProofs
     throttle: Throttle
     replays: Replays
+    models_in_use: ModelsInUse
     receipts: Receipts
     receipt_checks: ReceiptChecks
     mail: Mail
@@ -167,6 +171,7 @@ class Site:
     staff: StaffStore
     own_tools: OwnTools
     hospital_keys: HospitalKeys
+    withdrawals: Withdrawals
     shares: TrusteeShares
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
@@ -212,6 +217,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     notices = Notices(mail, config.hospital_name, config.address)
     steps = SecondSteps(database, FactorStore(database, keyed, clock), notices, clock)
     asked = RecordRequests(requests, openings, records, services.requests, reasons, clock)
+    in_use = ModelsInUse(services.predictions, services.tables)
     return Site(
         config=config,
         services=services,
@@ -232,7 +238,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         line_proofs=LineProofs(log, LeafStore(database), services.proofs, lambda: services.records.sealer().account),
         throttle=throttle,
         replays=Replays(services.audits, clock),
-        receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),
+        models_in_use=in_use,
+        receipts=Receipts(receipts, anchoring, services.records, services.proofs, in_use, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
         mail=mail,
         book=book,
@@ -266,6 +273,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         own_tools=OwnTools(UploadStore(database, clock), services.hospital),
         shares=TrusteeShares(services.shares, log),
         hospital_keys=HospitalKeys(database, services.keys, services.hospital),
+        withdrawals=Withdrawals(database, services.withdrawals, ObjectionStore(database, clock)),
     )
 
 

@@ -21,6 +21,7 @@ from fl.roles.serving.router import Router
 from fl.storage.key_orders import FolderKeyOrders
 from fl.storage.lock import locked
 from fl.storage.uploads import FolderUploads
+from fl.storage.withdrawal_orders import FolderWithdrawalOrders
 from fl.training.model.consent import given
 from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
@@ -53,6 +54,7 @@ from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
 from webui.federation.shares import FederationShares
+from webui.federation.withdrawals import FederationWithdrawals
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
 from webui.ports.tables import NoTables
@@ -146,6 +148,14 @@ def open_services(
         log=FolderLog(home, reader.federation, now),
         presence=VaultSigns(home, now, time.monotonic),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
+        withdrawals=FederationWithdrawals(
+            reader.federation,
+            vault,
+            ledger.account,
+            FolderWithdrawalOrders(member.withdrawal_orders),
+            lambda: locked(member.folder),
+            now,
+        ),
     )
 
 

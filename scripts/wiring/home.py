@@ -105,6 +105,11 @@ class MemberHome:
         return self.folder / "key-orders"
 
     @property
+    def withdrawal_orders(self) -> Path:
+        """Return the folder through which the site orders a withdrawal from a hospital's agent."""
+        return self.folder / "withdrawal-orders"
+
+    @property
     def sending(self) -> Path:
         """Return the folder of the transactions that were sent and not seen included yet."""
         return self.folder / "sending"

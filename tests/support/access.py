@@ -249,6 +249,7 @@ SPECIAL: Mapping[str, Mapping[str, Row]] = {
     "own_tools.download": {"name": Row("model.zip")},
     "accesses.proof": {"what": Row("request"), "number": Row(1, seen_by(MAYA))},
     "ledger.thing": {"key": Row((b"\1" * 20).hex())},
+    "hospital_withdrawal.none_here": {"patient_id": Row(lambda made: made.number(MAYA))},
 }
 """By endpoint and name, where the row of `ROWS` does not fit."""
 QUERIES: Mapping[str, Callable[[Made], str]] = {
@@ -258,6 +259,8 @@ QUERIES: Mapping[str, Callable[[Made], str]] = {
 """By endpoint, what the address asks for."""
 FORMS: Mapping[str, Callable[[Made], dict[str, object]]] = {
     "account.confirm": lambda _: {"password": PASSWORD},
+    "hospital_withdrawal.leave": lambda _: {"sure": "y"},
+    "hospital_withdrawal.persons": lambda _: {"persons": "P-7", "since": 1, "sure": "yes"},
     "account.address": lambda _: {"email": "other@patients.example"},
     "passkeys.rename": lambda _: {"name": "My telephone"},
     "checks.new": lambda _: {"image": (io.BytesIO(cell()), "cell.png")},

@@ -44,12 +44,14 @@ from webui.errors.records import (
 )
 from webui.errors.running import (
     AgentSilent,
+    AlreadyLeft,
     AuditImpossible,
     AuditRunning,
     KeyOrderOpen,
     NoHospital,
     ReplayRunning,
     TrainingRunning,
+    WithdrawalOpen,
 )
 from webui.errors.site import (
     AlreadyMade,

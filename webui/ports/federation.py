@@ -35,6 +35,7 @@ from webui.ports.proofs import NoProofs, ProofService
 from webui.ports.records import RecordService
 from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
+from webui.ports.withdrawals import WithdrawalService
 
 
 @dataclass(frozen=True)
@@ -318,5 +319,7 @@ class Services:
     """Orders for a new key of the hospital; None where a test has none."""
     log: LogService | None = None
     """The log's witnesses; None where nobody reads them."""
+    withdrawals: WithdrawalService | None = None
+    """Withdrawals, and orders for them to the hospital's agent; None where a test has none."""
     presence: PresenceService | None = None
     """Signs of life of the members' agents; None where nobody reads them."""

@@ -32,7 +32,8 @@ def person_json(user: SignedInUser, scopes: frozenset[str]) -> Json:
     return {"id": user.id, "name": user.name, "role": user.role.value, "scopes": sorted(scopes)}
 
 
-def model_json(model: ServedModel) -> Json:
+def model_json(model: ServedModel, table: str = "") -> Json:
+    """Return a model; `table` names the table that it is of, if it is of none of pictures."""
     return {
         "round": model.round,
         "model_digest": model.model_digest.hex(),
@@ -42,7 +43,7 @@ def model_json(model: ServedModel) -> Json:
         "final_at": moment(model.final_at),
         "attested_by": list(model.attested_by),
         "confirmed": model.verification.whole,
-        "superseded": is_superseded(model),
+        "superseded": is_superseded(model, table),
         "task": task_json(model.task),
     }
 

@@ -39,6 +39,9 @@ FOR_EVERYBODY: Mapping[str, Any] = {
     "languages.choose": _l("Another language"),
     "metrics.show": _l("Figures of the site"),
     "receipts.compare": _l("Check of a receipt"),
+    "withdrawals.overview": _l("Withdrawals"),
+    "withdrawals.mine": _l("My pictures and the training"),
+    "withdrawals.call_off": _l("My wish about the training, taken back"),
 }
 ACCOUNT: Mapping[str, Any] = {
     "account.overview": _l("Your account"),
@@ -173,6 +176,11 @@ HOSPITAL: Mapping[str, Any] = {
     "hospital_keys.live": _l("The hospital's key"),
     "hospital_keys.order": _l("A new key for the hospital"),
     "hospital_keys.withdraw": _l("Order for a new key taken back"),
+    "hospital_withdrawal.overview": _l("Leave, or take data out"),
+    "hospital_withdrawal.leave": _l("Leaving the federation"),
+    "hospital_withdrawal.persons": _l("Taking persons' pictures out"),
+    "hospital_withdrawal.none_here": _l("Answer to a patient: no picture here"),
+    "hospital_withdrawal.take_back": _l("Order for a withdrawal taken back"),
     "local_training.hand_over": _l("Handing over trained weights"),
     "local_training.live": _l("The progress of a training"),
     "local_training.stop": _l("Stopping a training"),

@@ -165,9 +165,11 @@ def risk_sheet(record: RiskRecord, receipt: Receipt, printed: Printed) -> Sheet:
 
 def _origin(answered: Answered, receipt: Receipt) -> list[tuple[str, str]]:
     """Return by which model and program an answer was made, and how far its proof is."""
+    ended = gettext("no longer in use: the hospitals went back") if receipt.superseded else ""
     program = [(gettext("Program"), f"hemaledger {answered.software}")] if answered.software else []
     return [
         (gettext("Model digest"), hexed(answered.model.model_digest)),
+        *([(gettext("This model now"), ended)] if ended else []),
         *program,
         *([(gettext("Preparation"), answered.model.preparation)] if isinstance(answered, Check) else []),
         (gettext("Fingerprint"), hexed(receipt.leaf)),

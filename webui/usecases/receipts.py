@@ -13,7 +13,9 @@ A receipt is canonical JSON (PROTOCOL.md 2):
     ledger    the path from the leaf to a root on the ledger; null until the root is there
     proof     {"state": "there", "tlog_proof": text}: checkpoint, witnesses and path to the leaf (PROTOCOL.md 8T), or
               {"state": "waits", "why": text}
-    software, issued_at   not proved
+    model_now only if the coordinator went back to an earlier model than this one (PROTOCOL.md 5X): {"superseded": true,
+              "back_to": round, "went_back_at": seconds since 1970, "record": transaction of the return}
+    software, issued_at, model_now   not proved
 
 A core from before this format has no `pipeline`. Format 1 had no `proof`; it is still compared.
 
@@ -41,6 +43,7 @@ from webui.ports.records import RecordService
 from webui.store.models import StoredRecord
 from webui.store.receipts import NewReceipt, ReceiptStore
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.proof_states import Far, far_reach
 from webui.usecases.record_format import Check, route_document
 from webui.usecases.record_pictures import Pictured, prediction_document
@@ -73,6 +76,11 @@ class Receipt:
         """Return how far its proof is."""
         return Far.ROOT if not self.anchored else Far.CHECKPOINT if self.proof is None else Far.THERE
 
+    @property
+    def superseded(self) -> bool:
+        """Return whether its model is no longer in use."""
+        return "model_now" in self.document
+
     def to_bytes(self) -> bytes:
         return write_document(self.document)
 
@@ -86,8 +94,10 @@ class Receipts:
         anchoring: Anchoring,
         service: RecordService,
         proofs: ProofService,
+        in_use: ModelsInUse,
         clock: Callable[[], int],
     ) -> None:
+        self._in_use = in_use
         self._proofs = proofs
         self._store = store
         self._anchoring = anchoring
@@ -123,6 +133,7 @@ class Receipts:
             "proof": proof,
             "software": f"hemaledger {software()}",
             "issued_at": self._clock(),
+            **self._model_now(check),
         }
         text = proof.get("tlog_proof")
         return Receipt(document, leaf, anchored=ledger is not None, proof=text if isinstance(text, str) else None)
@@ -134,6 +145,19 @@ class Receipts:
         if root is None:
             return Far.ROOT
         return Far.THERE if root <= far_reach(self._proofs).root else Far.CHECKPOINT
+
+    def _model_now(self, check: Answered) -> dict[str, JsonValue]:
+        """Return that the model is no longer in use; empty while it is."""
+        back = self._in_use.ended(check.model, check.table if isinstance(check, RiskRecord) else "")
+        if back is None:
+            return {}
+        now: dict[str, JsonValue] = {
+            "superseded": True,
+            "back_to": back.to,
+            "went_back_at": back.at,
+            "record": f"0x{back.mark}",
+        }
+        return {"model_now": now}
 
     def _proof(self, leaf: Digest, ledger: dict[str, JsonValue] | None) -> dict[str, JsonValue]:
         """Return the proof of a leaf, or that it waits; a log that cannot be read is no reason to refuse a receipt."""
