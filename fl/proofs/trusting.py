@@ -42,7 +42,7 @@ def trust_of(
 
     Args:
         federation: The ledger, folded.
-        made_at: Seconds since 1970.
+        made_at: Seconds since 1970; see `settled_at`.
         quorum: How many witnesses must cosign; None: more than half of the hospitals and auditors.
         consensus: How blocks are sealed; None: no seal can be checked.
 
@@ -68,6 +68,15 @@ def trust_of(
         consensus=sealed.name,
         validators=sealed.validators,
     )
+
+
+def settled_at(federation: Federation) -> int:
+    """Return when a key of the log or of a witness was last stated, or a ledger opened, in seconds since 1970.
+
+    With it as `made_at`, everybody makes the same trust file from one ledger, and so the same code.
+    """
+    made = [entry for kind in (StatementKind.LOG, StatementKind.WITNESS) for entry, _ in federation.stated(kind)]
+    return max((each.timestamp for each in (*made, *(each.opened for each in federation.openings))), default=0)
 
 
 def keys_of(federation: Federation, kind: StatementKind) -> tuple[list[Address], list[VerifierKey]]:
