@@ -14,13 +14,12 @@ from threading import Lock
 
 from fl.proofs.finding import Records
 from fl.proofs.make import Maker
-from fl.proofs.trusting import trust_of
-from fl.protocol.errors import RecordMissing, WitnessesMissing
+from fl.proofs.trusting import settled_at, trust_of
+from fl.protocol.errors import RecordMissing, SettingInvalid, WitnessesMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest
 from fl.protocol.tlog.checkpoint import parse_checkpoint
 from fl.protocol.tlog.extra import InnerLeaf, Path
-from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.proofs import CHECKPOINT, maker_of, read_note
 from webui.ports.proofs import Place
@@ -45,7 +44,7 @@ class LogProofs:
         with self._lock:
             if self._maker is None:
                 self._maker = maker_of(self.home, note, None)[1]
-            maker = replace(self._maker, trust=trust_of(federation, now()), note=note)
+            maker = replace(self._maker, trust=trust_of(federation, settled_at(federation)), note=note)
             maker.view.refresh()
         try:
             root = Records(maker.view.entries, federation, self.home.vault).root(self.account, place.batch).entry
@@ -53,4 +52,11 @@ class LogProofs:
                 return None
             return maker.proof_of(root, InnerLeaf(leaf, Path(place.index, place.size, tuple(path)))).decode()
         except (RecordMissing, WitnessesMissing):
+            return None
+
+    def trust_file(self) -> bytes | None:
+        federation = self.federation()
+        try:
+            return trust_of(federation, settled_at(federation)).encoded()
+        except SettingInvalid:  # nobody keeps the log, or too few witnesses stated a key
             return None

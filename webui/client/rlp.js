@@ -77,4 +77,4 @@ function bodyOf(bytes, at, short) {
   return { start, end: start + length };
 }
 
-const refused = () => new Refused("EncodingError", { what: "RLP", why: "it is not in canonical form" });
+const refused = () => new Refused("EncodingError", { what: "document", why: "it is not in canonical form" });

@@ -34,9 +34,19 @@ class ProofService(Protocol):
             UnavailableError: the chain does not answer.
         """
 
+    def trust_file(self) -> bytes | None:
+        """Return the trust file with which proofs of this log hold (PROTOCOL.md 8T.5); None without a log.
+
+        Raises:
+            UnavailableError: the chain does not answer.
+        """
+
 
 class NoProofs:
     """Of a site without a log: every proof waits."""
 
     def of_leaf(self, place: Place, leaf: Digest, path: Sequence[Digest]) -> str | None:  # noqa: ARG002  # the port
+        return None
+
+    def trust_file(self) -> bytes | None:
         return None

@@ -45,7 +45,7 @@ export function recordOf(contract, topics, data) {
   if (name === undefined) { throw refused("it is an event that this version does not know"); }
   const { event } = RECORDS[name];
   const [indexed, plain] = [event.filter((field) => field[2]), event.filter((field) => !field[2])];
-  if (topics.length !== indexed.length + 1) { throw refused("its log has the wrong number of topics"); }
+  if (topics.length !== indexed.length + 1) { throw refused("it has another form"); }
   const values = { ...decoded(indexed, concat(...topics.slice(1)), true), ...decoded(plain, data, true) };
   return { name, fields: Object.fromEntries(event.map(([field]) => [field, values[field]])) };
 }
@@ -86,7 +86,7 @@ function decoded(fields, data, strict, start = 0) {
   let at = start;
   for (const [name, type, , allowed] of fields) {
     const value = Array.isArray(type) ? decoded(type, data, strict, at) : valueAt(type, data, at, strict);
-    if (allowed !== undefined && !allowed.includes(Number(value))) { throw refused("a field of its log is out of range"); }
+    if (allowed !== undefined && !allowed.includes(Number(value))) { throw refused("it has another form"); }
     found[name] = value;
     at += WORD * widthOf(type);
   }
@@ -106,14 +106,14 @@ function valueAt(type, data, at, strict) {
   }
   const content = slice(data, offset + WORD, count);
   if (strict && slice(data, offset + WORD + count, (WORD - (count % WORD)) % WORD).some((byte) => byte !== 0)) {
-    throw refused("its log does not fit the ABI");
+    throw refused("it has another form");
   }
   return type === "string" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(content) : content;
 }
 
 /** Return the last bytes of a word; the others must be zeros. */
 function padded(word, width) {
-  if (word.subarray(0, WORD - width).some((byte) => byte !== 0)) { throw refused("its log does not fit the ABI"); }
+  if (word.subarray(0, WORD - width).some((byte) => byte !== 0)) { throw refused("it has another form"); }
   return word.slice(WORD - width);
 }
 
@@ -121,6 +121,6 @@ function padded(word, width) {
 const safe = (word) => Number(toInteger(word));
 
 function slice(data, start, size) {
-  if (start + size > data.length) { throw refused("the data end too early"); }
+  if (start + size > data.length) { throw refused("it has another form"); }
   return data.slice(start, start + size);
 }

@@ -18,7 +18,7 @@ const [FEWEST, MOST] = [15, 21];
 const [TRANSACTIONS, RECEIPTS, NUMBER, TIME, EXTRA] = [4, 5, 8, 11, 12];
 const LAST_TYPED = 0x7f;
 const QBFT = "qbft";
-const notHeader = () => unbound("it is not a header");
+const notHeader = () => unbound("the header has another form");
 
 /**
  * Return the event that a binding shows.
@@ -39,15 +39,15 @@ export function boundEvent(binding, chainId, consensus) {
 }
 
 function parseHeader(raw, consensus) {
-  if (raw.length > HEADER_CAP) { throw unbound("the header is too long"); }
+  if (raw.length > HEADER_CAP) { throw unbound("the header has another form"); }
   const fields = decode(raw);
   if (!Array.isArray(fields) || fields.length < FEWEST || fields.length > MOST || fields.some(Array.isArray)) {
     throw notHeader();
   }
   if ([TRANSACTIONS, RECEIPTS].some((place) => fields[place].length !== 32)) {
-    throw unbound("a root of the header has another length");
+    throw unbound("the header has another form");
   }
-  if ([NUMBER, TIME].some((place) => fields[place].length > 8)) { throw unbound("a number of the header is too large"); }
+  if ([NUMBER, TIME].some((place) => fields[place].length > 8)) { throw unbound("the header has another form"); }
   return {
     transactionsRoot: fields[TRANSACTIONS],
     receiptsRoot: fields[RECEIPTS],
@@ -61,11 +61,11 @@ function parseHeader(raw, consensus) {
 function sealersOf(fields) {
   const extra = decode(fields[EXTRA]);
   if (!Array.isArray(extra) || extra.length !== 5 || !Array.isArray(extra[4])) {
-    throw unbound("the header has no seals of QBFT");
+    throw unbound("the header has another form");
   }
   const [vanity, validators, vote, turn, seals] = extra;
   if (!Array.isArray(validators) || validators.some((each) => Array.isArray(each) || each.length !== 20)) {
-    throw unbound("the header names validators in another form");
+    throw unbound("the header has another form");
   }
   const unsealed = rlp([vanity, validators, vote, turn, []]);
   const digest = keccak(rlp([...fields.slice(0, EXTRA), unsealed, ...fields.slice(EXTRA + 1)]));
@@ -73,7 +73,7 @@ function sealersOf(fields) {
 }
 
 function signerOf(seal, digest) {
-  if (Array.isArray(seal) || seal.length !== 65) { throw unbound("a seal has another length"); }
+  if (Array.isArray(seal) || seal.length !== 65) { throw unbound("the header has another form"); }
   return recovered(digest, BigInt(seal[64]), toInteger(seal.slice(0, 32)), toInteger(seal.slice(32, 64)));
 }
 
@@ -81,11 +81,11 @@ function signerOf(seal, digest) {
 function eventOf(receipt, place) {
   const parts = decode(receipt[0] <= LAST_TYPED ? receipt.slice(1) : receipt);
   if (!Array.isArray(parts) || parts.length !== 4 || toHex(parts[0]) !== "01") {
-    throw unbound("the receipt is not of a transaction that succeeded");
+    throw unbound("the receipt in it has another form, or no such event");
   }
   const event = Array.isArray(parts[3]) ? parts[3][place] : undefined;
   const isRight = Array.isArray(event) && event.length === 3 && event[0].length === 20 && Array.isArray(event[1])
     && event[1].every((topic) => topic.length === 32) && !Array.isArray(event[2]);
-  if (!isRight) { throw unbound("the receipt has another form, or no such event"); }
+  if (!isRight) { throw unbound("the receipt in it has another form, or no such event"); }
   return { contract: toHex(event[0]), topics: event[1], data: event[2] };
 }

@@ -27,6 +27,7 @@ const ACCESS_LINE = "hemaledger-access-line-1\n";
 const ACCESS_BATCH = "hemaledger-access-batch-1\n";
 const BATCH_FIELDS = 5;
 const BATCH_CAP = 4096;
+const FEWEST_CLUSTERS = 2;
 
 /**
  * What a proof shows to who has this trust.
@@ -150,6 +151,9 @@ function checkInner(inner, { name, fields }) {
     if (inner.kind === "step" && (name === "StepsAnchored" || name === "WideFinalised")) {
       return { ...nothing, step: checkStep(inner, { name, fields }) };
     }
+    if (inner.kind === "clusterStep" && name === "StepsAnchored") {
+      return { ...nothing, step: checkClusterStep(inner, fields) };
+    }
     if (inner.kind === "leaf" && name === "RecordsAnchored") {
       checkUnder(inner.leaf, inner.path, fields.root);
       return { ...nothing, leaf: inner.leaf, path: inner.path };
@@ -165,21 +169,37 @@ function checkInner(inner, { name, fields }) {
 
 /** Return what a member's step in the batch of a record says. */
 function checkStep(inner, { name, fields }) {
-  const step = parseStep(inner.step);
-  if (inner.goesOn > 1) { throw malformed("proof", "it neither goes on nor stops"); }
+  const step = steppedBy(inner);
   if (BigInt(inner.path.size) !== fields.count) { throw changed(8, "the record holds another number of steps"); }
   checkUnder(stepLeaf(inner.step, inner.goesOn), inner.path, fields.root);
   return stepRecord(step, name === "StepsAnchored" ? fields.phase : null, fields.round);
+}
+
+/** Return what a member's step in the file of its cluster says. */
+function checkClusterStep(inner, fields) {
+  const step = steppedBy(inner);
+  const { path, above } = inner;
+  if (above.size < FEWEST_CLUSTERS || BigInt(Math.max(path.size, above.size)) > fields.count) {
+    throw changed(8, "the record holds another number of steps");
+  }
+  const leaf = leafHash(stepLeaf(inner.step, inner.goesOn));
+  checkUnder(rootFrom(leaf, BigInt(path.index), BigInt(path.size), path.nodes, 8), above, fields.root);
+  return stepRecord(step, fields.phase, fields.round);
+}
+
+function steppedBy({ step, goesOn }) {
+  if (goesOn > 1) { throw malformed("proof", "it has another form"); }
+  return parseStep(step);
 }
 
 /** Return the root in a batch of an access log. */
 function accessRoot({ line, batch }) {
   const begins = (bytes, label) => equal(bytes.subarray(0, label.length), ascii(label));
   if (!begins(line, ACCESS_LINE) || !begins(batch, ACCESS_BATCH)) {
-    throw malformed("proof", "its line or its batch begins with another label");
+    throw malformed("proof", "it has another form");
   }
   const fields = parseJson(batch.slice(ACCESS_BATCH.length), "proof", BATCH_CAP);
   const root = Array.isArray(fields) && fields.length === BATCH_FIELDS ? fields.at(-1) : null;
-  if (typeof root !== "string") { throw malformed("proof", "its batch has another form"); }
+  if (typeof root !== "string") { throw malformed("proof", "it has another form"); }
   return fromHex(root.replace(/^0x/, "").toLowerCase(), "proof", 32);
 }

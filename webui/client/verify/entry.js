@@ -23,7 +23,7 @@ export function parseEntry(raw, given) {
   if (raw.length > ENTRY_CAP) { throw refused("it is too long"); }
   const reader = new Reader(raw, WHAT);
   const label = domain("logentry");
-  if (!equal(raw.subarray(0, label.length), label)) { throw refused("it does not begin with its label"); }
+  if (!equal(raw.subarray(0, label.length), label)) { throw refused("it has another form"); }
   reader.raw(label.length);
   const entry = {
     consortium: reader.raw(32),
@@ -36,11 +36,11 @@ export function parseEntry(raw, given) {
     transaction: reader.raw(32),
   };
   const count = reader.u8();
-  if (count > MOST_TOPICS) { throw refused("it has too many topics"); }
+  if (count > MOST_TOPICS) { throw refused("it has another form"); }
   const topics = Array.from({ length: count }, () => reader.raw(32));
   const { data, form } = dataOf(reader, given);
   const head = raw.length - (form === WHOLE ? data.length + 4 : 32);  // with the form
-  if ((head + 4 + data.length > ENTRY_CAP) !== (form === HASHED)) { throw refused("its data have the wrong form"); }
+  if ((head + 4 + data.length > ENTRY_CAP) !== (form === HASHED)) { throw refused("it has another form"); }
   return { ...entry, topics, data };
 }
 
@@ -48,12 +48,12 @@ function dataOf(reader, given) {
   const form = reader.u8();
   let data = given;
   if (form === WHOLE) {
-    if (given.length > 0) { throw refused("its data are in the entry, so none may follow it"); }
+    if (given.length > 0) { throw refused("it has another form"); }
     data = reader.raw(reader.u32());
   } else if (form !== HASHED) {
-    throw refused("its data have an unknown form");
+    throw refused("it has another form");
   } else if (!equal(sha256(given), reader.raw(32))) {
-    throw refused("the data beside it are not its own");
+    throw refused("it has another form");
   }
   reader.end();
   return { data, form };

@@ -58,7 +58,7 @@ function floatText(value) {
  * @throws {Failed} ProofMalformed
  */
 export function parseJson(bytes, what, cap) {
-  if (bytes.length > cap) { throw malformed(what, "it has more than {cap} bytes", { cap }); }
+  if (bytes.length > cap) { throw malformed(what, "it is too long"); }
   const reader = new Tokens(textOf(bytes, what), what);
   const value = valueOf(reader, 0);
   reader.end();
@@ -92,8 +92,8 @@ class Tokens {
     if (!BLANK.test(this.#text)) { throw this.wrong(); }
   }
 
-  wrong(why = "it is not JSON") {
-    return malformed(this.what, why);
+  wrong() {
+    return malformed(this.what, "it has another form");
   }
 }
 
@@ -101,7 +101,7 @@ function valueOf(tokens, level, token = tokens.next()) {
   if (token.string !== undefined) { return stringOf(tokens, token.string); }
   if (token.number !== undefined) { return numeralOf(tokens, token.number); }
   if (token.word !== undefined) { return { true: true, false: false, null: null }[token.word]; }
-  if (level >= MOST_LEVELS) { throw tokens.wrong("it is nested too deeply"); }
+  if (level >= MOST_LEVELS) { throw tokens.wrong(); }
   if (token.mark === "[") { return listOf(tokens, level); }
   if (token.mark === "{") { return objectOf(tokens, level); }
   throw tokens.wrong();
@@ -109,14 +109,14 @@ function valueOf(tokens, level, token = tokens.next()) {
 
 function stringOf(tokens, quoted) {
   const text = JSON.parse(quoted);
-  if (LONE.test(text)) { throw tokens.wrong("it has half of a character (a lone surrogate)"); }
+  if (LONE.test(text)) { throw tokens.wrong(); }
   return text;
 }
 
 function numeralOf(tokens, text) {
-  if (text.length > MOST_DIGITS) { throw tokens.wrong("a number has too many characters"); }
+  if (text.length > MOST_DIGITS) { throw tokens.wrong(); }
   const found = new Numeral(text);
-  if (!found.isInteger && !Number.isFinite(found.value)) { throw tokens.wrong("a number is too large"); }
+  if (!found.isInteger && !Number.isFinite(found.value)) { throw tokens.wrong(); }
   return found;
 }
 
@@ -140,7 +140,7 @@ function objectOf(tokens, level) {
   while (token.mark !== "}") {
     if (token.string === undefined || tokens.next().mark !== ":") { throw tokens.wrong(); }
     const name = stringOf(tokens, token.string);
-    if (fields.has(name)) { throw tokens.wrong("an object has two fields with the same name"); }
+    if (fields.has(name)) { throw tokens.wrong(); }
     fields.set(name, valueOf(tokens, level + 1));
     const { mark } = tokens.next();
     if (mark === "}") { break; }

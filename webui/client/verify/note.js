@@ -33,16 +33,16 @@ const LAST_TIME = 253402300799n;
 export function parseKey(text) {
   const [name, id] = text.split("+", 2);
   if (id === undefined || text.length <= name.length + id.length + 1 || !isName(name)) {
-    throw malformed("key", "it is not NAME+ID+KEY");
+    throw malformed("key", "it has another form");
   }
   const raw = decode64(text.slice(name.length + id.length + 2), "key");
-  if (raw.length <= 1) { throw malformed("key", "it is too short"); }
+  if (raw.length <= 1) { throw malformed("key", "it has another form"); }
   const key = { name, type: raw[0], key: raw.slice(1), id: idOf(name, raw) };
   const known = key.type === ED25519 || key.type === COSIGNATURE;
   if (known && key.key.length !== KEY_BYTES) {
     throw malformed("key", "it has {count} bytes, not {wanted}", { count: key.key.length, wanted: KEY_BYTES });
   }
-  if (known && id !== toHex(key.id)) { throw malformed("key", "its id is not that of its name and key"); }
+  if (known && id !== toHex(key.id)) { throw malformed("key", "it has another form"); }
   return key;
 }
 
@@ -58,14 +58,14 @@ export const keyText = (key) => `${key.name}+${toHex(key.id)}+${encode64(concat(
  * @throws {Failed} ProofMalformed
  */
 export function parseNote(data) {
-  if (data.length > NOTE_CAP) { throw malformed("note", "it has more than {cap} bytes", { cap: NOTE_CAP }); }
+  if (data.length > NOTE_CAP) { throw malformed("note", "it is too long"); }
   const whole = textOf(data, "note");
   const gap = whole.lastIndexOf("\n\n");
   const rest = whole.slice(gap + 2);
-  if (gap < 0 || !rest.endsWith("\n")) { throw malformed("note", "it has no text, an empty line and signatures"); }
+  if (gap < 0 || !rest.endsWith("\n")) { throw malformed("note", "it has another form"); }
   const lines = rest.split("\n").slice(0, -1);
   if (lines.length > MOST_SIGNATURES) {
-    throw malformed("note", "it has more than {cap} signatures", { cap: MOST_SIGNATURES });
+    throw malformed("note", "it is too long");
   }
   return { text: `${whole.slice(0, gap)}\n`, lines: lines.map(parseLine) };
 }
@@ -73,10 +73,10 @@ export function parseNote(data) {
 function parseLine(line) {
   const parts = line.split(" ");
   if (parts.length !== 3 || parts[0] !== "\u2014" || !isName(parts[1])) {
-    throw malformed("note", "a line of a signature has another form");
+    throw malformed("note", "it has another form");
   }
   const raw = decode64(parts[2], "note");
-  if (raw.length <= ID_BYTES) { throw malformed("note", "a signature is too short"); }
+  if (raw.length <= ID_BYTES) { throw malformed("note", "it has another form"); }
   return { name: parts[1], id: raw.slice(0, ID_BYTES), payload: raw.slice(ID_BYTES) };
 }
 
@@ -88,11 +88,11 @@ function parseLine(line) {
 export function parseCheckpoint(text) {
   const lines = text.split("\n");
   if (lines.length !== 4 || lines[3] !== "" || !isName(lines[0])) {
-    throw malformed("checkpoint", "it is not an origin, a size and a root");
+    throw malformed("checkpoint", "it has another form");
   }
   const root = decode64(lines[2], "checkpoint");
   if (root.length !== 32) {
-    throw malformed("checkpoint", "its root has {count} bytes, not {wanted}", { count: root.length, wanted: 32 });
+    throw malformed("checkpoint", "it has another form");
   }
   return { origin: lines[0], size: number(lines[1], "checkpoint"), root };
 }

@@ -25,18 +25,18 @@ const WHAT = "proof";
  * @throws {Failed} ProofMalformed or ProofChanged
  */
 export function parseProof(data) {
-  if (data.length > PROOF_CAP) { throw malformed(WHAT, "it has more than {cap} bytes", { cap: PROOF_CAP }); }
+  if (data.length > PROOF_CAP) { throw malformed(WHAT, "it is too long"); }
   const whole = letters(data);
   const gap = whole.indexOf("\n\n");
   const head = gap < 0 ? whole : whole.slice(0, gap);
   // eslint-disable-next-line no-control-regex
-  if (/[^\x00-\x7f]/.test(head)) { throw malformed(WHAT, "its first lines are not ASCII"); }
+  if (/[^\x00-\x7f]/.test(head)) { throw malformed(WHAT, "it has another form"); }
   const lines = head.split("\n");
   if (gap < 0 || lines[0] !== FIRST_LINE) {
     throw malformed(WHAT, "it does not begin with {first}", { first: FIRST_LINE });
   }
   if (lines.length < 3 || !lines[1].startsWith("extra ") || !lines[2].startsWith("index ")) {
-    throw malformed(WHAT, "it has no line `extra` or no line `index`");
+    throw malformed(WHAT, "it has another form");
   }
   const sealed = decode64(lines[1].slice(6), WHAT);
   const raw = sealed.slice(0, Math.max(sealed.length - SEAL, 0));
@@ -53,10 +53,10 @@ export function parseProof(data) {
 }
 
 function pathOf(lines) {
-  if (lines.length > MOST_NODES) { throw malformed(WHAT, "its path is too long"); }
+  if (lines.length > MOST_NODES) { throw malformed(WHAT, "it is too long"); }
   return lines.map((line) => {
     const node = decode64(line, WHAT);
-    if (node.length !== 32) { throw malformed(WHAT, "a node of its path has another length"); }
+    if (node.length !== 32) { throw malformed(WHAT, "it has another form"); }
     return node;
   });
 }
@@ -64,7 +64,7 @@ function pathOf(lines) {
 function parseExtra(raw) {
   const reader = new Reader(raw, WHAT);
   const label = domain("extra");
-  if (!equal(raw.subarray(0, label.length), label)) { throw refused("its extra line does not begin with its label"); }
+  if (!equal(raw.subarray(0, label.length), label)) { throw refused("it has another form"); }
   reader.raw(label.length);
   const extra = {
     entry: sized(reader), data: sized(reader), transaction: sized(reader), inner: innerOf(reader), binding: bindingOf(reader),
@@ -80,7 +80,7 @@ const sized = (reader) => reader.raw(reader.u32());
 /** Take a list of at most `most` things. */
 function several(reader, most, take) {
   const count = reader.u8();
-  if (count > most) { throw refused("a path in it is too long"); }
+  if (count > most) { throw refused("it is too long"); }
   return Array.from({ length: count }, take);
 }
 
@@ -94,14 +94,15 @@ function innerOf(reader) {
     case 1: return { kind: "step", step: sized(reader), goesOn: reader.u8(), path: treePath(reader) };
     case 2: return { kind: "leaf", leaf: reader.raw(32), path: treePath(reader) };
     case 3: return { kind: "line", line: sized(reader), path: treePath(reader), batch: sized(reader), above: treePath(reader) };
-    default: throw refused("it has an inner part of an unknown kind");
+    case 4: return { kind: "clusterStep", step: sized(reader), goesOn: reader.u8(), path: treePath(reader), above: treePath(reader) };
+    default: throw refused("it has another form");
   }
 }
 
 function bindingOf(reader) {
   const kind = reader.u8();
   if (kind === 0) { return null; }
-  if (kind !== 1) { throw refused("it is tied to the chain in an unknown way"); }
+  if (kind !== 1) { throw refused("it has another form"); }
   const nodes = () => several(reader, MOST_TRIE_NODES, () => sized(reader));
   return { header: sized(reader), transactionIndex: reader.u32(), event: reader.u8(), receipts: nodes(), transactions: nodes() };
 }

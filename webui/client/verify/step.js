@@ -21,7 +21,7 @@ const refused = (why) => new Refused("EncodingError", { what: "step", why });
 export function parseStep(bytes) {
   const reader = new Reader(bytes, "step");
   const [account, length] = [toHex(reader.raw(20)), reader.u32()];
-  if (length > BODY_CAP) { throw refused("its body is too long"); }
+  if (length > BODY_CAP) { throw refused("it is too long"); }
   const body = reader.raw(length);
   reader.raw(SIGNATURE_BYTES);
   reader.end();
@@ -41,7 +41,7 @@ export const stepLeaf = (bytes, goesOn) => new Writer("stepleaf").u8(goesOn).raw
  */
 export function stepRecord({ account, body }, phase, round) {
   const name = STEPS[String(phase ?? PROPOSED)];
-  if (name === undefined) { throw refused("its record is of a phase without steps"); }
+  if (name === undefined) { throw refused("it has another form"); }
   const names = RECORDS[name].event.slice(2).map(([field]) => field);
   const reader = new Reader(body, "step");
   const parts = lengthsOf(name, names, body.length).map((length) => reader.raw(length));
@@ -53,7 +53,7 @@ function lengthsOf(name, names, length) {
   if (name === "SharesChecked") { return [length]; }
   if (name === "SharesDealt") {
     const half = (length - 32) / 2;
-    if (half < 0 || !Number.isInteger(half)) { throw refused("its two vectors of commitments differ in length"); }
+    if (half < 0 || !Number.isInteger(half)) { throw refused("it has another form"); }
     return [half, half, 32];
   }
   return names.map((field) => LENGTHS[field] ?? 32);

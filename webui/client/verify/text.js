@@ -42,10 +42,10 @@ export function decode64(text, what) {
   try {
     found = atob(text);
   } catch {
-    throw malformed(what, "it holds something that is not base64");
+    throw malformed(what, "it has another form");
   }
   if (btoa(found) !== text) {
-    throw malformed(what, "it holds base64 in another form than the canonical one");
+    throw malformed(what, "it is not in canonical form");
   }
   return Uint8Array.from(found, (letter) => letter.charCodeAt(0));
 }
@@ -53,11 +53,11 @@ export function decode64(text, what) {
 /** Return a decimal number without leading zeros as a bigint, or throw ProofMalformed for `what`. */
 export function number(text, what) {
   if (text.length > 19 || !NUMBER.test(text)) {
-    throw malformed(what, "it holds something that is not a number");
+    throw malformed(what, "it has another form");
   }
   const value = BigInt(text);
   if (value > MOST) {
-    throw malformed(what, "it holds a number that is too large");
+    throw malformed(what, "it has another form");
   }
   return value;
 }

@@ -25,10 +25,10 @@ const nodeHash = (left, right) => sha256(concat(NODE, left, right));
  * @throws {Failed} ProofChanged
  */
 export function rootFrom(leaf, index, size, path, step = 5) {
-  if (index >= size) { throw changed(step, "the tree has no entry of this index"); }
+  if (index >= size) { throw changed(step, "the path from the record does not lead to the root that the log signed"); }
   let [at, last, digest] = [index, size - 1n, leaf];
   for (const node of path) {
-    if (last === 0n) { throw changed(step, "the path to the root is too long"); }
+    if (last === 0n) { throw changed(step, "the path from the record does not lead to the root that the log signed"); }
     if ((at & 1n) === 1n || at === last) {
       digest = nodeHash(node, digest);
       while ((at & 1n) === 0n && at !== 0n) { [at, last] = [at >> 1n, last >> 1n]; }
@@ -37,7 +37,7 @@ export function rootFrom(leaf, index, size, path, step = 5) {
     }
     [at, last] = [at >> 1n, last >> 1n];
   }
-  if (last !== 0n) { throw changed(step, "the path to the root is too short"); }
+  if (last !== 0n) { throw changed(step, "the path from the record does not lead to the root that the log signed"); }
   return digest;
 }
 

@@ -14,7 +14,7 @@ import { unbound } from "./errors.js";
 
 const [BRANCH, SHORT, HASH] = [17, 2, 32];
 const [LEAF, ODD] = [2, 1];
-const otherForm = () => unbound("a node has another form");
+const otherForm = () => unbound("the path in the block is wrong");
 
 /**
  * Return the value at a place of a block.
@@ -35,12 +35,12 @@ export function valueAt(root, index, nodes) {
       const { path, isLeaf } = parted(node[0]);
       const leads = node.length === SHORT && path.every((digit, at) => digit === key[at])
         && (!isLeaf || path.length === key.length);
-      if (!leads) { throw unbound("the nodes lead elsewhere"); }
+      if (!leads) { throw unbound("the path in the block is wrong"); }
       [key, want, value] = [key.slice(path.length), node[1], isLeaf ? node[1] : null];
     }
     if (value !== null) {
       if (rest.length > 0 || Array.isArray(value) || value.length === 0) {
-        throw unbound("a node is not needed, or there is no value");
+        throw unbound("the path in the block is wrong");
       }
       return value;
     }
@@ -51,7 +51,7 @@ export function valueAt(root, index, nodes) {
 function fetched(want, rest) {
   if (Array.isArray(want)) { return want; }
   if (want.length !== HASH || rest.length === 0 || !equal(keccak(rest[0]), want)) {
-    throw unbound("a node is missing, or is another one");
+    throw unbound("the path in the block is wrong");
   }
   let node;
   try {

@@ -40,7 +40,7 @@ export function parseTrust(data) {
 function trustOf(fields, data) {
   if (fields.get("format") !== FORMAT) { throw malformed(WHAT, "its format is unknown"); }
   const consensus = fields.get("consensus");
-  if (consensus !== "none" && consensus !== "qbft") { throw malformed(WHAT, "its consensus is unknown"); }
+  if (consensus !== "none" && consensus !== "qbft") { throw malformed(WHAT, "it has another form"); }
   const consortium = fromHex(shown(fields.get("consortium")), WHAT, 32);
   const policy = parsePolicy(text(fields.get("policy")));
   if (policyText(policy) !== fields.get("policy")) { throw malformed(WHAT, "it is not in canonical form"); }
@@ -62,28 +62,28 @@ function trustOf(fields, data) {
 
 function member(value) {
   if (!(value instanceof Map) || [...value.keys()].join() !== "account,name,role") {
-    throw malformed(WHAT, "a member has another form");
+    throw malformed(WHAT, "it has another form");
   }
   const role = NAMES.Role[String(integer(value.get("role")))];
-  if (role === undefined) { throw malformed(WHAT, "a member has an unknown role"); }
+  if (role === undefined) { throw malformed(WHAT, "it has another form"); }
   return [account(value.get("account")), { name: text(value.get("name")), role }];
 }
 
 function list(fields, name) {
   const found = fields.get(name);
   if (!Array.isArray(found) || found.length > MOST_ACCOUNTS) {
-    throw malformed(WHAT, "{name} is not a list of at most {cap}", { name, cap: MOST_ACCOUNTS });
+    throw malformed(WHAT, "it has another form");
   }
   return found;
 }
 
 function integer(value) {
-  if (!(value instanceof Numeral) || !value.isInteger) { throw malformed(WHAT, "a number in it is not an integer"); }
+  if (!(value instanceof Numeral) || !value.isInteger) { throw malformed(WHAT, "it has another form"); }
   return value.value;
 }
 
 function text(value) {
-  if (typeof value !== "string") { throw malformed(WHAT, "something in it is not a text"); }
+  if (typeof value !== "string") { throw malformed(WHAT, "it has another form"); }
   return value;
 }
 
