@@ -39,6 +39,9 @@ FOR_EVERYBODY: Mapping[str, Any] = {
     "languages.choose": _l("Another language"),
     "metrics.show": _l("Figures of the site"),
     "receipts.compare": _l("Check of a receipt"),
+    "verify.alone": _l("Check of a proof, as one file"),
+    "verify.page": _l("Check of a proof"),
+    "verify.trust": _l("Trust file"),
 }
 ACCOUNT: Mapping[str, Any] = {
     "account.overview": _l("Your account"),

@@ -51,13 +51,22 @@ function trustOf(fields, data) {
     ledgers: list(fields, "ledgers").map(account),
     policy,
     keepers: list(fields, "keepers").map(account),
-    members: new Map(list(fields, "members").map(member).reverse()),  // the first one of an account counts
+    members: firstOnes(list(fields, "members").map(member)),
     consensus,
     validators: list(fields, "validators").map(account),
     origin: `hemaledger/${toHex(consortium)}`,
     madeAt: Number(integer(fields.get("made_at"))),
     code: toHex(sha256(data)).slice(0, CODE_DIGITS),
   };
+}
+
+/** Return a map in which the first of several members with one account counts. */
+function firstOnes(members) {
+  const found = new Map();
+  for (const [account, one] of members) {
+    if (!found.has(account)) { found.set(account, one); }
+  }
+  return found;
 }
 
 function member(value) {

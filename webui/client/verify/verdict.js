@@ -7,6 +7,9 @@
 import { toHex } from "../encoding.js";
 import { coreFacts, cosigners, insideOf, labelOf, limitsOf, limitsOfReceipt, shown as seen, tieOf, whatOf } from "./words.js";
 
+/** How many members' names are shown. */
+const MOST_NAMES = 12;
+
 /** Return an element with texts and elements in it. */
 function made(tag, className, ...inside) {
   const element = document.createElement(tag);
@@ -23,6 +26,7 @@ const factList = (pairs) => made("dl", "facts", ...pairs.map(([name, value, wide
   made("div", wide ? "wide" : "", made("dt", "", name), made("dd", "", value))
 )));
 
+/** Return digits of a digest. */
 const code = (text) => made("code", "digest-text", text);
 
 function fill(place, tone, ...inside) {
@@ -90,7 +94,7 @@ function receiptParts(voice, { core, leaf, proven }) {
     : null;
   return [
     waits, heading(voice.say("What it says")),
-    factList([...coreFacts(voice, core).map(([name, text]) => [name, text, text.length > 40]), [voice.say("Fingerprint"), code(toHex(leaf)), true]]),
+    factList([...coreFacts(voice, core), [voice.say("Fingerprint"), code(toHex(leaf)), true]]),
   ];
 }
 
@@ -125,8 +129,9 @@ export function showTrust(voice, place, { trust, own, error }, hospital) {
   }
   const from = own
     ? voice.say("You chose this trust file.")
-    : voice.say("This trust file comes from the site of {hospital}. If your proof or receipt is from there too, one and the same could have invented both. Then compare the code by phone with another member, or choose a trust file that you got elsewhere.", { hospital });
-  const members = [...trust.members.values()].map(({ name }) => seen(name)).join(", ");
+    : voice.say("This trust file comes from the site of {hospital}. If your proof or receipt comes from there too, this site could have made up both. Compare the code by phone with another member, or choose a trust file that you got elsewhere.", { hospital });
+  const names = [...trust.members.values()].map(({ name }) => seen(name));
+  const members = [...names.slice(0, MOST_NAMES), ...(names.length > MOST_NAMES ? ["…"] : [])].join(", ");
   place.replaceChildren(
     made("p", "", from),
     made("p", "code-line", `${voice.say("Code of the trust file")} `, made("strong", "trust-code", trust.code.replace(/(.{4})(?=.)/g, "$1 "))),

@@ -170,13 +170,13 @@ export const limitsOfReceipt = (voice) => [
 ];
 
 /**
- * Return the facts of a receipt's core: pairs of a name and a text. A receipt may hold anything: what has another form is
+ * Return the facts of a receipt's core: a name, a text, and whether it is long. A receipt may hold anything: what has another form is
  * left out.
- * @returns {[string, string][]}
+ * @returns {[string, string, boolean][]}
  */
 export function coreFacts(voice, core) {
   const found = [];
-  const add = (name, text) => { if (text !== null) { found.push([voice.say(name), text]); } };
+  const add = (name, text, isLong = false) => { if (text !== null) { found.push([voice.say(name), text, isLong]); } };
   const [answer, model, classes] = [part(core, "answer"), part(core, "model"), part(core, "classes")];
   const className = (code) => shown(String(classes.get(code) ?? code));
   add("Checked", numeral(core.get("checked_at"), (value) => voice.time(value)));
@@ -194,7 +194,7 @@ export function coreFacts(voice, core) {
   add("Program", textIn(part(core, "pipeline"), "software"));
   add("Answered by the server of", textIn(part(core, "route"), "server"));
   add("Model", numeral(model.get("round"), (round) => voice.say("of round {round}", { round })));
-  add("Model digest", textIn(model, "model_digest"));
+  add("Model digest", textIn(model, "model_digest"), true);
   return found;
 }
 

@@ -5252,14 +5252,22 @@ ${text2}`);
       ledgers: list(fields, "ledgers").map(account),
       policy,
       keepers: list(fields, "keepers").map(account),
-      members: new Map(list(fields, "members").map(member).reverse()),
-      // the first one of an account counts
+      members: firstOnes(list(fields, "members").map(member)),
       consensus,
       validators: list(fields, "validators").map(account),
       origin: `hemaledger/${toHex(consortium)}`,
       madeAt: Number(integer(fields.get("made_at"))),
       code: toHex(sha2562(data)).slice(0, CODE_DIGITS)
     };
+  }
+  function firstOnes(members) {
+    const found = /* @__PURE__ */ new Map();
+    for (const [account2, one] of members) {
+      if (!found.has(account2)) {
+        found.set(account2, one);
+      }
+    }
+    return found;
   }
   function member(value) {
     if (!(value instanceof Map) || [...value.keys()].join() !== "account,name,role") {
@@ -5432,9 +5440,9 @@ ${text2}`);
   ];
   function coreFacts(voice, core) {
     const found = [];
-    const add2 = (name, text2) => {
+    const add2 = (name, text2, isLong = false) => {
       if (text2 !== null) {
-        found.push([voice.say(name), text2]);
+        found.push([voice.say(name), text2, isLong]);
       }
     };
     const [answer, model, classes] = [part(core, "answer"), part(core, "model"), part(core, "classes")];
@@ -5454,7 +5462,7 @@ ${text2}`);
     add2("Program", textIn(part(core, "pipeline"), "software"));
     add2("Answered by the server of", textIn(part(core, "route"), "server"));
     add2("Model", numeral2(model.get("round"), (round) => voice.say("of round {round}", { round })));
-    add2("Model digest", textIn(model, "model_digest"));
+    add2("Model digest", textIn(model, "model_digest"), true);
     return found;
   }
   var part = (map, name) => map.get(name) instanceof Map ? map.get(name) : /* @__PURE__ */ new Map();
@@ -5462,6 +5470,7 @@ ${text2}`);
   var numeral2 = (value, write) => value instanceof Numeral ? write(Number(value.value)) : null;
 
   // webui/client/verify/verdict.js
+  var MOST_NAMES = 12;
   function made(tag, className, ...inside) {
     const element = document.createElement(tag);
     if (className !== "") {
@@ -5545,7 +5554,7 @@ ${text2}`);
     return [
       waits,
       heading(voice.say("What it says")),
-      factList([...coreFacts(voice, core).map(([name, text2]) => [name, text2, text2.length > 40]), [voice.say("Fingerprint"), code(toHex(leaf)), true]])
+      factList([...coreFacts(voice, core), [voice.say("Fingerprint"), code(toHex(leaf)), true]])
     ];
   }
   function proofParts(voice, { proven, shown: shown3, trust }) {
@@ -5576,8 +5585,9 @@ ${text2}`);
       place.replaceChildren(made("p", own ? "note note-bad" : "note note-wait", text2));
       return;
     }
-    const from = own ? voice.say("You chose this trust file.") : voice.say("This trust file comes from the site of {hospital}. If your proof or receipt is from there too, one and the same could have invented both. Then compare the code by phone with another member, or choose a trust file that you got elsewhere.", { hospital });
-    const members = [...trust.members.values()].map(({ name }) => shown2(name)).join(", ");
+    const from = own ? voice.say("You chose this trust file.") : voice.say("This trust file comes from the site of {hospital}. If your proof or receipt comes from there too, this site could have made up both. Compare the code by phone with another member, or choose a trust file that you got elsewhere.", { hospital });
+    const names = [...trust.members.values()].map(({ name }) => shown2(name));
+    const members = [...names.slice(0, MOST_NAMES), ...names.length > MOST_NAMES ? ["…"] : []].join(", ");
     place.replaceChildren(
       made("p", "", from),
       made("p", "code-line", `${voice.say("Code of the trust file")} `, made("strong", "trust-code", trust.code.replace(/(.{4})(?=.)/g, "$1 "))),
