@@ -32,18 +32,16 @@ _HEAD = """/**
 
 def table() -> str:
     """Return the module's text."""
-    rows = [
-        f"  {json.dumps(kind.__name__)}: {json.dumps(_row(kind))}," for kind in sorted(CONTRACT_OF, key=_by_name)
-    ]
+    rows = [f"  {json.dumps(kind.__name__)}: {json.dumps(_row(kind))}," for kind in sorted(CONTRACT_OF, key=_by_name)]
     names = {each.__name__: {str(int(one)): one.name for one in each} for each in (Role, StatementKind)}
     steps = {str(int(phase)): kind.__name__ for phase, kind in STEPS.items()}
     parts = [
-        ("RECORDS", "{\n" + "\n".join(rows) + "\n}", ""),
-        ("NAMES", json.dumps(names), "The names of some enums' values. "),
-        ("STEPS", json.dumps(steps), "The record that a member makes in a phase of a wide round, by the phase's number. "),
+        _HEAD,
+        "export const RECORDS = {\n" + "\n".join(rows) + "\n};\n",
+        f"/** The names of some enums' values. */\nexport const NAMES = {json.dumps(names)};\n",
+        f"/** The record of each phase of a wide round, by its number. */\nexport const STEPS = {json.dumps(steps)};\n",
     ]
-    shown = [f"{'/** ' + words.strip() + ' */' + chr(10) if words else ''}export const {name} = {text};" for name, text, words in parts]
-    return _HEAD + "\n" + "\n\n".join(shown) + "\n"
+    return "\n".join(parts)
 
 
 def _by_name(kind: type[Record]) -> str:

@@ -35,7 +35,7 @@ class PaperReceipt:
 
 
 def core_in(world: ProofWorld) -> dict[str, JsonValue]:
-    """Return what a receipt of the world's coordinator proves, with numbers that Python and JavaScript write differently."""
+    """Return what a receipt of the world's coordinator proves, with numbers that JavaScript writes differently."""
     answer: dict[str, JsonValue] = {
         "label": "blast",
         "probability": 0.87,

@@ -1,7 +1,7 @@
 """Checking a proof or a receipt in the browser, without an account and without this site's word.
 
-Invariant: nothing is sent here: the script on the page reads the files. `/verify.html` is the same page as one file: its
-own policy allows its one script and its one style sheet by their SHA-256, and no connection.
+Invariant: nothing is sent here: the script on the page reads the files. `/verify.html` is the same page as one file:
+its own policy allows its one script and its one style sheet by their SHA-256, and no connection.
 
 Source: PROTOCOL.md 8T.5 and 8T.6; W3C Content Security Policy Level 3, "hash-source".
 """
@@ -67,7 +67,9 @@ def trust() -> ResponseReturnValue:
     data = site().services.proofs.trust_file()
     if data is None:
         raise NotFound
-    return Response(data, mimetype="application/json", headers={"Content-Disposition": "attachment; filename=trust.json"})
+    return Response(
+        data, mimetype="application/json", headers={"Content-Disposition": "attachment; filename=trust.json"}
+    )
 
 
 def _trust() -> str | None:

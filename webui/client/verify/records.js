@@ -55,5 +55,5 @@ export const RECORDS = {
 /** The names of some enums' values. */
 export const NAMES = {"Role": {"1": "OPERATOR", "2": "HOSPITAL", "3": "COORDINATOR", "4": "AUDITOR", "5": "TRUSTEE"}, "StatementKind": {"0": "NONE", "1": "POLICY", "2": "DECLINE", "3": "RETENTION", "4": "OMITTED", "5": "OPENED", "6": "CHECKED", "7": "WITHDRAWAL", "8": "LONG_KEY", "9": "WITNESS", "10": "LOG"}};
 
-/** The record that a member makes in a phase of a wide round, by the phase's number. */
+/** The record of each phase of a wide round, by its number. */
 export const STEPS = {"2": "KeysAdvertised", "3": "SharesDealt", "4": "SharesChecked", "5": "UpdateCommitted", "7": "SetEndorsed", "8": "SharesRevealed", "9": "ModelAttested"};
