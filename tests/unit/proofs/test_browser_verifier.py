@@ -174,7 +174,7 @@ VALUES = st.recursive(
 @settings(max_examples=3)
 @given(st.lists(VALUES, min_size=200, max_size=200))
 def test_json_has_the_bytes_that_python_writes(values: list[JsonValue]) -> None:
-    """A receipt's fingerprint is over canonical JSON: each value is in a core, and only the right bytes give its leaf."""
+    """A receipt's fingerprint is over canonical JSON: only the right bytes of a core give its leaf."""
     receipt = paper_receipt()
     files = []
     for value in values:
