@@ -66,6 +66,7 @@ from webui.usecases.gists import Gists
 from webui.usecases.key_orders import HospitalKeys
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
+from webui.usecases.line_proofs import LineProofs
 from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
 from webui.usecases.open_results import OpenResults
@@ -129,6 +130,7 @@ class Site:
     care: CareStore
     openings: Openings
     accesses: Accesses
+    line_proofs: LineProofs
     throttle: Throttle
     replays: Replays
     receipts: Receipts
@@ -218,6 +220,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         care=cared,
         openings=openings,
         accesses=Accesses(openings, requests, asked),
+        line_proofs=LineProofs(log, LeafStore(database), services.proofs, lambda: services.records.sealer().account),
         throttle=throttle,
         replays=Replays(services.audits, clock),
         receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),

@@ -14,11 +14,15 @@ from fl.protocol.batches import Batch, cap_of
 from fl.protocol.cluster_index import ClusterIndex, index_cap
 from fl.protocol.errors import RecordMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address
+from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.records import (
     DecryptionApproved,
+    DecryptionRequested,
     Entry,
+    FederationOpened,
+    KeyRegistered,
+    KeyRotated,
     ModelAttested,
     RecordsAnchored,
     RoundFinalised,
@@ -84,6 +88,32 @@ class Records:
             self._newest(RecordsAnchored, lambda each: (each.batch, each.sender) == (batch, hospital), f"batch {batch}")
         )
 
+    def request(self, number: int) -> Found:
+        """Return how somebody asked the trustees, or raise RecordMissing."""
+        return Found(self._newest(DecryptionRequested, lambda each: each.request == number, f"request {number}"))
+
+    def key(self, member: Address, epoch: int | None = None) -> Found:
+        """Return how a member registered its key of an epoch, by default the newest, or raise RecordMissing."""
+
+        def names(each: object) -> bool:
+            if not isinstance(each, KeyRegistered | KeyRotated):
+                return False
+            return each.sender == member and epoch in {None, each.epoch}
+
+        return Found(self._last(names, "key of this member"))
+
+    def made(self, number: int, digest: Digest) -> Found:
+        """Return what made a model final, or opened the ledger with it, or raise RecordMissing."""
+
+        def names(each: object) -> bool:
+            if isinstance(each, FederationOpened):
+                return (each.last_round, each.model_digest) == (number, digest)
+            if isinstance(each, RoundFinalised | WideFinalised):
+                return (each.round, each.model_digest) == (number, digest)
+            return False
+
+        return Found(self._last(names, f"model of round {number}"))
+
     def at(self, block: int, index: int) -> Found:
         """Return the entry at a place of the chain, or raise RecordMissing."""
         for entry in self.entries:
@@ -134,8 +164,11 @@ class Records:
         return InnerClusterStep(found.step, found.goes_on, found.path, Path(number, count, above))
 
     def _newest(self, kind: type[R], fits: Callable[[R], bool], what: str) -> Entry:
+        return self._last(lambda each: isinstance(each, kind) and fits(each), what)
+
+    def _last(self, fits: Callable[[object], bool], what: str) -> Entry:
         for entry in reversed(self.entries):
-            if isinstance(entry.record, kind) and fits(entry.record):
+            if fits(entry.record):
                 return entry
         raise RecordMissing(what)
 

@@ -176,7 +176,7 @@ class AccessLog:
         with self._database.reading() as session:
             for start in range(0, len(ids), IDS_AT_ONCE):
                 part = ids[start : start + IDS_AT_ONCE]
-                found |= {number: batch for number, batch in session.execute(query.where(AccessEntry.id.in_(part))).all()}
+                found |= dict(session.execute(query.where(AccessEntry.id.in_(part))).all())
         return found
 
     def lines_under(self, batch: AccessBatch) -> Sequence[AccessEntry]:

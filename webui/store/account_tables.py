@@ -141,7 +141,7 @@ class AccessEntry(Base):
     name: Mapped[str] = mapped_column(String(NAME_CHARS), default="")
     """Of who opened a record; empty in other lines."""
     salt: Mapped[str] = mapped_column(String(SALT_CHARS), default="")
-    """Random, in hexadecimal: so the proof of one line tells nothing about its neighbours. Empty in lines from before."""
+    """Random, in hexadecimal: so the proof of a line tells nothing about its neighbours. Empty in lines from before."""
 
 
 class AccessBatch(Base):

@@ -83,9 +83,7 @@ class Openings:
             session.add_all(entries)
             session.flush()
             session.add_all(
-                RecordOpening(
-                    record_row=row.id, reader_id=reader_id, how=how.value, opened_at=now, entry_id=entry.id
-                )
+                RecordOpening(record_row=row.id, reader_id=reader_id, how=how.value, opened_at=now, entry_id=entry.id)
                 for row, entry in zip(new, entries, strict=True)
             )
 

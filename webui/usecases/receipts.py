@@ -33,9 +33,10 @@ from fl.protocol.codec import Fields, JsonValue, Writer, sha256, write_document
 from fl.protocol.errors import EncodingError, HemaledgerError
 from fl.protocol.merkle import SALT_BYTES, record_leaf
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex, show
+from fl.protocol.tlog.extra import InnerLeaf, Path
 from fl.training.tables.schema import Schema
 from webui.errors import NotFound
-from webui.ports.proofs import Place, ProofService
+from webui.ports.proofs import ProofService
 from webui.ports.records import RecordService
 from webui.store.models import StoredRecord
 from webui.store.receipts import NewReceipt, ReceiptStore
@@ -124,9 +125,9 @@ class Receipts:
         if ledger is None:
             return {"state": "waits", "why": NO_ROOT}
         fields = Fields(ledger, "receipt")
-        place = Place(fields.integer("batch"), fields.integer("index"), fields.integer("size"))
+        path = Path(fields.integer("index"), fields.integer("size"), path_in(fields, "receipt"))
         try:
-            text = self._proofs.of_leaf(place, leaf, path_in(fields, "receipt"))
+            text = self._proofs.of_root(fields.integer("batch"), InnerLeaf(leaf, path))
         except HemaledgerError as error:
             LOG.warning("a receipt has no proof: %s: %s", error.name, error)
             text = None
