@@ -179,7 +179,8 @@ def test_json_has_the_bytes_that_python_writes(values: list[JsonValue]) -> None:
     files = []
     for value in values:
         core: dict[str, JsonValue] = {"value": value}
-        document = {**receipt.document, "core": core, "leaf": show(leaf_of(core, SALT)), "proof": {"state": "waits"}}
+        leaf = show(leaf_of(core, SALT))
+        document: dict[str, JsonValue] = {**receipt.document, "core": core, "leaf": leaf, "proof": {"state": "waits"}}
         spaced = json.dumps(document, ensure_ascii=False, indent=1).encode()
         files += [File(write_document(document), receipt.trust, "receipt"), File(spaced, receipt.trust, "receipt")]
     assert set(in_browser(files)) == {HOLDS}
