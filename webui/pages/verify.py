@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from fl.protocol.errors import UnavailableError
+from fl.protocol.task_catalogue import TASKS
 from webui.errors import NotFound
 from webui.http.assets import EXTENSION, Assets
 from webui.http.headers import policy_text
@@ -27,12 +28,14 @@ SCRIPT = "js/verify.js"
 STYLES = ("vendor/bootstrap/bootstrap.min.css", "site.css", "css/verify.css")
 FONT = re.compile(r"@font-face \{[^}]*\}\n?")
 """A font is a file of its own; without it the page uses one of the device."""
+CLASSES = sorted({each.name for task in TASKS.values() for each in task.classes})
+"""What receipts call the answers that a site knows; each has a translation."""
 
 
 @blueprint.get("/verify")
 def page() -> ResponseReturnValue:
     """Check a proof or a receipt."""
-    return render_template("verify/page.html", trust=_trust())
+    return render_template("verify/page.html", trust=_trust(), classes=CLASSES)
 
 
 @blueprint.get("/verify.html")
@@ -52,6 +55,7 @@ def alone() -> ResponseReturnValue:
         render_template(
             "verify/alone.html",
             trust=_trust(),
+            classes=CLASSES,
             script=Markup(script),  # noqa: S704 - this site's own file
             style=Markup(style),  # noqa: S704
             policy=policy_text(policy),

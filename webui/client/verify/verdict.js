@@ -94,7 +94,7 @@ function receiptParts(voice, { core, leaf, proven }) {
     : null;
   return [
     waits, heading(voice.say("What it says")),
-    factList([...coreFacts(voice, core), [voice.say("Fingerprint"), code(toHex(leaf)), true]]),
+    factList([...coreFacts(voice, core).map(([name, text, isLong]) => [name, isLong ? code(text) : text, isLong]), [voice.say("Fingerprint"), code(toHex(leaf)), true]]),
   ];
 }
 

@@ -178,11 +178,11 @@ export function coreFacts(voice, core) {
   const found = [];
   const add = (name, text, isLong = false) => { if (text !== null) { found.push([voice.say(name), text, isLong]); } };
   const [answer, model, classes] = [part(core, "answer"), part(core, "model"), part(core, "classes")];
-  const className = (code) => shown(String(classes.get(code) ?? code));
+  const className = (code) => shown(voice.say(String(classes.get(code) ?? code)));
   add("Checked", numeral(core.get("checked_at"), (value) => voice.time(value)));
   if (core.has("row")) {
     const risk = ["probability", "low", "high"].map((name) => numeral(answer.get(name), (value) => voice.percent(value)));
-    add("Answer", risk.includes(null) ? null : `${shown(String(core.get("about")))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
+    add("Answer", risk.includes(null) ? null : `${shown(voice.say(String(core.get("about"))))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
     add("Looked at", voice.say("one row of the table {table}", { table: shown(String(core.get("table"))) }));
   } else {
     const sure = numeral(answer.get("probability"), (value) => `, ${voice.percent(value)}`) ?? "";

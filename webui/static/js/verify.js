@@ -5446,11 +5446,11 @@ ${text2}`);
       }
     };
     const [answer, model, classes] = [part(core, "answer"), part(core, "model"), part(core, "classes")];
-    const className = (code2) => shown2(String(classes.get(code2) ?? code2));
+    const className = (code2) => shown2(voice.say(String(classes.get(code2) ?? code2)));
     add2("Checked", numeral2(core.get("checked_at"), (value) => voice.time(value)));
     if (core.has("row")) {
       const risk = ["probability", "low", "high"].map((name) => numeral2(answer.get(name), (value) => voice.percent(value)));
-      add2("Answer", risk.includes(null) ? null : `${shown2(String(core.get("about")))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
+      add2("Answer", risk.includes(null) ? null : `${shown2(voice.say(String(core.get("about"))))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
       add2("Looked at", voice.say("one row of the table {table}", { table: shown2(String(core.get("table"))) }));
     } else {
       const sure = numeral2(answer.get("probability"), (value) => `, ${voice.percent(value)}`) ?? "";
@@ -5554,7 +5554,7 @@ ${text2}`);
     return [
       waits,
       heading(voice.say("What it says")),
-      factList([...coreFacts(voice, core), [voice.say("Fingerprint"), code(toHex(leaf)), true]])
+      factList([...coreFacts(voice, core).map(([name, text2, isLong]) => [name, isLong ? code(text2) : text2, isLong]), [voice.say("Fingerprint"), code(toHex(leaf)), true]])
     ];
   }
   function proofParts(voice, { proven, shown: shown3, trust }) {
