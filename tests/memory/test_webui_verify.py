@@ -48,7 +48,7 @@ def test_without_a_log_the_page_works_with_a_trust_file_of_ones_own(tmp_path: Pa
 @pytest.mark.parametrize("path", ["/verify", "/verify.html"])
 def test_without_a_script_the_page_says_what_to_do(town: TrustingTown, path: str) -> None:
     page = town.visitor().get(path)
-    assert "hemaledger verify PROOF.tlog-proof --trust trust.json" in words(page)
+    assert "hemaledger verify FILE --trust trust.json" in words(page)
     assert re.search(r"<form[^>]* data-form[^>]* hidden>", page.text), "a form that does nothing is not shown"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fl.proofs.receipts import verify_receipt
 from fl.proofs.verify import verify
 from fl.protocol.errors import HemaledgerError, ProofChanged
 from fl.protocol.tlog.trust import parse_trust
@@ -49,9 +50,10 @@ def in_browser(files: Sequence[File]) -> list[str]:
 
 
 def in_python(file: File) -> str:
-    """Return what our own verifier says of a proof, in the same words."""
+    """Return what our own verifier says of a file, in the same words."""
+    check = {"proof": verify, "receipt": verify_receipt}[file.kind]
     try:
-        verify(file.data, parse_trust(file.trust), FACTS)
+        check(file.data, parse_trust(file.trust), FACTS)
     except ProofChanged as error:
         return f"{error.name} {error.step}"
     except HemaledgerError as error:

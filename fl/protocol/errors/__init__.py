@@ -82,6 +82,7 @@ from fl.protocol.errors.proofs import (
     LogSignatureInvalid,
     ProofChanged,
     ProofMalformed,
+    ReceiptChanged,
     RecordMissing,
     TrustMissing,
     WitnessesMissing,

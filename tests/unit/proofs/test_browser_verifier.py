@@ -140,8 +140,8 @@ def receipts(receipt: PaperReceipt) -> list[tuple[str, bytes]]:
 def test_a_receipt_holds_only_as_it_was_made() -> None:
     receipt = paper_receipt()
     expected = receipts(receipt)
-    found = in_browser([File(data, receipt.trust, "receipt") for _, data in expected])
-    assert found == [said for said, _ in expected]
+    files = [File(data, receipt.trust, "receipt") for _, data in expected]
+    assert in_browser(files) == [said for said, _ in expected] == [in_python(each) for each in files]
 
 
 def test_no_bit_of_what_a_receipt_proves_can_change() -> None:
@@ -155,7 +155,9 @@ def test_no_bit_of_what_a_receipt_proves_can_change() -> None:
             told = {}
         if told != receipt.document:
             files.append(File(changed, receipt.trust, "receipt"))
-    assert HOLDS not in in_browser(files)
+    found = in_browser(files)
+    assert HOLDS not in found
+    assert found == [in_python(each) for each in files]
 
 
 NUMBERS = st.one_of(

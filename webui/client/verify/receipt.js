@@ -85,8 +85,8 @@ const isTold = (value, wanted) => (
 );
 
 function digest(value, length = 32) {
-  if (typeof value !== "string") { throw otherForm(); }
-  return reading(() => fromHex(value.replace(/^0x/, ""), WHAT, length), ({ facts }) => malformed(WHAT, facts.why, facts));
+  if (typeof value !== "string" || !value.startsWith("0x")) { throw otherForm(); }
+  return reading(() => fromHex(value.slice(2), WHAT, length), ({ facts }) => malformed(WHAT, facts.why, facts));
 }
 
 /** Return SHA-256(label ‖ salt ‖ SHA-256(bytes)). */

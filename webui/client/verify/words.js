@@ -8,13 +8,15 @@
 
 import { toHex } from "../encoding.js";
 import { inWords } from "../errors.js";
-import { Numeral } from "./json.js";
+import { Numeral, parseJson } from "./json.js";
 import { NAMES } from "./records.js";
-import { textOf } from "./text.js";
+import { utf8 } from "./text.js";
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const SHORT = 12;
 const LONGEST = 200;
+const NEWLINE = 10;
+const [LINE_FIELDS, LINE_CAP] = [10, 4096];
 
 /** The roles of members, in the words of the pages. */
 const ROLES = { OPERATOR: "operator", HOSPITAL: "hospital", COORDINATOR: "coordinator", AUDITOR: "auditor", TRUSTEE: "trustee" };
@@ -115,17 +117,30 @@ export function insideOf(voice, trust, { step, leaf, line }) {
   if (leaf !== null) {
     return voice.say("Inside: the salted fingerprint {leaf} of one patient record or answer.", { leaf: short(leaf) });
   }
-  if (line === null) { return null; }
-  return voice.say("Inside: a line of the access log: {line}", { line: lineText(line) });
+  return line === null ? null : lineOf(voice, line);
 }
 
-function lineText(line) {
+/** Return what a line of an access log says; one of another form as it is. */
+function lineOf(voice, line) {
+  const text = new TextDecoder().decode(line.subarray(line.indexOf(NEWLINE) + 1));
+  const fields = fieldsOf(text);
+  if (fields === null) { return voice.say("Inside: a line of the access log: {line}", { line: shown(text) }); }
+  const [number, when, account, role, event, page, about, , name] = fields.map((field) => shown(String(field)));
+  const facts = { number, time: voice.time(when), account, role, event, page, about, name: name || voice.say("somebody") };
+  return voice.say("Inside: line {number} of the access log. On {time}, {name} ({role}, account {account} of this hospital): {event} {page}, {about}.", facts);
+}
+
+/** Return the fields of a line; null if it has another form. */
+function fieldsOf(text) {
   try {
-    return shown(textOf(line, "proof"));
+    const fields = parseJson(utf8(text), "proof", LINE_CAP);
+    return Array.isArray(fields) && fields.length === LINE_FIELDS && isTime(fields[1]) ? fields : null;
   } catch {
-    return toHex(line);
+    return null;
   }
 }
+
+const isTime = (value) => value instanceof Numeral && value.isInteger && value.value >= 0n && value.value < 2n ** 33n;
 
 /**
  * Return who cosigned: a text for each witness.
@@ -179,7 +194,7 @@ export function coreFacts(voice, core) {
   const add = (name, text, isLong = false) => { if (text !== null) { found.push([voice.say(name), text, isLong]); } };
   const [answer, model, classes] = [part(core, "answer"), part(core, "model"), part(core, "classes")];
   const className = (code) => shown(voice.say(String(classes.get(code) ?? code)));
-  add("Checked", numeral(core.get("checked_at"), (value) => voice.time(value)));
+  add("Checked", isTime(core.get("checked_at")) ? voice.time(core.get("checked_at")) : null);
   if (core.has("row")) {
     const risk = ["probability", "low", "high"].map((name) => numeral(answer.get(name), (value) => voice.percent(value)));
     add("Answer", risk.includes(null) ? null : `${shown(voice.say(String(core.get("about"))))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);

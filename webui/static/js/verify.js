@@ -5205,10 +5205,10 @@ ${text2}`);
   }
   var isTold = (value, wanted) => wanted instanceof Uint8Array ? value === `0x${toHex(wanted)}` : value instanceof Numeral && value.toString() === String(wanted);
   function digest(value, length = 32) {
-    if (typeof value !== "string") {
+    if (typeof value !== "string" || !value.startsWith("0x")) {
       throw otherForm2();
     }
-    return reading(() => fromHex(value.replace(/^0x/, ""), WHAT3, length), ({ facts }) => malformed(WHAT3, facts.why, facts));
+    return reading(() => fromHex(value.slice(2), WHAT3, length), ({ facts }) => malformed(WHAT3, facts.why, facts));
   }
   var salted = (label, salt, bytes) => saltedDigest(label, salt, sha2562(bytes));
   var saltedDigest = (label, salt, inside) => sha2562(concat(domain(label), salt, inside));
@@ -5310,6 +5310,8 @@ ${text2}`);
   var UNSEEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
   var SHORT2 = 12;
   var LONGEST = 200;
+  var NEWLINE = 10;
+  var [LINE_FIELDS, LINE_CAP] = [10, 4096];
   var ROLES = { OPERATOR: "operator", HOSPITAL: "hospital", COORDINATOR: "coordinator", AUDITOR: "auditor", TRUSTEE: "trustee" };
   var SENTENCES3 = {
     UpdateCommitted: "In round {round}, {who} recorded its update {digest}.",
@@ -5392,18 +5394,27 @@ ${text2}`);
     if (leaf !== null) {
       return voice.say("Inside: the salted fingerprint {leaf} of one patient record or answer.", { leaf: short(leaf) });
     }
-    if (line === null) {
+    return line === null ? null : lineOf(voice, line);
+  }
+  function lineOf(voice, line) {
+    const text2 = new TextDecoder().decode(line.subarray(line.indexOf(NEWLINE) + 1));
+    const fields = fieldsOf(text2);
+    if (fields === null) {
+      return voice.say("Inside: a line of the access log: {line}", { line: shown2(text2) });
+    }
+    const [number2, when, account2, role, event, page, about, , name] = fields.map((field) => shown2(String(field)));
+    const facts = { number: number2, time: voice.time(when), account: account2, role, event, page, about, name: name || voice.say("somebody") };
+    return voice.say("Inside: line {number} of the access log. On {time}, {name} ({role}, account {account} of this hospital): {event} {page}, {about}.", facts);
+  }
+  function fieldsOf(text2) {
+    try {
+      const fields = parseJson(utf8(text2), "proof", LINE_CAP);
+      return Array.isArray(fields) && fields.length === LINE_FIELDS && isTime(fields[1]) ? fields : null;
+    } catch {
       return null;
     }
-    return voice.say("Inside: a line of the access log: {line}", { line: lineText(line) });
   }
-  function lineText(line) {
-    try {
-      return shown2(textOf(line, "proof"));
-    } catch {
-      return toHex(line);
-    }
-  }
+  var isTime = (value) => value instanceof Numeral && value.isInteger && value.value >= 0n && value.value < 2n ** 33n;
   var cosigners = (voice, trust, { cosigned }) => [...cosigned].map(([witness, time]) => {
     const account2 = /\/0x([0-9a-f]{40})$/.exec(trust.policy.witnesses.get(witness).name)?.[1] ?? "";
     return `${named(voice, trust, account2)}, ${voice.time(time)}`;
@@ -5447,7 +5458,7 @@ ${text2}`);
     };
     const [answer, model, classes] = [part(core, "answer"), part(core, "model"), part(core, "classes")];
     const className = (code2) => shown2(voice.say(String(classes.get(code2) ?? code2)));
-    add2("Checked", numeral2(core.get("checked_at"), (value) => voice.time(value)));
+    add2("Checked", isTime(core.get("checked_at")) ? voice.time(core.get("checked_at")) : null);
     if (core.has("row")) {
       const risk = ["probability", "low", "high"].map((name) => numeral2(answer.get(name), (value) => voice.percent(value)));
       add2("Answer", risk.includes(null) ? null : `${shown2(voice.say(String(core.get("about"))))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
