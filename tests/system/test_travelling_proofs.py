@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from chain.embedded.chain import DevChain, DevChainSettings
-from fl.protocol.codec import write_document
+from fl.protocol.codec import JsonValue, write_document
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.records import (
     FederationOpened,
@@ -196,7 +196,7 @@ def test_the_checkpoint_is_tied_to_the_chain(outside: Path) -> None:
 
 def test_a_receipt_is_checked_with_its_picture(tmp_path: Path) -> None:
     receipt, folder = paper_receipt(), tmp_path
-    waits = {**receipt.document, "proof": {"state": "waits", "why": "later"}, "ledger": None}
+    waits: dict[str, JsonValue] = {**receipt.document, "proof": {"state": "waits", "why": "later"}, "ledger": None}
     for name, data in {
         "trust.json": receipt.trust,
         "receipt.json": receipt.data,
