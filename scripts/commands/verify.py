@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--trust", "trust_file", type=click.Path(path_type=Path, dir_okay=False), help="Whose signatures count: trust.json."
 )
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object for each proof.")
 @guarded
 def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, *, as_json: bool) -> None:
-    """Check each FILE, a `.tlog-proof` or a receipt, offline: no chain, no vault, no account.
+    """Check each FILE, a `.tlog-proof`, a receipt or a model, offline: no chain, no vault, no account.
 
-    Exit code 0: everything holds. 65: a file is no proof and no receipt. 75: a receipt has no proof yet. 76: a file
+    A model is the ZIP of `hemaledger model export` or of a site, or the folder with its files.
+
+    Exit code 0: everything holds. 65: a file is none of these. 75: a receipt has no proof yet. 76: a file
     does not hold. 77: too few witnesses cosigned. 78: the trust file is missing.
     """
     from chain.proofs.facts import OfflineFacts
@@ -46,6 +48,9 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     trust = read_trust(trust_file)
     facts, waits = OfflineFacts(), False
     for path in files:
+        if path.is_dir() or path.suffix == ".zip":
+            _check_model(path, trust, as_json=as_json)
+            continue
         with path.open("rb") as file:
             content = file.read(max(PROOF_CAP, RECEIPT_CAP) + 1)
         if is_receipt(content):
@@ -61,6 +66,27 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
         click.echo(f"Checked with the trust file {trust.code}. Compare this code with a member, by phone.")
     if waits:
         click.get_current_context().exit(UnavailableError.exit_code)
+
+
+def _check_model(path: Path, trust: Trust, *, as_json: bool) -> None:
+    """Check the files of a model together, and say what they show."""
+    from chain.proofs.facts import OfflineFacts
+    from fl.proofs.model_folder import check_model, words_of
+    from fl.proofs.words import document_of, lines_of
+    from scripts.wiring.model_files import model_files
+
+    with model_files(path) as (names, opened):
+        proven = check_model(names, opened, trust, OfflineFacts())
+    parts = [each for each in (proven.model, proven.key) if each is not None]
+    said = [*words_of(proven), *(line for each in parts for line in lines_of(each, trust))]
+    if as_json:
+        shown = {"files": sorted(proven.signed.digests), "computed": proven.computed}
+        model, key = (None if each is None else document_of(each) for each in (proven.model, proven.key))
+        click.echo(json.dumps({"file": str(path), "trust": trust.code, **shown, "model": model, "key": key}))
+        return
+    click.secho(f"{path.name}: the files of the model hold.", fg="green")
+    for line in said:
+        click.echo(f"  {line}")
 
 
 def _compare(proven: Proven, data: Path) -> None:

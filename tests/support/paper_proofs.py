@@ -26,7 +26,10 @@ class PaperProofs:
     now: Reach = field(default_factory=Reach)
     models: bool = False
     """Whether models and keys are covered."""
+    key: tuple[int, bytes] = (1, b"\4" + bytes(64))
+    """Epoch and public key of the hospital."""
     world: ProofWorld = field(default_factory=lambda: ProofWorld(7))
+    _known: dict[tuple[Record, Inner | None], str] = field(default_factory=dict)
 
     def reach(self) -> Reach:
         return self.now
@@ -36,20 +39,20 @@ class PaperProofs:
             return None
         leaf, path = (inner.leaf, inner.path) if isinstance(inner, InnerLeaf) else (sha256(inner.batch), inner.above)
         root = root_from(leaf_hash(leaf), path.index, path.size, path.nodes)
-        return self._made(RecordsAnchored(self.world.coordinator.address, batch, root), inner)
+        return self.made(RecordsAnchored(self.world.coordinator.address, batch, root), inner)
 
     def of_request(self, number: int) -> str | None:
         if number > self.now.request:
             return None
         who, purpose = self.world.coordinator.address, Purpose.TREATMENT
-        return self._made(DecryptionRequested(who, number, KeyUse.RECORDS, 1, NO_DIGEST, NO_DIGEST, purpose, T0 + 9))
+        return self.made(DecryptionRequested(who, number, KeyUse.RECORDS, 1, NO_DIGEST, NO_DIGEST, purpose, T0 + 9))
 
     def of_model(self, number: int, digest: Digest) -> str | None:
-        return self._made(RoundFinalised(self.world.coordinator.address, number, digest)) if self.models else None
+        return self.made(RoundFinalised(self.world.coordinator.address, number, digest)) if self.models else None
 
     def of_key(self) -> str | None:
         who = self.world.coordinator.address
-        return self._made(KeyRegistered(who, 1, b"\4" + bytes(64), bytes(64))) if self.models else None
+        return self.made(KeyRegistered(who, *self.key, bytes(64))) if self.models else None
 
     def trust_file(self) -> bytes | None:
         return self.world.trust.encoded()
@@ -61,7 +64,13 @@ class PaperProofs:
         """Check a proof as anybody would who has the trust file."""
         return verify(text.encode(), self.world.trust, FACTS)
 
-    def _made(self, record: Record, inner: Inner | None = None) -> str:
+    def made(self, record: Record, inner: Inner | None = None) -> str:
+        """Return the proof of a record, the same one each time."""
+        if (record, inner) not in self._known:
+            self._known[record, inner] = self._new(record, inner)
+        return self._known[record, inner]
+
+    def _new(self, record: Record, inner: Inner | None) -> str:
         raw = self.world.signed(record, 3)
         event = self.world.entry_of(record, raw)
         tree = GrowingTree([event.leaf(), bytes(32)])

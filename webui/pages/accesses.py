@@ -23,7 +23,8 @@ from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
 from webui.usecases.accesses import COLUMNS
-from webui.usecases.line_proofs import Far, csv_row, list_document
+from webui.usecases.line_proofs import csv_row, list_document
+from webui.usecases.proof_states import Far
 from webui.usecases.tables import csv_text
 
 SHOWN = 200

@@ -12,7 +12,7 @@ from webui.presentation.numbers_and_dates import when
 from webui.presentation.request_wording import opened_record, openings, purpose, request_state
 from webui.presentation.texts import gettext
 from webui.usecases.accesses import Access, AccessList
-from webui.usecases.line_proofs import Far, state_of
+from webui.usecases.proof_states import Far, state_of
 from webui.usecases.receipt_sheet import Listed
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import HemaledgerError, ProofInvalid
@@ -27,41 +26,12 @@ from webui.store.access_log import AccessLog, batch_text, digest_of, leaf_of, te
 from webui.store.account_tables import AccessBatch, AccessEntry
 from webui.store.leaves import LeafPlace, LeafStore
 from webui.usecases.accesses import COLUMNS, Access, AccessList
+from webui.usecases.proof_states import NEVER, WHY, Far, far_reach, state_of
 
 LOG = logging.getLogger("hemaledger.site")
 FORMAT = "hemaledger-accesses-2"
 MOST_PROOFS = 500
 """Proofs in one file of a list (some 4 MB, and some seconds of work): those of the newest lines."""
-
-
-class Far(StrEnum):
-    """How far the proof of a line is."""
-
-    THERE = "there"
-    ROOT = "root"
-    """The root over the line is not on the ledger yet."""
-    CHECKPOINT = "checkpoint"
-    """No checkpoint that enough witnesses cosigned covers its record yet."""
-    OLD = "old"
-    """The line is from before there were proofs of lines: it never gets one."""
-    NOWHERE = "nowhere"
-    """The request did not get to the ledger, or the ledger does not answer now."""
-    CHANGED = "changed"
-    """The line does not lead to its root."""
-    LATER = "later"
-    """There is one, but not in this file: the file has those of the newest lines."""
-
-
-WHY: Mapping[Far, str] = {
-    Far.ROOT: "The line waits for the next root of this hospital on the ledger.",
-    Far.CHECKPOINT: "Its record waits for the next checkpoint of the public log.",
-    Far.OLD: "The line is older than proofs of lines.",
-    Far.NOWHERE: "The request is not known to be on the ledger.",
-    Far.CHANGED: "The line does not lead to its root; tell the hospital.",
-    Far.LATER: "This file has the proofs of the newest lines. Get this one from the page of the list.",
-}
-"""For programs, in English."""
-NEVER = frozenset({Far.OLD, Far.NOWHERE, Far.CHANGED})
 
 
 @dataclass(frozen=True)
@@ -95,7 +65,7 @@ class LineProofs:
     def states(self, lines: Sequence[Access]) -> list[Far]:
         """Return how far the proof of each line is, without making one."""
         roots = _Roots.of(self.log, self.leaves, lines)
-        reach = self._reach()
+        reach = far_reach(self.proofs)
         return [_far(line, roots, reach) for line in lines]
 
     def each(self, lines: Sequence[Access], most: int = MOST_PROOFS) -> list[LineProof]:
@@ -104,7 +74,7 @@ class LineProofs:
 
     def made(self, lines: Sequence[Access], most: int) -> Iterator[tuple[LineProof, Access]]:
         """Yield what `each` returns with its line, one after the other."""
-        roots, reach = _Roots.of(self.log, self.leaves, lines), self._reach()
+        roots, reach = _Roots.of(self.log, self.leaves, lines), far_reach(self.proofs)
         for number, line in enumerate(lines):
             yield self._one(line, roots, reach, make=number < most), line
 
@@ -134,13 +104,6 @@ class LineProofs:
             LOG.warning("a line has no proof: %s: %s", error.name, error)
             text = None
         return LineProof(Far.CHECKPOINT if text is None else far, place, text)
-
-    def _reach(self) -> Reach:
-        try:
-            return self.proofs.reach()
-        except HemaledgerError as error:
-            LOG.warning("no line has a proof now: %s: %s", error.name, error)
-            return Reach()
 
 
 @dataclass
@@ -207,11 +170,6 @@ def list_document(found: AccessList, proofs: Sequence[LineProof]) -> dict[str, J
 def csv_row(line: Access, far: Far) -> tuple[str, ...]:
     """Return a line of a list for programs, with the state of its proof."""
     return (*line.cells(), state_of(far))
-
-
-def state_of(far: Far) -> str:
-    """Return `there`, `waits` or `none`."""
-    return "there" if far in {Far.THERE, Far.LATER} else "none" if far in NEVER else "waits"
 
 
 def _far(line: Access, roots: _Roots, reach: Reach) -> Far:

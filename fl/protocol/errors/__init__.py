@@ -80,6 +80,7 @@ from fl.protocol.errors.proofs import (
     CheckpointForged,
     CosignatureInvalid,
     LogSignatureInvalid,
+    ModelChanged,
     ProofChanged,
     ProofMalformed,
     ReceiptChanged,
