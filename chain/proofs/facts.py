@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import rlp
+from eth_utils.crypto import keccak
 
 from chain.authorship import check_author
 from chain.contracts import events
@@ -38,7 +39,7 @@ class OfflineFacts:
             call = of_signed(transaction)
         except ValueError as error:
             raise ProofChanged(6, "the transaction in it is not a signed transaction") from error
-        if call.hash != event.transaction:
+        if keccak(transaction) != event.transaction:
             raise ProofChanged(6, "the transaction in it is not the one that the entry names")
         try:
             check_author(record, event.contract, call, event.chain_id)

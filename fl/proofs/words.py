@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from fl.proofs.verify import Proven
 from fl.protocol import strict_json
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address, Digest, show, shown
 from fl.protocol.records import (
@@ -27,6 +28,7 @@ from fl.protocol.records import (
     UpdateCommitted,
     WideFinalised,
 )
+from fl.protocol.tlog.notes import LAST_TIME
 from fl.protocol.tlog.trust import Trust
 
 _ACCOUNT_BYTES = 20
@@ -69,6 +71,17 @@ def lines_of(proven: Proven, trust: Trust) -> list[str]:
         _witnesses(proven, trust),
     ]
     return [*lines, _tie(proven, trust)]
+
+
+def lines_of_receipt(core: Mapping[str, JsonValue]) -> list[str]:
+    """Return what the core of a receipt says; what has another form is left out."""
+    answer, model, when = core.get("answer"), core.get("model"), core.get("checked_at")
+    lines = [f"Checked on {at(when)}."] if isinstance(when, int) and 0 <= when <= LAST_TIME else []
+    if isinstance(answer, dict):
+        lines.append(f"Answer: {shown(', '.join(f'{name} {value}' for name, value in answer.items()))}.")
+    if isinstance(model, dict):
+        lines.append(f"Model: round {shown(str(model.get('round')))}, {shown(str(model.get('model_digest')))}.")
+    return lines
 
 
 def _tie(proven: Proven, trust: Trust) -> str:

@@ -64,6 +64,8 @@ class ProofWorld:
     bound: bool = True
     validators: int = 0
     """More than 0: the header of the binding is one of QBFT, sealed by all of them."""
+    leaf: Digest | None = None
+    """With `inner` leaf: the leaf that is proven, in place of a drawn one."""
     random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,6 +159,7 @@ class ProofWorld:
             return self._clustered(digest)
         leaves = [Digest(self._bytes(32)) for _ in range(9)]
         if self.inner == "leaf":
+            leaves[4] = self.leaf or leaves[4]
             path = TreePath(4, 9, merkle.inclusion_path(leaves, 4))
             return RecordsAnchored(who, 2, merkle.root_of(leaves)), InnerLeaf(leaves[4], path)
         line = (

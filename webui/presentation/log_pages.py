@@ -42,6 +42,9 @@ FOR_EVERYBODY: Mapping[str, Any] = {
     "withdrawals.overview": _l("Withdrawals"),
     "withdrawals.mine": _l("My pictures and the training"),
     "withdrawals.call_off": _l("My wish about the training, taken back"),
+    "verify.alone": _l("Check of a proof, as one file"),
+    "verify.page": _l("Check of a proof"),
+    "verify.trust": _l("Trust file"),
 }
 ACCOUNT: Mapping[str, Any] = {
     "account.overview": _l("Your account"),

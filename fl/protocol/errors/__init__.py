@@ -86,6 +86,7 @@ from fl.protocol.errors.proofs import (
     ModelChanged,
     ProofChanged,
     ProofMalformed,
+    ReceiptChanged,
     RecordMissing,
     TrustMissing,
     WitnessesMissing,

@@ -81,6 +81,14 @@ class BindingInvalid(TamperedError):
 
 
 @dataclass(eq=False)
+class ReceiptChanged(TamperedError):
+    """A receipt does not fit its fingerprint or its proof (PROTOCOL.md 9, Records)."""
+
+    why: str
+    sentence = "The receipt does not hold: {why}."
+
+
+@dataclass(eq=False)
 class TrustMissing(MisconfiguredError):
     """A proof was to be checked without a file that says whom to trust."""
 
