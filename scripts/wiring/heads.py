@@ -25,7 +25,8 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Domain, Task
 from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import LedgerView, Ports
-from fl.roles.requester.private_answers import PrivateAnswer, PrivateAnswers
+from fl.roles.requester.head_questions import PrivateAnswer
+from fl.roles.requester.private_answers import PrivateAnswers
 from fl.training.evaluation.int8_head import Int8Head, ceilings_of
 from fl.training.evaluation.predict import Predictor
 from fl.training.model.device import use_threads
@@ -110,7 +111,7 @@ def ask_trustees(
     use_threads(1)
     member = Member.of(home, name, Role.HOSPITAL)
     request = member.federation.threshold.request(number)
-    head = member.answers.head(request.record.label, ThresholdKey.from_bytes(request.committee.public_key))
+    head = member.answers.questions.head(request.record.label, ThresholdKey.from_bytes(request.committee.public_key))
     current = _round_of(member.federation, head.facts.model)
     config = read_config(current, home.vault)
     recipe, task = Recipe.of(config), config.task
@@ -123,7 +124,7 @@ def ask_trustees(
     plain = Int8Head(np.zeros((1, head.facts.width), np.int8), (0,), (1.0,), head.facts.ceilings)
     began = time.perf_counter()
     features = plain.features(seen)[0].tobytes()
-    found = member.answers.ask(member.federation, head, number, features, lines, logarithms)
+    found = member.answers.questions.ask(member.federation, head, number, features, lines, logarithms)
     return _told(member.federation, head, recipe.spec, task, found, time.perf_counter() - began)
 
 
