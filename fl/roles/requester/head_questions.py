@@ -39,6 +39,8 @@ class PrivateAnswer:
     answer: HeadAnswer
     failed: Mapping[Address, HemaledgerError]
     """Trustees that did not answer, or whose answer could not be opened."""
+    right: tuple[Address, ...]
+    """Trustees whose parts were right."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class HeadQuestions:
                     parts[who] = got
                 else:
                     failed[who] = got
-        return PrivateAnswer(combine(head, question, parts, committee, logarithms), failed)
+        answer = combine(head, question, parts, committee, logarithms)
+        return PrivateAnswer(answer, failed, tuple(who for who in parts if who not in answer.wrong))
 
     def unused(self, federation: Federation, head: EncryptedHead) -> dict[int, int]:
         """Return how many bought answers of a head are unused, by request; the request that ends first is first."""
