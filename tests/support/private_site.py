@@ -143,9 +143,9 @@ class PrivateWorld:
 class PrivateTown(Town):
     """A site that offers private predictions; the rest of its federation is the fake's."""
 
-    def __init__(self, folder: Path, world: PrivateWorld) -> None:
+    def __init__(self, folder: Path, world: PrivateWorld, **changes: object) -> None:
         self.world = world
-        super().__init__(folder)
+        super().__init__(folder, **changes)
 
     def services(self) -> Services:
         return replace(self.federation.services, private=self.world.private)

@@ -117,16 +117,17 @@ class FederationPrivate:
             seen = self.network.features(spec, picture)
             if len(seen) != found.head.facts.width:
                 raise NoHeadAnnounced  # another network than the auditor's
+            number, table = next(iter(found.unused)), self.logarithms()
             began = time.perf_counter()
-            number = next(iter(found.unused))
-            answer = self._ask(found, number, in_steps(seen[np.newaxis], found.head.facts.ceilings)[0].tobytes())
+            features = in_steps(seen[np.newaxis], found.head.facts.ceilings)[0].tobytes()
+            answer = self._ask(found, number, features, table)
             ms = round(1000 * (time.perf_counter() - began))
         return _prediction(found, answer, number, ms)
 
-    def _ask(self, found: _Found, number: int, features: bytes) -> PrivateAnswer:
+    def _ask(self, found: _Found, number: int, features: bytes, table: Logarithms) -> PrivateAnswer:
         lines = {who: server.ask for who, server in self._known(found).items()}
         try:
-            return self.questions.ask(found.federation, found.head, number, features, lines, self.logarithms())
+            return self.questions.ask(found.federation, found.head, number, features, lines, table)
         except QuorumNotReached as error:
             self._alive = (-ALIVE_S, frozenset())  # what they said is not true any more
             raise PrivateWayFailed(error.actual, error.required) from error
