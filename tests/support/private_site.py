@@ -51,7 +51,8 @@ class HereNetwork:
     def features(self, spec: ModelSpec, picture: Pixels) -> Features:
         assert spec == SPEC
         self.asked += 1
-        return _public().features(picture[np.newaxis])[0]
+        found: Features = _public().features(picture[np.newaxis])[0]
+        return found
 
 
 @dataclass
