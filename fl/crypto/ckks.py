@@ -48,9 +48,9 @@ BITS = (34, 21, 21, 21, 21, 21, 21, 21, 34)
 SCALE = 2.0**21
 MAX_INPUTS, MAX_UNITS = 256, 128
 CIPHERTEXT_CAP, KEYS_CAP = 800_000, 6_000_000
-"""Bytes; a fresh ciphertext has about 0.4 million, and the keys about 3 million."""
-CIPHERTEXT_BLOCKS, KEYS_BLOCKS = 16, 96
-"""Blocks of 128 KiB; without compression a fresh ciphertext has 1.05 million bytes, and the keys 8.3 million."""
+"""Bytes; a fresh ciphertext has about 0.48 million, and the keys about 4.5 million."""
+CIPHERTEXT_BLOCKS, KEYS_BLOCKS = 16, 112
+"""Blocks of at most 128 KiB; a fresh ciphertext has 10, and the keys have 87."""
 BLIND = 2.0**15
 """Slots of the answer are hidden by numbers up to this; what they hide is below about 8."""
 _ASK, _ANSWER = LABEL_PREFIX + b"ckksask", LABEL_PREFIX + b"ckksans"
@@ -70,12 +70,18 @@ def question_cap(inputs: int = MAX_INPUTS) -> int:
 class PolynomialWeights(Protocol):
     """What the host computes with: fl/training/tables/polynomial.py."""
 
-    first: Reals
-    first_bias: Reals
-    mixes: Reals
-    mix_bias: Reals
-    last: Reals
-    last_bias: float
+    @property
+    def first(self) -> Reals: ...
+    @property
+    def first_bias(self) -> Reals: ...
+    @property
+    def mixes(self) -> Reals: ...
+    @property
+    def mix_bias(self) -> Reals: ...
+    @property
+    def last(self) -> Reals: ...
+    @property
+    def last_bias(self) -> float: ...
 
 
 class _Seal:
@@ -263,7 +269,8 @@ def _spread(values: Reals, times: int) -> list[float]:
 
 def _sum(seal: _Seal, terms: Sequence[tuple[Any, Any]], bias: Any) -> Any:  # noqa: ANN401
     """Return the sum of products of ciphertexts at one level with plain numbers, rescaled to SCALE, plus `bias`."""
-    drop, total = seal.dropped(terms[0][0]), None
+    drop = seal.dropped(terms[0][0])
+    total: Any = None
     for ciphertext, weight in terms:
         scale = SCALE * drop / ciphertext.scale
         plain, product = seal.plain(_visible(weight, scale), ciphertext, scale), seal.api.Ciphertext()

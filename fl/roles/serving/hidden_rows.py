@@ -58,7 +58,7 @@ class HiddenDesk:
         if question.card != self.card or len(question.inputs) != self.weights.first.shape[1]:
             raise CiphertextInvalid("the encrypted row is for another network")
         with self._lock:
-            self._count(opened.sender, opened.digest)
+            self._count(opened.sender, Digest(opened.digest))
         return seal_answer(opened, answer_row(self.weights, question))
 
     def _count(self, sender: Address, question: Digest) -> None:
