@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_a_patient_chooses_it_and_the_result_says_how_it_came(town: PrivateTown)
     assert f"This hospital has {before - 1} left for this model." in said
     for part in (
         "private prediction",
-        "This came by the private way, in 0.",
+        "This came by the private way, in ",
         "The percentages are not calibrated",
         "The last layer of the model stayed encrypted",
         "Verified on the ledger",
@@ -77,6 +78,16 @@ def test_the_normal_way_stays_the_default_and_uses_no_answer(town: PrivateTown) 
     said = maya.text(maya.check(CELL).location)
     assert "private" not in said.lower()
     assert left(town.world) == before
+
+
+def test_a_hospital_without_the_model_offers_the_private_way_alone(town: PrivateTown) -> None:
+    town.federation.final_round = 0
+    maya = town.visitor(MAYA)
+    said = maya.text("/checks/new")
+    assert "You cannot choose this now, because this hospital cannot open the newest model." in said
+    assert "hides nothing from it" not in said
+    assert re.search(r"<input[^>]*checked[^>]*value=\"private\"", maya.get("/checks/new").text)
+    assert maya.check(CELL, way="private").status_code == 302
 
 
 def test_it_takes_one_picture(town: PrivateTown) -> None:

@@ -15,7 +15,7 @@ from fl.protocol.names import Digest, Role
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.serving.hidden_rows import HiddenDesk
 from tests.support.federation import Clock, Consortium, Party, found, memory_connect, memory_folder
-from tests.unit.crypto.test_ckks import CARD, ROW, WEIGHTS
+from tests.support.hidden_rows import CARD, ROW, WEIGHTS
 
 pytest.importorskip("tenseal")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,37 +11,7 @@ from fl.crypto import ckks
 from fl.crypto.ckks import BLIND, SLOTS, AskerKey, HiddenRow, answer_row
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import CiphertextInvalid, EncodingError, HemaledgerError, ToolMissing
-from fl.protocol.names import Digest
-
-CARD = Digest(b"\x07" * 32)
-INPUTS, FIRST, SECOND = 3, 5, 3
-DRAW = np.random.default_rng(4)
-
-
-@dataclass
-class Weights:
-    first: Any
-    first_bias: Any
-    mixes: Any
-    mix_bias: Any
-    last: Any
-    last_bias: float
-
-    def plain(self, row: list[float]) -> float:
-        one = self.first @ row + self.first_bias
-        two = sum(mix @ one**power for mix, power in zip(self.mixes, (1, 2, 4), strict=True)) + self.mix_bias
-        return float(sum(line @ two**p for line, p in zip(self.last, (1, 2, 4), strict=True)) + self.last_bias)
-
-
-WEIGHTS = Weights(
-    DRAW.normal(size=(FIRST, INPUTS)) / INPUTS,
-    DRAW.normal(size=FIRST) / 10,
-    DRAW.normal(size=(3, SECOND, FIRST)) / FIRST,
-    DRAW.normal(size=SECOND) / 10,
-    DRAW.normal(size=(3, SECOND)),
-    0.25,
-)
-ROW = [0.5, -1.25, 0.0]
+from tests.support.hidden_rows import CARD, ROW, WEIGHTS, Weights
 
 
 def test_without_tenseal_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
