@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.federation import memory_folder
+from tests.support.fhir import System
 from tests.support.private_site import PrivateTown, PrivateWorld
 from tests.support.site_town import INES, MAYA, OMAR, Town, cell, words
 from webui.config import Limit, Limits
 from webui.store.records import PAGE_ROWS
+from webui.store.tokens import Scope
 
 CELL = cell(size=(450, 450))
 WHO = "None of them sees the last layer of the model, and only this hospital sees the answer"
@@ -69,6 +71,9 @@ def test_a_patient_chooses_it_and_the_result_says_how_it_came(town: PrivateTown)
     compared = words(maya.post("/receipts/check", text=json.dumps(receipt)))
     assert "do not trust" not in compared.lower()
     assert maya.get(f"{answer.location}/receipt.pdf").data.startswith(b"%PDF")
+    number = answer.location.rpartition("/")[2]
+    program = System(town, MAYA, Scope.CHECKS_READ)
+    assert program.get(f"/checks/{number}").get_json()["result"]["private"] is True
     town.book()
     assert "private prediction" in town.visitor(INES).text(answer.location)
 

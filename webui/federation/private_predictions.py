@@ -103,6 +103,9 @@ class FederationPrivate:
     _alive: tuple[float, frozenset[Address]] = field(init=False, default=(-ALIVE_S, frozenset()))
     """When the servers were asked, and which answered."""
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    """Of what is known; nobody waits for an answer with it."""
+    _turn: threading.Lock = field(init=False, default_factory=threading.Lock)
+    """Of the one question at a time."""
 
     def offer(self) -> PrivateOffer:
         with self._lock:
@@ -110,8 +113,9 @@ class FederationPrivate:
         return PrivateOffer(found.served, sum(found.unused.values()), found.committee.threshold)
 
     def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
-        with self._lock:
-            found = self._find()
+        with self._turn:
+            with self._lock:
+                found = self._find()
             task, spec = found.config.task, found.spec
             picture = prepare(pixels, spec.size_px, stained=task.domain == Domain.STAINED_CELL, frame=frame)
             seen = self.network.features(spec, picture)

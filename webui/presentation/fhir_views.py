@@ -28,6 +28,7 @@ VERSION = "4.0.1"
 TASKS, CLASSES, PEOPLE = "urn:hemaledger:task", "urn:hemaledger:class", "urn:hemaledger:account"
 ONE = {"system": "http://unitsofmeasure.org", "code": "1"}
 """UCUM's unit of a plain number."""
+PRIVATE_NOTE = "It came by the private way: the model's last layer stayed encrypted. It is not calibrated."
 CLOSED_REVIEW, NOT_REVIEWED = (
     "a doctor has reviewed it, and this hospital cannot open the review now",
     "no doctor has reviewed it",
@@ -200,7 +201,7 @@ def observation(shown: Shown, reviewed: Reviewed) -> Resource:
             for code, share in check.shares.items()
         ],
         "derivedFrom": [{"reference": f"Media/{row.id}"}],
-        "note": [_note(check, reviewed)],
+        "note": [_note(check, reviewed), *([{"text": PRIVATE_NOTE}] if check.private else [])],
     }
 
 
