@@ -46,6 +46,7 @@ COMMANDS = {
     "model": ("scripts.commands.model", "model", "Export a model as a file, or put a lost one back."),
     "evaluate": ("scripts.commands.evaluate", "evaluate", "Judge the newest model, and write its model card."),
     "head": ("scripts.commands.head", "head", "Private predictions: the model's last layer stays encrypted."),
+    "ckks": ("scripts.commands.ckks", "ckks", "Encrypted rows: a host computes on values that it cannot read."),
     "explain": ("scripts.commands.explain", "explain", "Show where in a picture the newest model looked."),
     "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),
     "network": ("scripts.commands.network", "network", "Digest your own network's source, or fetch weights."),

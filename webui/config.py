@@ -65,6 +65,8 @@ class Limits:
     sign_up_address: Limit = Limit(20, 60 * 60)
     checks: Limit = Limit(60, 60 * 60)
     """Checks of images by one patient."""
+    private: Limit = Limit(5, 24 * 60 * 60)
+    """Private predictions by one patient, because all hospitals together have few."""
     new_passwords: Limit = Limit(10, 60 * 60)
     """Attempts to replace a password, by one account or address."""
     searches: Limit = Limit(60, 60 * 60)

@@ -104,6 +104,13 @@ def table_options(command: F) -> F:
     type=click.Path(path_type=Path),
     help="Folder in which your backups end up. The operator's page shows the age of its newest file. Repeatable.",
 )
+@click.option(
+    "--private-trustee",
+    "private_trustees",
+    multiple=True,
+    metavar="NAME=URL",
+    help="A trustee's server for private predictions (`head serve`). Repeatable; without one the site offers none.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -132,9 +139,11 @@ def serve(  # noqa: PLR0913  # one parameter per option
     suggestions: Path | None,
     patient_risks: bool,
     backups: tuple[Path, ...],
+    private_trustees: tuple[str, ...],
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.log import log_as_json
+    from scripts.server.private import PrivateOptions
     from scripts.server.proxy import TrustedProxy
     from scripts.server.server import check_port
     from scripts.server.site import Extras, build_site, run_site
@@ -161,7 +170,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     )
     given = TableOptions.parse(tables, suggestions, home)
     check_port(host, port)
-    extras = Extras(given, servers, backups)
+    extras = Extras(given, servers, backups, PrivateOptions.parse(private_trustees))
     running = build_site(home, name, config, extras)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

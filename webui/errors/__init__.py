@@ -24,6 +24,13 @@ from webui.errors.appointments import (
     SlotNotOffered,
     TooManyBookings,
 )
+from webui.errors.private import (
+    NoHeadAnnounced,
+    NoPrivateAnswersLeft,
+    OnePictureOnly,
+    PrivateWayFailed,
+    TrusteesSilent,
+)
 from webui.errors.records import (
     AnswerMismatch,
     ChoiceChanged,

@@ -78,6 +78,7 @@ def check_json(shown: Shown, review: Review | None, *, reviewed: bool) -> Json:
             "probability": check.probability,
             "shares": dict(check.shares),
             "possible": list(check.kept) if check.kept is not None else None,
+            "private": check.private is not None,
             "model": model_json(check.model),
         }
     return {
@@ -242,6 +243,7 @@ SCHEMAS: dict[str, Json] = {
         probability=or_null(SHARE),
         shares=SHARES,
         possible=or_null(list_of(TEXT)),
+        private=TRUTH,
         model=ref("Model"),
     ),
     "Check": object_of(

@@ -35,6 +35,7 @@ NO_LONGER = "The hospitals no longer use the model that gave this answer: a hosp
 TASKS, CLASSES, PEOPLE = "urn:hemaledger:task", "urn:hemaledger:class", "urn:hemaledger:account"
 ONE = {"system": "http://unitsofmeasure.org", "code": "1"}
 """UCUM's unit of a plain number."""
+PRIVATE_NOTE = "It came by the private way: the model's last layer stayed encrypted. It is not calibrated."
 CLOSED_REVIEW, NOT_REVIEWED = (
     "a doctor has reviewed it, and this hospital cannot open the review now",
     "no doctor has reviewed it",
@@ -210,7 +211,11 @@ def observation(shown: Shown, reviewed: Reviewed) -> Resource:
             for code, share in check.shares.items()
         ],
         "derivedFrom": [{"reference": f"Media/{row.id}"}],
-        "note": [_note(check, reviewed), *([{"text": NO_LONGER}] if ended else [])],
+        "note": [
+            _note(check, reviewed),
+            *([{"text": PRIVATE_NOTE}] if check.private else []),
+            *([{"text": NO_LONGER}] if ended else []),
+        ],
     }
 
 

@@ -17,7 +17,7 @@ from webui.presentation.result_wording import answer_of, counts_of, means_not, n
 from webui.presentation.review_wording import lead_of, model_line, review_lines, step_of_review
 from webui.presentation.risk_wording import doubt_of, risk_percent, risk_saying
 from webui.presentation.verdict_wording import class_name, reported_of
-from webui.presentation.wording import Saying, hexed
+from webui.presentation.wording import Saying, hexed, listing
 from webui.usecases.proof_states import Far
 from webui.usecases.receipt_checks import Compared, Comparison
 from webui.usecases.receipt_sheet import Sheet
@@ -106,6 +106,8 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         ),
         *_origin(check, receipt),
     ]
+    if check.private:
+        facts.insert(-3, (gettext("Came by the private way"), listing(list(check.private.trustees))))
     if check.route:
         facts.insert(-3, (gettext("Answered by the server of"), check.route.server))
     if check.probability is not None:

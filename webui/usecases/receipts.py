@@ -6,8 +6,9 @@ digest is a leaf beside the record's own, from the moment of the check; a change
 A receipt is canonical JSON (PROTOCOL.md 2):
 
     format    hemaledger-receipt-2
-    core      what is proved: hospital, record, checked_at, answer, model, pipeline, route if there was a choice, and
-              of a check: task, classes, pictures; of an answer about a table: table, about, row
+    core      what is proved: hospital, record, checked_at, answer, model, pipeline, route if there was a choice,
+              private if it came by the private way, and of a check: task, classes, pictures; of an answer about a
+              table: table, about, row
     salt      32 random bytes; they hide the core from those who only read the ledger
     leaf      SHA-256("leaf" ‖ salt ‖ SHA-256(core))
     ledger    the path from the leaf to a root on the ledger; null until the root is there
@@ -45,7 +46,7 @@ from webui.store.receipts import NewReceipt, ReceiptStore
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.proof_states import Far, far_reach
-from webui.usecases.record_format import Check, route_document
+from webui.usecases.record_format import Check, private_document, route_document
 from webui.usecases.record_pictures import Pictured, prediction_document
 from webui.usecases.risk_format import RiskRecord
 
@@ -204,6 +205,7 @@ def _check_core(check: Check, salt: bytes) -> dict[str, JsonValue]:
         "answer": prediction_document(check.label, check.probability, check.shares, check.kept),
         "pictures": [_picture(each, salt) for each in check.pictures],
         **({"route": route_document(check.route)} if check.route else {}),
+        **({"private": private_document(check.private)} if check.private else {}),
     }
 
 
