@@ -36,10 +36,10 @@ from fl.protocol.records import (
     WideFinalised,
 )
 from fl.protocol.rounds.round import Phase
-from fl.protocol.tlog.checkpoint import Checkpoint
+from fl.protocol.tlog.checkpoint import Checkpoint, parse_checkpoint
 from fl.protocol.tlog.entry import LogEntry, leaf_hash, parse_entry
 from fl.protocol.tlog.extra import InnerLeaf, InnerLine, InnerStep, Path
-from fl.protocol.tlog.notes import cosigned_at, log_signed
+from fl.protocol.tlog.notes import Note, VerifierKey, cosigned_at, log_signed
 from fl.protocol.tlog.proof_file import ProofFile, parse_proof
 from fl.protocol.tlog.tree import root_from
 from fl.protocol.tlog.trust import Trust
@@ -88,9 +88,8 @@ def verify(data: bytes, trust: Trust, facts: ChainFacts) -> Proven:
         WitnessesMissing: too few witnesses of the trust file cosigned.
     """
     proof = parse_proof(data)  # step 1
-    checkpoint = proof.checkpoint
-    _check_log(proof, checkpoint, trust)  # step 2
-    cosigned = _check_witnesses(proof, trust)  # step 3
+    checkpoint, _ = check_log(proof.note, trust)  # step 2
+    cosigned = check_witnesses(proof.note, trust)  # step 3
     event, record = _check_entry(proof, trust, facts)  # step 4
     _check_inclusion(proof, checkpoint)  # step 5
     facts.check_author(event, record, proof.extra.transaction)  # step 6
@@ -99,31 +98,43 @@ def verify(data: bytes, trust: Trust, facts: ChainFacts) -> Proven:
     return _with_inner(proof, proven)  # step 8
 
 
-def _check_log(proof: ProofFile, checkpoint: Checkpoint, trust: Trust) -> None:
-    """Step 2: the checkpoint is of the consortium's log, which signed it."""
+def check_log(note: Note, trust: Trust) -> tuple[Checkpoint, VerifierKey]:
+    """Step 2: return the checkpoint of the consortium's log, and the log's key that signed it.
+
+    Raises:
+        ProofMalformed: its text is no checkpoint.
+        LogSignatureInvalid: it is of another log, or no log of the trust file signed it.
+    """
+    checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != trust.origin:
         raise LogSignatureInvalid("the checkpoint is of another log than that of your trust file")
-    signed = False
-    for line in proof.note.lines:
+    signed: VerifierKey | None = None
+    for line in note.lines:
         for key in trust.policy.logs:
             if key.name == checkpoint.origin and line.is_of(key):
-                if not log_signed(line, key, proof.note.text, note_keys.verify):
+                if not log_signed(line, key, note.text, note_keys.verify):
                     raise LogSignatureInvalid("its signature is not of this checkpoint")
                 if signed:
                     raise LogSignatureInvalid("it has two signatures of the log")
-                signed = True
-    if not signed:
+                signed = key
+    if signed is None:
         raise LogSignatureInvalid("no log of your trust file signed the checkpoint")
+    return checkpoint, signed
 
 
-def _check_witnesses(proof: ProofFile, trust: Trust) -> dict[str, int]:
-    """Step 3: each line of a known witness is its cosignature, none comes twice, and the quorum is met."""
+def check_witnesses(note: Note, trust: Trust) -> dict[str, int]:
+    """Step 3: return when each known witness cosigned, by the policy's name of it; the quorum is met.
+
+    Raises:
+        CosignatureInvalid: a line of a known witness is not its cosignature, or is there twice.
+        WitnessesMissing: too few witnesses cosigned.
+    """
     cosigned: dict[str, int] = {}
-    for line in proof.note.lines:
+    for line in note.lines:
         for name, key in trust.policy.witnesses.items():
             if not line.is_of(key):
                 continue
-            time = cosigned_at(line, key, proof.note.text, note_keys.verify)
+            time = cosigned_at(line, key, note.text, note_keys.verify)
             if time is None:
                 raise CosignatureInvalid(name, "its signature is not of this checkpoint and time")
             if name in cosigned:

@@ -42,6 +42,21 @@ from fl.protocol.errors.families import (
     UnavailableError,
     Why,
 )
+from fl.protocol.errors.findings import (
+    ChainForked,
+    CheckpointBackdated,
+    CheckpointForked,
+    EvidenceMalformed,
+    EvidenceWeak,
+    FileWithheld,
+    InMyName,
+    LedgerReset,
+    LedgerRolledBack,
+    LeftOut,
+    LogGap,
+    RecordBackdated,
+    TwoRoots,
+)
 from fl.protocol.errors.malformed import (
     BackupUnusable,
     DatasetUnusable,
