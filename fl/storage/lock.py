@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from fl.files import make_folder
 from fl.protocol.errors import RoleRunning, refused_write
 
 TRIES, TRY_S = 3, 0.05
@@ -27,6 +28,23 @@ def only_one(folder: Path) -> Iterator[None]:
         raise refused_write(str(folder), error) from error
     with file:
         _lock(file, folder)
+        yield
+
+
+@contextmanager
+def waiting_lock(folder: Path) -> Iterator[None]:
+    """Lock `folder/lock` for a short write, and wait for other threads and processes that hold it.
+
+    Raises:
+        StorageFull: the disk refuses.
+    """
+    try:
+        make_folder(folder)
+        file = (folder / "lock").open("a")
+    except OSError as error:
+        raise refused_write(str(folder), error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
