@@ -22,8 +22,8 @@ from fl.proofs.evidence import (
     claim_digest,
 )
 from fl.proofs.verify import Proven, check_log, check_witnesses, verify
-from fl.proofs.words import named
-from fl.protocol.errors import EvidenceWeak
+from fl.proofs.words import at, named
+from fl.protocol.errors import EvidenceWeak, HemaledgerError
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import ChainFacts, Sent
 from fl.protocol.records import (
@@ -76,6 +76,28 @@ PROMISED = (UpdateCommitted, KeysAdvertised, SharesDealt, SetEndorsed, SharesRev
 """Records that a member promises on its own disk before it signs: it never signs two, included or not."""
 
 
+CLOCK_S = 300
+"""Clocks of honest members may differ by so much; in seconds."""
+LATE_S = 600
+"""A node of an honest witness may be so far behind the chain; in seconds."""
+HISTORIES = (
+    "It does not show who made the other history, or which of the two is the right one: compare both with the ledger."
+)
+WORD = "It shows what members say, signed by them, not that they are right: look at the ledger by a node of your own."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What evidence shows."""
+
+    finding: HemaledgerError
+    """Its sentence says who did what."""
+    shows: tuple[str, ...]
+    """The facts, a sentence each."""
+    limits: str
+    """What it does not show."""
+
+
 @dataclass(frozen=True)
 class Signed:
     """A checkpoint with the log's signature."""
@@ -122,8 +144,7 @@ class Bench:
 
     @property
     def loose(self) -> Trust:
-        """Return the trust without its quorum."""
-        return replace(self.trust, policy=replace(self.trust.policy, quorum=NONE))
+        return without_quorum(self.trust)
 
     def forms(self, *kinds: type[Item]) -> bool:
         """Return whether the pieces are of exactly these kinds, in this order."""
@@ -206,6 +227,11 @@ class Bench:
         return name if account is None else named(self.trust, account)
 
 
+def without_quorum(trust: Trust) -> Trust:
+    """Return the same trust, which asks for no cosignature."""
+    return replace(trust, policy=replace(trust.policy, quorum=NONE))
+
+
 def account_of(key_name: str) -> Address | None:
     """Return the account at the end of a witness's key name; None if there is none."""
     try:
@@ -213,3 +239,27 @@ def account_of(key_name: str) -> Address | None:
     except ValueError:
         return None
     return Address(account) if len(account) == 20 else None  # noqa: PLR2004
+
+
+def is_member(bench: Bench, account: Address) -> bool:
+    """Return whether the trust file names an account."""
+    return any(each.account == account for each in bench.trust.members)
+
+
+def of(bench: Bench, shown: Shown) -> str:
+    """Say what a proof shows, with its block."""
+    proven = shown.proven
+    record: Record = proven.step or proven.record
+    said = what_of(record, named(bench.trust, record.sender))
+    return f"{said} Block {proven.event.block}, {at(proven.event.time)}."
+
+
+def cosigners(bench: Bench, signed: Signed) -> str:
+    """Say who cosigned a checkpoint, and when."""
+    names = [f"{bench.witness(name)} ({at(seen)})" for name, seen in sorted(signed.cosigned.items())]
+    return f"Cosigned by {len(names)} of {len(bench.trust.policy.witnesses)} witnesses: {', '.join(names) or 'none'}."
+
+
+def both(first: str, second: str) -> str:
+    """Return two names, or one if they are the same."""
+    return first if first == second else f"{first} and {second}"

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fl.proofs.evidence import Claim, Evidence, Item, Kind, NoteItem, ProofItem, TransactionItem
-from fl.proofs.evidence_pieces import PROMISED, SLOTS, Signed
-from fl.proofs.evidence_verdicts import CLOCK_S, LATE_S
+from fl.proofs.evidence_pieces import CLOCK_S, LATE_S, PROMISED, SLOTS, Signed
 from fl.proofs.watch_history import History, first_difference
-from fl.protocol.errors import ChainForked, CheckpointForked, HemaledgerError, LedgerRolledBack
+from fl.protocol.errors import CheckpointForked, HemaledgerError, HistoryChanged, LedgerRolledBack
 from fl.protocol.names import Digest
-from fl.protocol.ports import ChainFacts, Sent
-from fl.protocol.records import CheckpointAnchored, Record
+from fl.protocol.ports import ChainFacts
+from fl.protocol.records import CheckpointAnchored
 from fl.protocol.tlog.trust import Trust
 
 Speak = Callable[[Kind, Digest, int, int], Claim]
@@ -52,13 +51,9 @@ class Scene:
     looked: int
     """When `known` was on the node last, in seconds since 1970."""
 
-    def record(self, history: History, place: int) -> Record:
-        event = history.event(place)
-        return self.facts.record_of(event, of_authority=event.contract == self.trust.authority)
-
-    def over(self, history: History, place: int) -> Signed | None:
+    def over(self, history: History, index: int) -> Signed | None:
         """Return a checkpoint of a history that covers a record, with most cosignatures; None without any."""
-        fitting = [each for each in self.notes if each.checkpoint.size > place and history.has(each)]
+        fitting = [each for each in self.notes if each.checkpoint.size > index and history.has(each)]
         return max(fitting, key=lambda each: len(each.cosigned), default=None)
 
 
@@ -69,17 +64,10 @@ def histories(scene: Scene) -> Iterator[Case]:
     if at is not None:
         yield _forked_log(scene, at)
         yield from _answers(scene, at)
-        return
-    if len(scene.live) < len(scene.known):
+    elif len(scene.live) < len(scene.known):
         yield _rolled_back(scene)
-        return
-    for signed in scene.notes:
-        size = signed.checkpoint.size
-        if size <= len(scene.live) and not scene.live.has(signed):
-            yield _against_live(scene, signed)
-        elif size > len(scene.live) and scene.now >= max(signed.cosigned.values(), default=scene.now) + LATE_S:
-            claim = scene.speak(Kind.LOG_GAP, scene.live.tree.root(), len(scene.live), scene.now)
-            yield Case(f"gap/{size}", Evidence(Kind.LOG_GAP, (note_item(signed), claim)))
+    else:
+        yield from _against_notes(scene)
 
 
 def _two_notes(scene: Scene) -> Iterator[Case]:
@@ -92,25 +80,34 @@ def _two_notes(scene: Scene) -> Iterator[Case]:
             yield Case(f"notes/{signed.checkpoint.size}", Evidence(Kind.CHECKPOINT_FORKED, pair))
 
 
+def _against_notes(scene: Scene) -> Iterator[Case]:
+    """Yield each checkpoint that is not of the history on the chain now, or that is ahead of it for too long."""
+    for signed in scene.notes:
+        size = signed.checkpoint.size
+        if size <= len(scene.live) and not scene.live.has(signed):
+            yield _against_live(scene, signed)
+        elif size > len(scene.live) and scene.now >= max(signed.cosigned.values(), default=scene.now) + LATE_S:
+            claim = scene.speak(Kind.LOG_GAP, scene.live.tree.root(), len(scene.live), scene.now)
+            yield Case(f"gap/{size}", Evidence(Kind.LOG_GAP, (note_item(signed), claim)))
+
+
 def _forked_log(scene: Scene, at: int) -> Case:
     """Return the best evidence that two histories of the log differ from record `at` on."""
-    key, without = f"fork/{at}", ChainForked("nobody who could be named", at)
+    key, without = f"fork/{at}", HistoryChanged(at)
     old, new = scene.over(scene.known, at), scene.over(scene.live, at)
     if old is not None and new is not None:
         proofs = ProofItem(scene.known.proof(at, old)), ProofItem(scene.live.proof(at, new))
         return Case(key, Evidence(Kind.CHECKPOINT_FORKED, proofs), without)
-    if old is not None:
-        return Case(key, _against_live(scene, old).evidence, without)
-    return Case(key, None, without)
+    return Case(key, _against_live(scene, old).evidence if old is not None else None, without)
 
 
 def _against_live(scene: Scene, signed: Signed) -> Case:
     """Return the evidence that a signed checkpoint is not of the history on the chain now."""
     size, key = signed.checkpoint.size, f"checkpoint/{signed.checkpoint.size}"
-    for place in range(size, len(scene.live)):
-        record = scene.record(scene.live, place)
+    for index in range(size, len(scene.live)):
+        record = scene.live.place(index).record
         if isinstance(record, CheckpointAnchored) and record.size == size and record.root != signed.checkpoint.root:
-            items: tuple[Item, ...] = (note_item(signed), TransactionItem(scene.live.sight(place).transaction))
+            items: tuple[Item, ...] = (note_item(signed), TransactionItem(scene.live.sight(index).transaction))
             if record.sender in scene.trust.keepers:
                 return Case(key, Evidence(Kind.CHECKPOINT_FORKED, items))
     root = scene.live.root(size)
@@ -137,22 +134,22 @@ def _rolled_back(scene: Scene) -> Case:
 def _answers(scene: Scene, at: int) -> Iterator[Case]:
     """Yield each member that answered, or sent, differently in the two histories, behind the place where they part."""
     before: dict[tuple[object, ...], int] = {}
-    for place in range(at, len(scene.known)):
-        for key in _keys(scene, scene.known, place):
-            before.setdefault(key, place)
-    for place in range(at, len(scene.live)):
-        for key in _keys(scene, scene.live, place):
+    for index in range(at, len(scene.known)):
+        for key in _keys(scene, scene.known, index):
+            before.setdefault(key, index)
+    for index in range(at, len(scene.live)):
+        for key in _keys(scene, scene.live, index):
             if key in before:
-                yield from _pair(scene, key, before[key], place)
+                yield from _pair(scene, key, before[key], index)
 
 
-def _keys(scene: Scene, history: History, place: int) -> Iterator[tuple[object, ...]]:
+def _keys(scene: Scene, history: History, index: int) -> Iterator[tuple[object, ...]]:
     """Yield under what a chain takes this record, or its transaction, once."""
-    record, event = scene.record(history, place), history.event(place)
-    if type(record) in SLOTS:
-        slot = tuple(getattr(record, name) for name in SLOTS[type(record)])
-        yield ("answer", type(record), record.sender, event.contract, *slot)
-    sent = scene.facts.sent(history.sight(place).transaction)
+    place = history.place(index)
+    if type(place.record) in SLOTS:
+        slot = tuple(getattr(place.record, name) for name in SLOTS[type(place.record)])
+        yield ("answer", type(place.record), place.record.sender, place.contract, *slot)
+    sent = scene.facts.sent(history.sight(index).transaction)
     yield ("sent", sent.account, sent.nonce)
 
 
@@ -163,10 +160,10 @@ def _pair(scene: Scene, key: tuple[object, ...], old: int, new: int) -> Iterator
     name = "/".join(each.hex() if isinstance(each, bytes) else getattr(each, "__name__", str(each)) for each in key)
     if key[0] == "sent":
         one, other = scene.facts.sent(first), scene.facts.sent(second)
-        if one.to is not None and _does(one) != _does(other):
+        if one.to is not None and (one.to, one.data) != (other.to, other.data):
             yield Case(name, Evidence(Kind.CHAIN_FORKED, transactions))
         return
-    if scene.record(scene.known, old) == scene.record(scene.live, new):
+    if scene.known.place(old).record == scene.live.place(new).record:
         return
     covers = scene.over(scene.known, old), scene.over(scene.live, new)
     if covers[0] is not None and covers[1] is not None:
@@ -174,10 +171,6 @@ def _pair(scene: Scene, key: tuple[object, ...], old: int, new: int) -> Iterator
         yield Case(name, Evidence(Kind.TWO_ROOTS, proofs))
     elif key[1] in PROMISED:
         yield Case(name, Evidence(Kind.TWO_ROOTS, transactions))
-
-
-def _does(sent: Sent) -> tuple[object, bytes]:
-    return (sent.to, sent.data)
 
 
 def times(scene: Scene) -> Iterator[Case]:
@@ -188,7 +181,7 @@ def times(scene: Scene) -> Iterator[Case]:
         last = signed.checkpoint.size - 1
         if history is None or last < 0 or not signed.cosigned:
             continue
-        if min(signed.cosigned.values()) + CLOCK_S < history.event(last).time:
+        if min(signed.cosigned.values()) + CLOCK_S < history.place(last).time:
             proof = ProofItem(history.proof(last, signed))
             yield Case(f"early/{signed.checkpoint.size}", Evidence(Kind.CHECKPOINT_BACKDATED, (proof,)))
     yield from _sinking(ordered)
@@ -200,32 +193,31 @@ def _sinking(ordered: Sequence[Signed]) -> Iterator[Case]:
     latest: dict[str, Signed] = {}
     for signed in ordered:
         for name, seen in signed.cosigned.items():
-            small = latest.get(name)
-            if small is not None and small.checkpoint.size < signed.checkpoint.size:
-                if small.cosigned[name] > seen + CLOCK_S:
-                    pair = (note_item(small), note_item(signed))
-                    key = f"sinks/{name}/{small.checkpoint.size}/{signed.checkpoint.size}"
-                    yield Case(key, Evidence(Kind.CHECKPOINT_BACKDATED, pair))
-                    continue
-            if small is None or small.cosigned[name] <= seen:
+            small = latest.setdefault(name, signed)
+            smaller = small.checkpoint.size < signed.checkpoint.size
+            if smaller and small.cosigned[name] > seen + CLOCK_S:
+                pair = (note_item(small), note_item(signed))
+                key = f"sinks/{name}/{small.checkpoint.size}/{signed.checkpoint.size}"
+                yield Case(key, Evidence(Kind.CHECKPOINT_BACKDATED, pair))
+            elif small.cosigned[name] <= seen:
                 latest[name] = signed
 
 
 def _backdated(scene: Scene) -> Iterator[Case]:
     """Yield each checkpoint on the ledger with a time at which a witness saw an older one as the newest."""
     newest = max((max(each.cosigned.values(), default=0) for each in scene.notes), default=0)
-    for place in range(len(scene.live)):
-        if newest <= scene.live.event(place).time + LATE_S:
-            break
-        record, time = scene.record(scene.live, place), scene.live.event(place).time
-        if not isinstance(record, CheckpointAnchored) or record.sender not in scene.trust.keepers:
+    for index in range(len(scene.live)):
+        place = scene.live.place(index)
+        record, cover = place.record, None
+        if isinstance(record, CheckpointAnchored) and record.sender in scene.trust.keepers:
+            cover = scene.over(scene.live, index) if newest > place.time + LATE_S else None
+        if cover is None or not isinstance(record, CheckpointAnchored):
             continue
-        cover = scene.over(scene.live, place)
         for signed in scene.notes:
-            late = max(signed.cosigned.values(), default=0) > time + LATE_S
-            if cover is not None and late and signed.checkpoint.size < record.size and scene.live.has(signed):
-                items = (note_item(signed), ProofItem(scene.live.proof(place, cover)))
-                yield Case(f"block/{place}", Evidence(Kind.RECORD_BACKDATED, items))
+            late = max(signed.cosigned.values(), default=0) > place.time + LATE_S
+            if late and signed.checkpoint.size < record.size and scene.live.has(signed):
+                items = (note_item(signed), ProofItem(scene.live.proof(index, cover)))
+                yield Case(f"block/{index}", Evidence(Kind.RECORD_BACKDATED, items))
                 break
 
 

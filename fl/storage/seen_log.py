@@ -118,7 +118,7 @@ class SqliteSeenLog:
         """Return what was reported, in order."""
         with self._translated():
             rows = self._database.execute("SELECT key, kind, sentence, file, open FROM finding ORDER BY rowid")
-            return [Reported(*row[:4], bool(row[4])) for row in rows]
+            return [Reported(key, kind, said, file, bool(is_open)) for key, kind, said, file, is_open in rows]
 
     def report(self, finding: Reported) -> None:
         """Keep a finding, in place of an earlier one of the same key."""

@@ -1,4 +1,4 @@
-"""`hemaledger verify`: check proofs offline, with nothing but a trust file."""
+"""`hemaledger verify`: check proofs and evidence offline, with nothing but a trust file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fl.protocol.names import shown_lines
 from scripts.wiring.exit import guarded
 
 if TYPE_CHECKING:
+    from fl.proofs.evidence_pieces import Verdict
     from fl.proofs.verify import Proven
     from fl.protocol.tlog.trust import Trust
 
@@ -29,13 +31,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object for each proof.")
 @guarded
 def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, *, as_json: bool) -> None:
-    """Check each FILE, a `.tlog-proof`, offline: no chain, no vault, no account.
+    """Check each FILE, a `.tlog-proof` or evidence of a monitor, offline: no chain, no vault, no account.
 
-    Exit code 0: every proof holds. 65: a file is not a proof. 76: a proof does not hold. 77: too few witnesses
+    Exit code 0: everything holds. 65: a file is no proof and no evidence. 76: it does not hold. 77: too few witnesses
     cosigned. 78: the trust file is missing.
     """
     from chain.proofs.facts import OfflineFacts
     from fl.proofs import verify as checking
+    from fl.proofs.evidence import EVIDENCE_CAP
     from fl.protocol.tlog.proof_file import PROOF_CAP
     from scripts.wiring.trust_file import read_trust
 
@@ -43,7 +46,11 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     facts = OfflineFacts()
     for path in files:
         with path.open("rb") as file:
-            proven = checking.verify(file.read(PROOF_CAP + 1), trust, facts)
+            content = file.read(max(PROOF_CAP, EVIDENCE_CAP) + 1)
+        if content.startswith(b"{"):
+            _judge(path, content, trust, data, as_json=as_json)
+            continue
+        proven = checking.verify(content, trust, facts)
         if data is not None:
             _compare(proven, data)
         _tell(path, proven, trust, as_json=as_json)
@@ -73,3 +80,35 @@ def _tell(path: Path, proven: Proven, trust: Trust, *, as_json: bool) -> None:
     click.secho(f"{path.name}: the proof holds.", fg="green")
     for line in lines_of(proven, trust):
         click.echo(f"  {line}")
+
+
+def _judge(path: Path, content: bytes, trust: Trust, data: Path | None, *, as_json: bool) -> None:
+    """Check a file of evidence and say who did what; `data` is a file that members say cannot be had."""
+    from chain.proofs.facts import OfflineFacts
+    from fl.proofs.evidence_verdicts import judge
+
+    verdict = judge(content, trust, OfflineFacts())
+    if data is not None:
+        _refute(verdict, data)
+    if as_json:
+        shown = {"finding": verdict.finding.name, "sentence": str(verdict.finding), "shows": list(verdict.shows)}
+        click.echo(json.dumps({"file": str(path), "trust": trust.code, **shown, "limits": verdict.limits}))
+        return
+    click.secho(f"{path.name}: the evidence holds.", fg="green")
+    click.echo(f"  {verdict.finding.name}: {shown_lines(str(verdict.finding))}")
+    for line in verdict.shows:
+        click.echo(f"  {shown_lines(line)}")
+    click.echo(f"  {verdict.limits}")
+
+
+def _refute(verdict: Verdict, data: Path) -> None:
+    """Raise EvidenceWeak if a file is the one that members say cannot be had, ProofChanged if it is another one."""
+    import hashlib
+
+    from fl.protocol.errors import EvidenceWeak, FileWithheld, ProofChanged
+
+    with data.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").digest()
+    if not isinstance(verdict.finding, FileWithheld) or found != verdict.finding.digest:
+        raise ProofChanged(8, f"{data.name} is another file: its SHA-256 is {found.hex()}")
+    raise EvidenceWeak(verdict.finding.name, f"{data.name} is the file, so it can be had")

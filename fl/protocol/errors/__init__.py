@@ -49,6 +49,7 @@ from fl.protocol.errors.findings import (
     EvidenceMalformed,
     EvidenceWeak,
     FileWithheld,
+    HistoryChanged,
     InMyName,
     LedgerReset,
     LedgerRolledBack,

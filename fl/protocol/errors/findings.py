@@ -46,6 +46,14 @@ class ChainForked(TamperedError):
 
 
 @dataclass(eq=False)
+class HistoryChanged(TamperedError):
+    """The chain has other records than a member saw before, and nothing that is signed shows who did it."""
+
+    number: int
+    sentence = "The history of the ledger changed: record {number} is another one than this member saw before."
+
+
+@dataclass(eq=False)
 class LedgerReset(TamperedError):
     """An operator founded another consortium at the same addresses of a chain with the same id."""
 

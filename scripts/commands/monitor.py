@@ -1,0 +1,140 @@
+"""`hemaledger monitor`: look at the ledger and its log for a member, and keep evidence of what is wrong."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fl.audit.plain_words import without_names
+from fl.protocol.names import shown_lines
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import chain_options, name_option
+
+if TYPE_CHECKING:
+    from fl.proofs.evidence_pieces import Verdict
+    from fl.storage.seen_log import Reported
+    from scripts.wiring.home import Home
+    from scripts.wiring.monitoring import Monitor
+
+FOUND = 76
+"""The exit code if something was found, as of every TamperedError."""
+
+
+@click.command()
+@chain_options
+@name_option()
+@click.option("--follow", is_flag=True, help="Go on looking, until somebody stops it.")
+@click.option(
+    "--every",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    help="With --follow: seconds between looks.",
+)
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for evidence. Default: `evidence` in the member's folder.",
+)
+@click.option(
+    "--note",
+    "notes",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint from somebody else, to compare. Repeatable.",
+)
+@click.option(
+    "--quorum",
+    type=click.IntRange(1),
+    help="How many witnesses must cosign. Default: more than half of the hospitals and auditors.",
+)
+@click.option(
+    "--grace",
+    type=click.IntRange(0),
+    default=3600,
+    show_default=True,
+    help="For so many seconds after its record a file may be missing.",
+)
+@click.option("--accept", is_flag=True, help="Take what the chain shows now for right, and all findings as dealt with.")
+@guarded
+def monitor(
+    home: Home,
+    name: str,
+    *,
+    follow: bool,
+    every: int,
+    evidence: Path | None,
+    notes: tuple[Path, ...],
+    quorum: int | None,
+    grace: int,
+    accept: bool,
+) -> None:
+    """Look at the ledger, its log and its witnesses for a member, by its own node and journal.
+
+    It remembers what it saw, so it notices later if the chain shows another history. Each finding has a name and, if
+    something that is signed shows it, a file of evidence that `hemaledger verify` checks elsewhere.
+
+    Exit code 0: nothing is wrong. 76: something was found, now or earlier, and nobody accepted it.
+    """
+    from scripts.wiring.monitoring import EVIDENCE, Monitor, Sources
+
+    member = home.member(name)
+    where = evidence or member.folder / EVIDENCE
+    watch = Monitor(home, member, Sources(where, notes, quorum, grace))
+    if accept:
+        watch.accept()
+        click.echo("All findings are accepted. The evidence stays where it is.")
+        return
+    if follow:
+        _follow(watch, name, every)
+    else:
+        _once(watch)
+    if watch.open_findings():
+        sys.exit(FOUND)
+
+
+def _once(watch: Monitor) -> None:
+    found = watch.look()
+    verdicts = {reported.key: each.verdict for reported, each in watch.report(found)}
+    for reported in watch.open_findings():
+        _tell(watch, reported, verdicts.get(reported.key))
+    if not watch.open_findings():
+        click.echo("Nothing is wrong.")
+
+
+def _follow(watch: Monitor, name: str, every: int) -> None:
+    """Look again and again; a node that does not answer is asked again, and what it shows wrongly is said once."""
+    from fl.protocol.errors import TamperedError, UnavailableError
+
+    stop, said = threading.Event(), ""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    click.echo(f"{name} watches, every {every} s.")
+    while True:
+        try:
+            for reported, found in watch.report(watch.look()):
+                _tell(watch, reported, found.verdict)
+            said = ""
+        except (UnavailableError, TamperedError) as error:
+            if str(error) != said:
+                said = str(error)
+                click.secho(shown_lines(without_names(said)), fg="red", err=True)
+        if stop.wait(every):
+            return
+
+
+def _tell(watch: Monitor, reported: Reported, verdict: Verdict | None) -> None:
+    click.secho(f"{reported.kind}: {shown_lines(reported.sentence)}", fg="red")
+    for line in verdict.shows if verdict else ():
+        click.echo(f"  {shown_lines(line)}")
+    if verdict:
+        click.echo(f"  {verdict.limits}")
+    if reported.file:
+        click.echo(f"  Evidence: {watch.sources.evidence / reported.file}")
+    else:
+        click.echo("  Nothing that is signed shows it to others.")

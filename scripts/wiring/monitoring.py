@@ -1,0 +1,201 @@
+"""Connects a monitor to a run's folder: the member's node, vault and journal, the checkpoints, and its own memory.
+
+Invariant: evidence is on disk before a finding is noted as reported. The monitor writes nothing to ledger or vault.
+
+Source: PROTOCOL.md 8T.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fl.files import write_atomic
+from fl.proofs.evidence import SUFFIX, Claim, Evidence, Kind, TransactionItem, claim_digest
+from fl.proofs.finding import Records
+from fl.proofs.monitor import Found, continues, judged_of, look, remember, signed_notes
+from fl.proofs.trusting import Consensus, watching_trust
+from fl.proofs.watch_history import History, first_difference, on_chain, seen
+from fl.proofs.watch_member import Consortium, OwnMember
+from fl.proofs.watch_rules import Case, Scene
+from fl.protocol.codec import sha256
+from fl.protocol.errors import ChainReorg, LedgerRolledBack, WrongChain
+from fl.protocol.names import Address, Digest
+from fl.protocol.tlog.notes import Note
+from fl.protocol.tlog.trust import Trust, parse_trust
+from fl.storage.seen_log import Reported, SqliteSeenLog
+from scripts.wiring.clock import now
+from scripts.wiring.proofs import CHECKPOINT, OpenLog, node_of, open_log, read_note
+
+if TYPE_CHECKING:
+    from chain.proofs.facts import OfflineFacts
+    from scripts.wiring.home import Home, MemberHome
+
+STATE = "monitor.sqlite"
+"""What the monitor saw, in the member's folder."""
+EVIDENCE = "evidence"
+"""The folder of evidence in the member's folder, if no other one is named."""
+GRACE_S = 3600
+_TRUST, _LOOKED = "trust", "looked"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a monitor looks beside its own node, and where it writes."""
+
+    evidence: Path
+    notes: tuple[Path, ...] = ()
+    """Files with checkpoints."""
+    quorum: int | None = None
+    grace_s: int = GRACE_S
+    """For so many seconds a file may be missing."""
+
+
+@dataclass
+class Monitor:
+    """One member's monitor; several looks may follow each other."""
+
+    home: Home
+    member: MemberHome
+    sources: Sources
+    store: SqliteSeenLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the memory, and the account, so that a wrong password shows at once."""
+        from chain.proofs.facts import OfflineFacts
+        from scripts.wiring.roles import load_account
+
+        self._account = load_account(self.member)
+        self._facts: OfflineFacts = OfflineFacts()
+        self.store = SqliteSeenLog(self.member.folder / STATE)
+        self._anchor = self.home.deployment.anchor
+
+    def look(self) -> list[Found]:
+        """Look once, and return everything that is wrong now; raises as `open_log`."""
+        try:
+            log = open_log(self.home)
+        except (WrongChain, ChainReorg) as error:
+            return self._lost(error)
+        known, live = seen(self.store, self._facts, self._anchor.authority), self._live(log)
+        good = continues(known, live)
+        trust = self._trust(log if good else None)
+        scene = self._scene(trust, known, live)
+        found = look(scene, self._me(), self._consortium(log) if good else None)
+        if good:
+            remember(self.store, known, live)
+            self.store.keep(_LOOKED, str(now()).encode())
+        return found
+
+    def accept(self) -> None:
+        """Take what the chain shows now for right, and every finding as dealt with."""
+        with suppress(WrongChain, ChainReorg):
+            live, leaves = self._live(open_log(self.home)), self.store.leaves()
+            at = first_difference(leaves, live.leaves)
+            self.store.forget_from(len(live) if at is None else at)
+        for found in self.look():
+            self._note(found, is_open=False)
+        self.store.accept()
+
+    def report(self, found: Sequence[Found]) -> Iterator[tuple[Reported, Found]]:
+        """Write evidence and note what was found; yield what is new."""
+        known = {each.key: each for each in self.store.findings()}
+        for each in found:
+            old = known.get(each.key)
+            if old is None or (old.open and not old.file and each.data):
+                yield self._note(each, is_open=True), each
+
+    def open_findings(self) -> list[Reported]:
+        """Return what was reported and not accepted."""
+        return [each for each in self.store.findings() if each.open]
+
+    def _note(self, found: Found, *, is_open: bool) -> Reported:
+        name = ""
+        if found.data:
+            name = f"{found.finding.name}-{sha256(found.key.encode()).hex()[:8]}{SUFFIX}"
+            self.sources.evidence.mkdir(parents=True, exist_ok=True)
+            write_atomic(self.sources.evidence / name, found.data)
+        reported = Reported(found.key, found.finding.name, str(found.finding), name, is_open)
+        self.store.report(reported)
+        return reported
+
+    def _live(self, log: OpenLog) -> History:
+        from chain.proofs.source import NodeSource
+
+        return on_chain(log.view, NodeSource(node_of(self.home), log.ledger.anchor))
+
+    def _scene(self, trust: Trust, known: History, live: History) -> Scene:
+        looked = int(self.store.fact(_LOOKED) or b"0")
+        notes = list(signed_notes([*self.store.notes(), *self._new_notes(trust)], trust))
+        return Scene(trust, self._facts, known, live, notes, self._speak, now(), looked)
+
+    def _new_notes(self, trust: Trust) -> Iterator[Note]:
+        """Yield the checkpoints that this home has, and keep those that the log signed."""
+        from fl.storage.cosigned_notes import FOLDER, CosignedNotes
+
+        paths = [path for path in (self.home.folder / CHECKPOINT,) if path.exists()]
+        found = [read_note(path) for path in (*paths, *self.sources.notes)]
+        found += [each.note for each in CosignedNotes(self.home.folder / FOLDER).all().values()]
+        for note in found:
+            for signed in signed_notes([note], trust):
+                self.store.add_note(signed.note)
+                yield signed.note
+
+    def _trust(self, log: OpenLog | None) -> Trust:
+        """Return the trust of the ledger as it was last right, and keep it; without a ledger the last one."""
+        kept = self.store.fact(_TRUST)
+        if log is None and kept is not None:
+            return parse_trust(kept)
+        from chain.proofs.headers import QBFT
+        from chain.proofs.source import qbft_validators
+
+        log = log or open_log(self.home)
+        validators = qbft_validators(node_of(self.home))
+        consensus = Consensus(QBFT, validators) if validators else None
+        trust = watching_trust(log.federation, now(), self.sources.quorum, consensus)
+        self.store.keep(_TRUST, trust.encoded())
+        return trust
+
+    def _me(self) -> OwnMember:
+        from chain.transactions import sent_list
+        from fl.storage.journal import SqliteJournal
+
+        own = sent_list.read(self.member.sending)
+        path = self.member.folder / "journal.sqlite"
+        journal = SqliteJournal(path).get if path.exists() else lambda _key: None
+        return OwnMember(self._account.address, self.member.role, own.lacks, journal)
+
+    def _consortium(self, log: OpenLog) -> Consortium:
+        from fl.replay.retention import retained
+
+        vault, federation = self.home.vault, log.federation
+        records = Records(log.view.entries, federation, vault)
+        return Consortium(
+            federation, vault, records, frozenset(retained(federation, vault).files), self.sources.grace_s
+        )
+
+    def _lost(self, error: WrongChain | ChainReorg) -> list[Found]:
+        """Return what it means that the consortium is not on the chain any more, or raise the error again."""
+        kept = self.store.fact(_TRUST)
+        if kept is None or not self.store.leaves():
+            raise error
+        from chain.proofs.source import founding_of
+
+        trust, first = parse_trust(kept), self.store.sight(0).transaction
+        other = founding_of(node_of(self.home), self._anchor.authority)
+        if other is None:
+            finding = LedgerRolledBack(len(self.store.leaves()), 0)
+            return [Found("rollback/0", finding)]
+        pair = Evidence(Kind.LEDGER_RESET, (TransactionItem(first), TransactionItem(other)))
+        case = Case(f"reset/{sha256(other).hex()}", pair)
+        judged = judged_of(case, trust, self._facts)
+        if judged is None:
+            raise error
+        return [judged]
+
+    def _speak(self, kind: Kind, digest: Digest, number: int, time: int) -> Claim:
+        account: Address = self._account.address
+        signature = self._account.sign_digest(claim_digest(kind, self._anchor.consortium, digest, number, time))
+        return Claim(account, digest, number, time, signature)
