@@ -142,7 +142,7 @@ def parse_evidence(data: bytes) -> Evidence:
         kind, seal = _kind(fields.text("kind")), parse_hex(fields.text("seal"), DIGEST_BYTES, _WHAT)
         body = {name: value for name, value in fields.value.items() if name != "seal"}
         if seal != _seal(body):
-            raise EvidenceWeak(kind.value, "it was changed since it was made, or was not copied whole")
+            raise EvidenceWeak("it was changed since it was made, or was not copied whole")
         found = Evidence(kind, tuple(map(_item, listed)))
     except (EncodingError, ProofMalformed) as error:
         raise EvidenceMalformed(error.why) from error

@@ -178,8 +178,8 @@ def in_my_name(bench: Bench) -> Verdict:
         if not names or (claim.digest, claim.number) != (signed.checkpoint.root, signed.checkpoint.size):
             raise bench.weak("the member's key did not cosign this checkpoint")
         who = named(bench.trust, claim.account)
-        facts = (f"The key of {who} cosigned {signed.checkpoint.size} records. {who} says that it did not.",)
-        return Verdict(InMyName(who, signed.checkpoint.root), facts, limits)
+        said = f"The key of {who} cosigned {signed.checkpoint.size} records. {who} says that it did not."
+        return Verdict(InMyName(who, signed.checkpoint.root), (said,), limits)
     if not bench.forms(ProofItem, Claim):
         raise bench.weak("it does not have a proof and what the member says")
     shown, claim = bench.proof(0), bench.claim(1)

@@ -130,8 +130,8 @@ def ledger_reset(bench: Bench) -> Verdict:
         ),
     )
     limits = (
-        "It does not show that the second one is on a chain, or who used the account: its holder, or somebody who stole "
-        "the key."
+        "It does not show that the second one is on a chain, or who used the account: its holder, or somebody "
+        "who stole the key."
     )
     return Verdict(LedgerReset(who, other), facts, limits)
 

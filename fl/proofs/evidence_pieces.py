@@ -22,7 +22,7 @@ from fl.proofs.evidence import (
     claim_digest,
 )
 from fl.proofs.verify import Proven, check_log, check_witnesses, verify
-from fl.proofs.words import at, named
+from fl.proofs.words import at, named, what_of
 from fl.protocol.errors import EvidenceWeak, HemaledgerError
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import ChainFacts, Sent
@@ -151,7 +151,7 @@ class Bench:
         return tuple(map(type, self.items)) == kinds
 
     def weak(self, why: str) -> EvidenceWeak:
-        return EvidenceWeak(self.kind.value, why)
+        return EvidenceWeak(why)
 
     def note(self, place: int, *, quorum: bool = False) -> Signed:
         """Return a checkpoint that a log of the trust file signed; raises as verify's steps 2 and 3."""

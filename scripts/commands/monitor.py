@@ -62,7 +62,7 @@ FOUND = 76
 )
 @click.option("--accept", is_flag=True, help="Take what the chain shows now for right, and all findings as dealt with.")
 @guarded
-def monitor(
+def monitor(  # noqa: PLR0913 - one parameter per option
     home: Home,
     name: str,
     *,

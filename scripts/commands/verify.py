@@ -111,4 +111,4 @@ def _refute(verdict: Verdict, data: Path) -> None:
         found = hashlib.file_digest(file, "sha256").digest()
     if not isinstance(verdict.finding, FileWithheld) or found != verdict.finding.digest:
         raise ProofChanged(8, f"{data.name} is another file: its SHA-256 is {found.hex()}")
-    raise EvidenceWeak(verdict.finding.name, f"{data.name} is the file, so it can be had")
+    raise EvidenceWeak(f"{data.name} is the file, so it can be had")

@@ -182,9 +182,12 @@ class Monitor:
         if kept is None or not self.store.leaves():
             raise error
         from chain.proofs.source import founding_of
+        from chain.rpc.node import NodeSettings, connect
+        from scripts.wiring import nodes
 
+        node = connect(nodes.node_of(self.home.deployment, NodeSettings.timeout_s))
         trust, first = parse_trust(kept), self.store.sight(0).transaction
-        other = founding_of(node_of(self.home), self._anchor.authority)
+        other = founding_of(node, self._anchor.authority)
         if other is None:
             finding = LedgerRolledBack(len(self.store.leaves()), 0)
             return [Found("rollback/0", finding)]

@@ -22,9 +22,8 @@ class EvidenceMalformed(MalformedError):
 class EvidenceWeak(TamperedError):
     """A file of evidence does not show what it says."""
 
-    kind: str
     why: str
-    sentence = "This evidence does not show {kind}: {why}."
+    sentence = "This evidence does not hold: {why}."
 
 
 @dataclass(eq=False)
