@@ -118,6 +118,15 @@ class Event(StrEnum):
     MEMBER_KEY_REPLACED = "replaced the member key"
     MEMBER_KEY_DESTROYED = "destroyed an old member key"
 
+    # The log of the ledger's records
+    CHECKPOINT_SIGNED = "signed a checkpoint"
+    """The keeper signed the log as it is, and recorded its root on the ledger."""
+    CHECKPOINT_COSIGNED = "cosigned a checkpoint"
+    CHECKPOINT_PUBLISHED = "published a checkpoint"
+    """Enough witnesses cosigned it, so proofs can be made from it."""
+    WITNESS_FAILED = "got no cosignature"
+    """A witness does not answer, or refused; it is asked again."""
+
     # Ceremonies
     DEALING_COMMITTED = "committed a dealing"
     DEALING_RECORDED = "dealt shares"

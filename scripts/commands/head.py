@@ -84,7 +84,7 @@ def serve(home: Home, name: str, *, host: str, port: int, places: int, with_pare
     The trustee's share stays in memory while this runs. After a refresh or reshare, start it again.
     """
     from scripts.server.head_server import build_heads, run_heads
-    from scripts.server.site import check_port
+    from scripts.server.server import check_port
     from scripts.wiring.parent import interrupt_with_parent
 
     check_port(host, port)

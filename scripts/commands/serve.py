@@ -127,7 +127,8 @@ def serve(  # noqa: PLR0913  # one parameter per option
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.log import log_as_json
     from scripts.server.proxy import TrustedProxy
-    from scripts.server.site import Extras, build_site, check_port, run_site
+    from scripts.server.server import check_port
+    from scripts.server.site import Extras, build_site, run_site
     from scripts.server.tables import TableOptions
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config

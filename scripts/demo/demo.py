@@ -42,7 +42,8 @@ from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_to
 from scripts.output import report as _report
 from scripts.output.card import attested_card
 from scripts.output.progress import Console
-from scripts.server.site import Extras, build_site, check_port, run_site
+from scripts.server.server import check_port
+from scripts.server.site import Extras, build_site, run_site
 from scripts.server.tables import NO_TABLES, TableOptions
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of

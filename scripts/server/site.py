@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from chain.relay import EthereumRelay
 from fl.audit.access import AuditKey
 from fl.audit.rounds import Bench
 from fl.crypto.sealed_query import Asker
-from fl.protocol.errors import PortInUse
 from fl.protocol.keys.members import KeyBook
 from fl.roles.requester.agent import Requester
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
@@ -163,16 +161,6 @@ def _routed(
 def training_command(home: Home, name: str) -> tuple[str, ...]:
     """Return the command that trains for this hospital; it may use the networks that this process may."""
     return ("hospital", "train", "--home", str(home.folder.resolve()), "--name", name, *given().arguments())
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise PortInUse if another process listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(host, port) from error
 
 
 def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:

@@ -25,6 +25,7 @@ from fl.protocol.names import Role
 from fl.storage.backup import Writer, extract, writing
 from fl.storage.lock import only_one
 from fl.storage.staged_keys import finish_change
+from fl.storage.witness_state import FILE as WITNESS_STATE
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
 from scripts.wiring.joining import own_version
@@ -47,10 +48,11 @@ LEFT_OUT = frozenset(
             "training",
             "sending",
         ),
-        *("checkpoint", "lock", "password", RESTORED_FILE),
+        *("checkpoint", "lock", "password", RESTORED_FILE, "witness", WITNESS_STATE),
     }
 )
-"""Of a member's folder: the secrets of rounds, what was on its way, and a demo's password."""
+"""Of a member's folder: secrets of rounds, what was on its way, a demo's password, and what a witness cosigned last,
+which an old copy must not say."""
 JOURNAL, HEADS = "journal.jsonl", "heads.jsonl"
 SITE_DATABASE, SITE_LEFT_OUT = "site.sqlite", frozenset(("demo-password", "outbox", "kits", "servers.json"))
 _HEAD_CAP = 64 * 1024

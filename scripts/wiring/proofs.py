@@ -61,9 +61,12 @@ def state_key(home: Home, member: MemberHome, kind: StatementKind) -> VerifierKe
         WrongRole, UnknownSender: the ledger does not allow this member the statement.
     """
     from fl.proofs.trusting import keys_of
-    from fl.storage.note_key_files import LOG, WITNESS, create_note_key
+    from fl.storage.note_key_files import LOG, WITNESS, create_note_key, has_note_key
+    from fl.storage.witness_state import FolderWitnessState
 
     log = open_log(home, member)
+    if kind == StatementKind.WITNESS and not has_note_key(member.folder, WITNESS):
+        FolderWitnessState(member.folder, member.name).begin()
     private = create_note_key(member.folder, LOG if kind == StatementKind.LOG else WITNESS)
     own = verifier_key(log, kind, private.public)
     if own not in keys_of(log.federation, kind)[1]:
@@ -99,22 +102,6 @@ def make_checkpoint(home: Home, member: MemberHome) -> Note:
     if not idle:
         log.ledger.append(CheckpointAnchored(log.ledger.account, checkpoint.size, checkpoint.root))
     return note
-
-
-def cosign(home: Home, member: MemberHome, note: Note) -> Note:
-    """Return a checkpoint with this member's cosignature, in place of an older one of its own."""
-    from fl.proofs.trusting import keys_of
-    from fl.proofs.witnessing import Witness
-    from fl.storage.journal import SqliteJournal
-    from fl.storage.note_key_files import WITNESS, load_note_key
-
-    log = open_log(home, member)
-    private = load_note_key(member.folder, WITNESS)
-    keepers, logs = keys_of(log.federation, StatementKind.LOG)
-    key = verifier_key(log, StatementKind.WITNESS, private.public)
-    journal = SqliteJournal(member.folder / "journal.sqlite")
-    line = Witness(log.view, tuple(logs), tuple(keepers), key, private, journal, now).cosign(note)
-    return Note(note.text, (*(each for each in note.lines if not each.is_of(key)), line))
 
 
 def merged(first: Note, second: Note) -> Note:

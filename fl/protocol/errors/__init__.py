@@ -94,13 +94,16 @@ from fl.protocol.errors.proofs import (
     BindingInvalid,
     CheckpointEarly,
     CheckpointForged,
+    ConsistencyInvalid,
     CosignatureInvalid,
+    CosignedOther,
     LogSignatureInvalid,
     ProofChanged,
     ProofMalformed,
     RecordMissing,
     TrustMissing,
     WitnessesMissing,
+    WitnessForgot,
 )
 from fl.protocol.errors.refused import (
     AccuracyAlarm,

@@ -43,6 +43,7 @@ WARNINGS = frozenset(
         Event.SHARE_MISSED,
         Event.SUCCESSOR_UNUSABLE,
         Event.CALIBRATION_WEAK,
+        Event.WITNESS_FAILED,
     }
 )
 ERRORS = frozenset({Event.ALARM, Event.ENDED})

@@ -29,6 +29,7 @@ from fl.protocol.tlog.notes import Note, VerifierKey, cosigned_at
 from fl.protocol.tlog.policy import parse_policy
 from fl.protocol.tlog.trust import parse_trust
 from fl.storage.journal import SqliteJournal
+from fl.storage.witness_state import FolderWitnessState
 from tests.support.ledger import MemoryChain, MemoryLedger
 
 OPERATOR, COORDINATOR, AUDITOR = (Address(bytes([at]) * 20) for at in (1, 2, 3))
@@ -85,8 +86,9 @@ class World:
     def witness(self) -> Witness:
         keepers, logs = keys_of(self.federation, StatementKind.LOG)
         key = witness_key(CONSORTIUM, HOSPITALS[0], KEYS[HOSPITALS[0]].public)
-        journal = SqliteJournal(self.folder / "witness.sqlite")
-        return Witness(self.view, tuple(logs), tuple(keepers), key, KEYS[HOSPITALS[0]], journal, lambda: T0 + 5)
+        state = FolderWitnessState(self.folder, "alpha")
+        state.begin()
+        return Witness(self.view, tuple(logs), tuple(keepers), key, KEYS[HOSPITALS[0]], state, lambda: T0 + 5)
 
 
 @pytest.fixture
