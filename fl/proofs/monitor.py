@@ -18,7 +18,7 @@ from fl.proofs.evidence_pieces import Signed, Verdict, without_quorum
 from fl.proofs.evidence_verdicts import judge
 from fl.proofs.verify import check_log, check_witnesses
 from fl.proofs.watch_history import History, first_difference
-from fl.proofs.watch_member import Consortium, OwnMember, in_my_name, left_out, withheld
+from fl.proofs.watch_member import Consortium, OwnMember, cosigned_in_my_name, in_my_name, left_out, withheld
 from fl.proofs.watch_rules import Case, Scene, histories, times
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.ports import ChainFacts, SeenLog
@@ -49,7 +49,7 @@ def look(scene: Scene, me: OwnMember, consortium: Consortium | None) -> list[Fou
     Raises:
         UnavailableError: the node or the vault does not answer.
     """
-    cases: list[Iterable[Case]] = [histories(scene), times(scene)]
+    cases: list[Iterable[Case]] = [histories(scene), times(scene), cosigned_in_my_name(scene, me)]
     if consortium is not None:
         cases += [in_my_name(scene, me, consortium), left_out(scene, me, consortium), withheld(scene, consortium)]
     found: dict[str, Found] = {}

@@ -13,8 +13,9 @@ from functools import partial
 from typing import TypeVar
 
 from fl.proofs.evidence import Evidence, Item, Kind, ProofItem
+from fl.proofs.evidence_pieces import account_of
 from fl.proofs.finding import Records
-from fl.proofs.watch_rules import Case, Scene
+from fl.proofs.watch_rules import Case, Scene, note_item
 from fl.proofs.words import named
 from fl.protocol.errors import FileWithheld, HemaledgerError, InMyName, LeftOut
 from fl.protocol.federation import Federation
@@ -37,6 +38,7 @@ from fl.protocol.records import (
     WideRoundOpened,
 )
 from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.tlog.checkpoint import Checkpoint
 from fl.protocol.tlog.extra import InnerStep
 from fl.replay.retention import Update
 
@@ -53,6 +55,10 @@ class OwnMember:
     """lacks(hash, nonce): whether this program would know a transaction of the account, and does not."""
     journal: Callable[[str], bytes | None]
     """What the member promised under a key."""
+    cosigned: Checkpoint | None = None
+    """The largest checkpoint that the member's program cosigned."""
+    is_witness: bool = False
+    """Whether `cosigned` is known: None then means that it cosigned none."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,20 @@ def in_my_name(scene: Scene, me: OwnMember, consortium: Consortium) -> Iterator[
         found = _step(consortium, current, me.account) if began else None
         if found is not None and found[1].step != promised:
             yield _named(scene, me, found[0], found[1])
+
+
+def cosigned_in_my_name(scene: Scene, me: OwnMember) -> Iterator[Case]:
+    """Yield each cosignature of the member's key that its program did not make: of a larger size, or another root."""
+    if not me.is_witness:
+        return
+    size, root = (me.cosigned.size, me.cosigned.root) if me.cosigned else (0, NO_DIGEST)
+    for signed in scene.notes:
+        found = signed.checkpoint
+        own = any(account_of(scene.trust.policy.witnesses[name].name) == me.account for name in signed.cosigned)
+        if own and (found.size > size or (found.size == size and found.root != root)):
+            claim = scene.speak(Kind.IN_MY_NAME, found.root, found.size, scene.now)
+            evidence = Evidence(Kind.IN_MY_NAME, (note_item(signed), claim))
+            yield Case(f"cosigned/{found.size}/{found.root.hex()}", evidence)
 
 
 def _nonce(scene: Scene, index: int) -> int:

@@ -48,6 +48,8 @@ FOUND = 76
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="A checkpoint from somebody else, to compare. Repeatable.",
 )
+@click.option("--keeper", "keepers", multiple=True, help="URL of a keeper of the log. Repeatable.")
+@click.option("--witness", "witnesses", multiple=True, help="URL of a witness, to see what it cosigned. Repeatable.")
 @click.option(
     "--quorum",
     type=click.IntRange(1),
@@ -70,6 +72,8 @@ def monitor(  # noqa: PLR0913 - one parameter per option
     every: int,
     evidence: Path | None,
     notes: tuple[Path, ...],
+    keepers: tuple[str, ...],
+    witnesses: tuple[str, ...],
     quorum: int | None,
     grace: int,
     accept: bool,
@@ -81,11 +85,15 @@ def monitor(  # noqa: PLR0913 - one parameter per option
 
     Exit code 0: nothing is wrong. 76: something was found, now or earlier, and nobody accepted it.
     """
+    from fl.transport.http_log import HttpKeeper, HttpWitness
+    from scripts.wiring.log_services import checked_url
     from scripts.wiring.monitoring import EVIDENCE, Monitor, Sources
 
     member = home.member(name)
     where = evidence or member.folder / EVIDENCE
-    watch = Monitor(home, member, Sources(where, notes, quorum, grace))
+    servers = tuple(HttpKeeper(checked_url("keeper", each)) for each in keepers)
+    others = tuple(HttpWitness(checked_url("witness", each)) for each in witnesses)
+    watch = Monitor(home, member, Sources(where, notes, servers, others, quorum, grace))
     if accept:
         watch.accept()
         click.echo("All findings are accepted. The evidence stays where it is.")
@@ -100,6 +108,8 @@ def monitor(  # noqa: PLR0913 - one parameter per option
 
 def _once(watch: Monitor) -> None:
     found = watch.look()
+    for why in watch.silent:
+        click.secho(shown_lines(why), fg="yellow", err=True)
     verdicts = {reported.key: each.verdict for reported, each in watch.report(found)}
     for reported in watch.open_findings():
         _tell(watch, reported, verdicts.get(reported.key))

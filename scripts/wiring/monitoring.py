@@ -7,14 +7,16 @@ Source: PROTOCOL.md 8T.7.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fl.files import write_atomic
 from fl.proofs.evidence import SUFFIX, Claim, Evidence, Kind, TransactionItem, claim_digest
+from fl.proofs.evidence_pieces import account_of
 from fl.proofs.finding import Records
 from fl.proofs.monitor import Found, continues, judged_of, look, remember, signed_notes
 from fl.proofs.trusting import Consensus, watching_trust
@@ -22,18 +24,25 @@ from fl.proofs.watch_history import History, first_difference, on_chain, seen
 from fl.proofs.watch_member import Consortium, OwnMember
 from fl.proofs.watch_rules import Case, Scene
 from fl.protocol.codec import sha256
-from fl.protocol.errors import ChainReorg, LedgerRolledBack, WrongChain
+from fl.protocol.errors import ChainReorg, LedgerRolledBack, ServerSilent, WitnessForgot, WrongChain
 from fl.protocol.names import Address, Digest
+from fl.protocol.tlog.checkpoint import parse_checkpoint
 from fl.protocol.tlog.notes import Note
 from fl.protocol.tlog.trust import Trust, parse_trust
+from fl.storage.cosigned_notes import CosignedNotes
+from fl.storage.log_folder import CHECKPOINT, COSIGNED, DISPUTED
 from fl.storage.seen_log import Reported, SqliteSeenLog
+from fl.storage.witness_state import FolderWitnessState
+from fl.transport.http_log import HttpKeeper, HttpWitness
 from scripts.wiring.clock import now
-from scripts.wiring.proofs import CHECKPOINT, OpenLog, node_of, open_log, read_note
+from scripts.wiring.proofs import OpenLog, node_of, open_log, read_note
 
 if TYPE_CHECKING:
     from chain.proofs.facts import OfflineFacts
     from scripts.wiring.home import Home, MemberHome
 
+LOG_FOLDER = "log"
+"""Below a run's folder."""
 STATE = "monitor.sqlite"
 """What the monitor saw, in the member's folder."""
 EVIDENCE = "evidence"
@@ -49,6 +58,8 @@ class Sources:
     evidence: Path
     notes: tuple[Path, ...] = ()
     """Files with checkpoints."""
+    keepers: tuple[HttpKeeper, ...] = ()
+    witnesses: tuple[HttpWitness, ...] = ()
     quorum: int | None = None
     grace_s: int = GRACE_S
     """For so many seconds a file may be missing."""
@@ -62,6 +73,8 @@ class Monitor:
     member: MemberHome
     sources: Sources
     store: SqliteSeenLog = field(init=False)
+    silent: list[str] = field(init=False, default_factory=list)
+    """Why servers gave no answer at the last look."""
 
     def __post_init__(self) -> None:
         """Open the memory, and the account, so that a wrong password shows at once."""
@@ -132,16 +145,33 @@ class Monitor:
         return Scene(trust, self._facts, known, live, notes, self._speak, now(), looked)
 
     def _new_notes(self, trust: Trust) -> Iterator[Note]:
-        """Yield the checkpoints that this home has, and keep those that the log signed."""
-        from fl.storage.cosigned_notes import FOLDER, CosignedNotes
-
-        paths = [path for path in (self.home.folder / CHECKPOINT,) if path.exists()]
+        """Yield the checkpoints that this home and the servers have, and keep those that the log signed."""
+        folder = self.home.folder / LOG_FOLDER
+        paths = [path for path in (folder / CHECKPOINT, *sorted((folder / DISPUTED).glob("*.note"))) if path.exists()]
         found = [read_note(path) for path in (*paths, *self.sources.notes)]
-        found += [each.note for each in CosignedNotes(self.home.folder / FOLDER).all().values()]
+        shelf = CosignedNotes(folder / COSIGNED)
+        found += [each.note for each in shelf.all().values()]
+        found += self._asked(trust.origin)
         for note in found:
             for signed in signed_notes([note], trust):
                 self.store.add_note(signed.note)
+                for name in signed.cosigned:
+                    account = account_of(trust.policy.witnesses[name].name)
+                    if account is not None:
+                        shelf.put(account, signed.note)
                 yield signed.note
+
+    def _asked(self, origin: str) -> list[Note]:
+        """Return what the servers of keepers and witnesses show; who does not answer is in `silent` afterwards."""
+        asked: list[Callable[[], Note | None]] = [each.checkpoint for each in self.sources.keepers]
+        asked += [partial(each.newest, origin) for each in self.sources.witnesses]
+        found, self.silent = list[Note | None](), list[str]()
+        for ask in asked:
+            try:
+                found.append(ask())
+            except ServerSilent as error:
+                self.silent.append(str(error))
+        return [note for note in found if note is not None]
 
     def _trust(self, log: OpenLog | None) -> Trust:
         """Return the trust of the ledger as it was last right, and keep it; without a ledger the last one."""
@@ -165,7 +195,12 @@ class Monitor:
         own = sent_list.read(self.member.sending)
         path = self.member.folder / "journal.sqlite"
         journal = SqliteJournal(path).get if path.exists() else lambda _key: None
-        return OwnMember(self._account.address, self.member.role, own.lacks, journal)
+        try:
+            cosigned = FolderWitnessState(self.member.folder, self.member.name).newest()
+        except WitnessForgot:
+            return OwnMember(self._account.address, self.member.role, own.lacks, journal)
+        newest = parse_checkpoint(cosigned.text) if cosigned else None
+        return OwnMember(self._account.address, self.member.role, own.lacks, journal, newest, is_witness=True)
 
     def _consortium(self, log: OpenLog) -> Consortium:
         from fl.replay.retention import retained

@@ -22,9 +22,7 @@ from click.testing import CliRunner
 
 from chain.embedded.chain import DevChain, DevChainSettings
 from chain.ledger import EthereumLedger
-from fl.proofs.trusting import keys_of
-from fl.proofs.witnessing import Witness
-from fl.protocol.names import Address, Digest, Protection, StatementKind
+from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.records import (
     FederationOpened,
     ModelAttested,
@@ -38,13 +36,13 @@ from fl.protocol.records import (
     Terms,
     UpdateCommitted,
 )
-from fl.protocol.tlog.notes import Note
-from fl.storage.journal import SqliteJournal
+from fl.protocol.tlog.checkpoint import witness_key
+from fl.protocol.tlog.notes import Note, cosign
 from fl.storage.note_key_files import WITNESS, load_note_key
 from scripts.cli import main
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
-from scripts.wiring.proofs import CHECKPOINT, open_log, read_note, verifier_key
+from scripts.wiring.proofs import CHECKPOINT, read_note
 from scripts.wiring.roles import chain_ledger, load_account
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -286,15 +284,11 @@ def test_a_checkpoint_with_a_time_before_its_records_is_found_and_proven(base: P
 
 
 def cosign_at(place: Place, name: str, at: int) -> None:
-    """Cosign the home's checkpoint as `hemaledger witness cosign` does, by a clock that is wrong."""
+    """Cosign the home's checkpoint with a wrong time, which `hemaledger witness` refuses to do."""
     member, path = place.home.member(name), place.home.folder / CHECKPOINT
-    log, note = open_log(place.home, member), read_note(path)
-    private = load_note_key(member.folder, WITNESS)
-    keepers, logs = keys_of(log.federation, StatementKind.LOG)
-    key = verifier_key(log, StatementKind.WITNESS, private.public)
-    journal = SqliteJournal(member.folder / "journal.sqlite")
-    witness = Witness(log.view, tuple(logs), tuple(keepers), key, private, journal, lambda: at)
-    path.write_bytes(Note(note.text, (*note.lines, witness.cosign(note))).encoded())
+    note, private = read_note(path), load_note_key(member.folder, WITNESS)
+    key = witness_key(place.home.deployment.anchor.consortium, place.account(name), private.public)
+    path.write_bytes(Note(note.text, (*note.lines, cosign(key, private.sign, note.text, at))).encoded())
 
 
 def test_a_withheld_file_is_found_and_a_copy_of_it_refutes_it(base: Path, tmp_path: Path) -> None:
