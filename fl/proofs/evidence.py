@@ -32,6 +32,7 @@ class Kind(StrEnum):
     """What a file of evidence is about; each is the name of the error that it proves."""
 
     CHECKPOINT_FORKED = "CheckpointForked"
+    CHECKPOINT_DISPUTED = "CheckpointDisputed"
     CHAIN_FORKED = "ChainForked"
     LEDGER_RESET = "LedgerReset"
     LEDGER_ROLLED_BACK = "LedgerRolledBack"
@@ -76,9 +77,9 @@ class HeaderItem:
 class Claim:
     """What a member says it saw, signed by its account; it shows no more than who says it.
 
-    `digest` and `number` by kind: LEDGER_ROLLED_BACK, LOG_GAP and CHECKPOINT_FORKED: the root that its own node gives,
-    and for how many records. FILE_WITHHELD: the file, and the record's place in the log. IN_MY_NAME: the record's leaf,
-    and its place in the log.
+    `digest` and `number` by kind: LEDGER_ROLLED_BACK, LOG_GAP and CHECKPOINT_DISPUTED: the root that its own node
+    gives, and for how many records. FILE_WITHHELD: the file, and the record's place in the log. IN_MY_NAME: the
+    record's leaf and its place in the log, or the root and size of a checkpoint.
     """
 
     account: Address

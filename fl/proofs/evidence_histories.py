@@ -10,7 +10,7 @@ from __future__ import annotations
 from fl.proofs.evidence import Claim, HeaderItem, NoteItem, ProofItem, TransactionItem
 from fl.proofs.evidence_pieces import HISTORIES, LATE_S, WORD, Bench, Verdict, both, cosigners, is_member, of
 from fl.proofs.words import at, named
-from fl.protocol.errors import ChainForked, CheckpointForked, LedgerReset, LedgerRolledBack, LogGap
+from fl.protocol.errors import ChainForked, CheckpointDisputed, CheckpointForked, LedgerReset, LedgerRolledBack, LogGap
 from fl.protocol.names import show
 from fl.protocol.records import CheckpointAnchored
 
@@ -22,31 +22,35 @@ def checkpoint_forked(bench: Bench) -> Verdict:
         return _two_notes(bench)
     if bench.forms(ProofItem, ProofItem):
         return _two_entries(bench)
-    signed = bench.note(0)
-    size, root = signed.checkpoint.size, signed.checkpoint.root
-    said = f"{bench.keeper_of(signed.key)} signed the root {show(root)} for {size} records."
-    if bench.forms(NoteItem, TransactionItem):
-        answer = bench.answer(1)
-        other = answer.values.get("root")
-        if answer.kind is not CheckpointAnchored or answer.sender not in bench.trust.keepers:
-            raise bench.weak("the transaction does not record a checkpoint of a keeper")
-        if answer.values.get("size") != size or other == root or not isinstance(other, bytes):
-            raise bench.weak("checkpoint and transaction agree, or are of different sizes")
-        keeper = named(bench.trust, answer.sender)
-        facts = (said, f"{keeper} signed a transaction that records the root {show(other)} for {size} records.")
-        who = both(bench.keeper_of(signed.key), keeper)
-        return Verdict(CheckpointForked(who, size), (*facts, cosigners(bench, signed)), HISTORIES)
+    if not bench.forms(NoteItem, TransactionItem):
+        raise bench.weak("it does not have two checkpoints, two proofs, or a checkpoint and a transaction")
+    signed, answer = bench.note(0), bench.answer(1)
+    size, root, other = signed.checkpoint.size, signed.checkpoint.root, answer.values.get("root")
+    if answer.kind is not CheckpointAnchored or answer.sender not in bench.trust.keepers:
+        raise bench.weak("the transaction does not record a checkpoint of a keeper")
+    if answer.values.get("size") != size or other == root or not isinstance(other, bytes):
+        raise bench.weak("checkpoint and transaction agree, or are of different sizes")
+    keepers = bench.keeper_of(signed.key), named(bench.trust, answer.sender)
+    facts = (
+        f"{keepers[0]} signed the root {show(root)} for {size} records. {cosigners(bench, signed)}",
+        f"{keepers[1]} signed a transaction that records the root {show(other)} for {size} records.",
+    )
+    return Verdict(CheckpointForked(both(*keepers), size), facts, HISTORIES)
+
+
+def checkpoint_disputed(bench: Bench) -> Verdict:
     if not bench.forms(NoteItem, Claim):
-        raise bench.weak(
-            "it has other pieces than two checkpoints, two proofs, or one checkpoint and what contradicts it"
-        )
-    claim = bench.claim(1)
+        raise bench.weak("it does not have a checkpoint and what a member says")
+    signed, claim = bench.note(0), bench.claim(1)
+    size, root = signed.checkpoint.size, signed.checkpoint.root
     if claim.number != size or claim.digest == root:
         raise bench.weak("checkpoint and member agree, or speak of different sizes")
-    teller = named(bench.trust, claim.account)
-    told = f"{teller} says: on {at(claim.time)} its own node gave the root {show(claim.digest)} for {size} records."
-    who = both(bench.keeper_of(signed.key), teller)
-    return Verdict(CheckpointForked(who, size), (said, told, cosigners(bench, signed)), f"{HISTORIES} {WORD}")
+    who = named(bench.trust, claim.account)
+    facts = (
+        f"{bench.keeper_of(signed.key)} signed the root {show(root)} for {size} records. {cosigners(bench, signed)}",
+        f"{who} says: on {at(claim.time)} its own node gave the root {show(claim.digest)} for them.",
+    )
+    return Verdict(CheckpointDisputed(who, size), facts, f"It does not show which of the two is right. {WORD}")
 
 
 def _two_notes(bench: Bench) -> Verdict:

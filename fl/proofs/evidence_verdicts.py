@@ -19,6 +19,7 @@ from fl.protocol.tlog.trust import Trust
 
 _RULES: Mapping[Kind, Callable[[Bench], Verdict]] = {
     Kind.CHECKPOINT_FORKED: evidence_histories.checkpoint_forked,
+    Kind.CHECKPOINT_DISPUTED: evidence_histories.checkpoint_disputed,
     Kind.CHAIN_FORKED: evidence_histories.chain_forked,
     Kind.LEDGER_RESET: evidence_histories.ledger_reset,
     Kind.LEDGER_ROLLED_BACK: evidence_histories.rolled_back,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fl.proofs.evidence import Claim, Evidence, Item, Kind, NoteItem, ProofItem, TransactionItem
 from fl.proofs.evidence_pieces import CLOCK_S, LATE_S, PROMISED, SLOTS, Signed
 from fl.proofs.watch_history import History, first_difference
-from fl.protocol.errors import CheckpointForked, HemaledgerError, HistoryChanged, LedgerRolledBack
+from fl.protocol.errors import HemaledgerError, HistoryChanged, LedgerRolledBack
 from fl.protocol.names import Digest
 from fl.protocol.ports import ChainFacts
 from fl.protocol.records import CheckpointAnchored
@@ -112,9 +112,9 @@ def _against_live(scene: Scene, signed: Signed) -> Case:
                 return Case(key, Evidence(Kind.CHECKPOINT_FORKED, items))
     root = scene.live.root(size)
     if root is None:
-        return Case(key, None, CheckpointForked("the log", size))
-    claim = scene.speak(Kind.CHECKPOINT_FORKED, root, size, scene.now)
-    return Case(key, Evidence(Kind.CHECKPOINT_FORKED, (note_item(signed), claim)))
+        return Case(key, None, HistoryChanged(len(scene.live)))
+    claim = scene.speak(Kind.CHECKPOINT_DISPUTED, root, size, scene.now)
+    return Case(key, Evidence(Kind.CHECKPOINT_DISPUTED, (note_item(signed), claim)))
 
 
 def _rolled_back(scene: Scene) -> Case:

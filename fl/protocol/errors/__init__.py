@@ -45,6 +45,7 @@ from fl.protocol.errors.families import (
 from fl.protocol.errors.findings import (
     ChainForked,
     CheckpointBackdated,
+    CheckpointDisputed,
     CheckpointForked,
     EvidenceMalformed,
     EvidenceWeak,

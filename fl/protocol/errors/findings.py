@@ -36,6 +36,15 @@ class CheckpointForked(TamperedError):
 
 
 @dataclass(eq=False)
+class CheckpointDisputed(TamperedError):
+    """A member's own node gives another root than a checkpoint that the log signed."""
+
+    who: str
+    size: int
+    sentence = "{who} says that the checkpoint of {size} records is not of the ledger that its own node shows."
+
+
+@dataclass(eq=False)
 class ChainForked(TamperedError):
     """Somebody signed two transactions, or sealed two blocks, of one number."""
 
