@@ -205,24 +205,22 @@ def _missing(scene: Scene, index: int, digest: Digest) -> Case:
     return Case(key, Evidence(Kind.FILE_WITHHELD, items), finding)
 
 
-def _files(  # noqa: PLR0911 - one line for each kind
-    record: Record, final: dict[int, Round], deletable: Collection[Update]
-) -> tuple[Digest, ...]:
-    """Return the files that a record names and that must be there: those of rounds that ended with a model."""
-    if isinstance(record, FederationOpened):
-        return (record.envelope_digest, record.manifest_digest)
+def _files(record: Record, final: dict[int, Round], deletable: Collection[Update]) -> tuple[Digest, ...]:
+    """Return the files that a record names and that must be there."""
+    match record:  # who reads the ledger needs these, also of rounds that were aborted
+        case FederationOpened():
+            return (record.envelope_digest, record.manifest_digest)
+        case WideRoundOpened() | StepsAnchored() | WideProposed() | WideFinalised():
+            return (record.file_digest,)
     current = final.get(getattr(record, "round", 0))
-    if current is None:
-        return ()
+    return () if current is None else _files_of_final(record, current, deletable)
+
+
+def _files_of_final(record: Record, current: Round, deletable: Collection[Update]) -> tuple[Digest, ...]:
+    """Return the files that a record of a final round names and that must be there."""
     match record:
         case RoundOpened():
             return (record.terms.config_digest,)
-        case WideRoundOpened():
-            return (record.terms.config_digest, record.file_digest)
-        case StepsAnchored() | WideFinalised():
-            return (record.file_digest,)
-        case WideProposed():
-            return (record.file_digest, record.envelope_digest)
         case ModelProposed():
             return (record.envelope_digest,)
         case ModelAttested() if record.report_digest != NO_DIGEST:

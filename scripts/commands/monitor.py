@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fl.audit.plain_words import without_names
 from fl.protocol.names import shown_lines
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import chain_options, name_option
+from scripts.wiring.watch.options import FORMATS, LOG_VARIABLE
 
 if TYPE_CHECKING:
     from fl.proofs.evidence_pieces import Verdict
@@ -35,6 +34,14 @@ FOUND = 76
     default=60,
     show_default=True,
     help="With --follow: seconds between looks.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    envvar=LOG_VARIABLE,
+    help="With --follow: json writes one JSON object a line, for programs.",
 )
 @click.option(
     "--evidence",
@@ -70,6 +77,7 @@ def monitor(  # noqa: PLR0913 - one parameter per option
     *,
     follow: bool,
     every: int,
+    log_format: str,
     evidence: Path | None,
     notes: tuple[Path, ...],
     keepers: tuple[str, ...],
@@ -99,7 +107,7 @@ def monitor(  # noqa: PLR0913 - one parameter per option
         click.echo("All findings are accepted. The evidence stays where it is.")
         return
     if follow:
-        _follow(watch, name, every)
+        _follow(watch, log_format, every)
     else:
         _once(watch)
     if watch.open_findings():
@@ -117,25 +125,30 @@ def _once(watch: Monitor) -> None:
         click.echo("Nothing is wrong.")
 
 
-def _follow(watch: Monitor, name: str, every: int) -> None:
+def _follow(watch: Monitor, log_format: str, every: int) -> None:
     """Look again and again; a node that does not answer is asked again, and what it shows wrongly is said once."""
+    from fl.events import Event
     from fl.protocol.errors import TamperedError, UnavailableError
+    from scripts.wiring.log_services import stopped_by_signals
+    from scripts.wiring.watch.log import Speaker, writer
 
-    stop, said = threading.Event(), ""
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
-    click.echo(f"{name} watches, every {every} s.")
-    while True:
-        try:
-            for reported, found in watch.report(watch.look()):
-                _tell(watch, reported, found.verdict)
-            said = ""
-        except (UnavailableError, TamperedError) as error:
-            if str(error) != said:
-                said = str(error)
-                click.secho(shown_lines(without_names(said)), fg="red", err=True)
-        if stop.wait(every):
-            return
+    notify, said = writer(Speaker(watch.member.name, watch.member.role.name.lower()), log_format, time.time), set[str]()
+    with stopped_by_signals() as stop:
+        notify(Event.READY, {"seconds between looks": every})
+        while not stop.is_set():
+            news: set[str] = set()
+            try:
+                for reported, _ in watch.report(watch.look()):
+                    where = str(watch.sources.evidence / reported.file) if reported.file else None
+                    notify(Event.ALARM, {"finding": reported.kind, "reason": reported.sentence, "evidence": where})
+                news = set(watch.silent)
+            except (UnavailableError, TamperedError) as error:
+                news = {str(error)}
+            for why in news - said:
+                notify(Event.WAITING, {"reason": why})
+            said = news
+            stop.wait(every)
+        notify(Event.STOPPED, {})
 
 
 def _tell(watch: Monitor, reported: Reported, verdict: Verdict | None) -> None:

@@ -25,8 +25,15 @@ def status(home: Home, *, as_json: bool) -> None:
     It needs no key, only consortium.json. The exit code is 0 if all is well, and 1 if a person should look at
     something.
     """
+    from scripts.wiring.monitoring import findings_of
     from scripts.wiring.watch.status import consortium_now, document_of, lines_of
 
-    found = consortium_now(home)
-    click.echo(json.dumps(document_of(found)) if as_json else "\n".join(lines_of(found)))
-    sys.exit(bool(found.faults))
+    found, findings = consortium_now(home), findings_of(home)
+    if as_json:
+        listed = [{"member": name, "finding": each.kind} for name, all_of in findings.items() for each in all_of]
+        click.echo(json.dumps({**document_of(found), "findings": listed}))
+    else:
+        click.echo("\n".join(lines_of(found)))
+        for name, all_of in findings.items():
+            click.echo(f"Look at: the monitor of {name} found {', '.join(sorted({each.kind for each in all_of}))}.")
+    sys.exit(bool(found.faults or findings))

@@ -19,6 +19,7 @@ from fl.proofs.evidence import SUFFIX, Claim, Evidence, Kind, TransactionItem, c
 from fl.proofs.evidence_pieces import account_of
 from fl.proofs.finding import Records
 from fl.proofs.monitor import Found, continues, judged_of, look, remember, signed_notes
+from fl.proofs.replayed import Replayed
 from fl.proofs.trusting import Consensus, watching_trust
 from fl.proofs.watch_history import History, first_difference, on_chain, seen
 from fl.proofs.watch_member import Consortium, OwnMember
@@ -35,7 +36,7 @@ from fl.storage.seen_log import Reported, SqliteSeenLog
 from fl.storage.witness_state import FolderWitnessState
 from fl.transport.http_log import HttpKeeper, HttpWitness
 from scripts.wiring.clock import now
-from scripts.wiring.proofs import OpenLog, node_of, open_log, read_note
+from scripts.wiring.proofs import node_of, read_note
 
 if TYPE_CHECKING:
     from chain.proofs.facts import OfflineFacts
@@ -85,12 +86,13 @@ class Monitor:
         self._facts: OfflineFacts = OfflineFacts()
         self.store = SqliteSeenLog(self.member.folder / STATE)
         self._anchor = self.home.deployment.anchor
+        self._opened: Replayed | None = None
 
     def look(self) -> list[Found]:
-        """Look once, and return everything that is wrong now; raises as `open_log`."""
+        """Look once, and return everything that is wrong now; raises as `roles.open_ledger`."""
         try:
-            log = open_log(self.home)
-        except (WrongChain, ChainReorg) as error:
+            log = self._replayed()
+        except WrongChain as error:
             return self._lost(error)
         known, live = seen(self.store, self._facts, self._anchor.authority), self._live(log)
         good = continues(known, live)
@@ -104,8 +106,8 @@ class Monitor:
 
     def accept(self) -> None:
         """Take what the chain shows now for right, and every finding as dealt with."""
-        with suppress(WrongChain, ChainReorg):
-            live, leaves = self._live(open_log(self.home)), self.store.leaves()
+        with suppress(WrongChain):
+            live, leaves = self._live(self._replayed()), self.store.leaves()
             at = first_difference(leaves, live.leaves)
             self.store.forget_from(len(live) if at is None else at)
         for found in self.look():
@@ -134,10 +136,33 @@ class Monitor:
         self.store.report(reported)
         return reported
 
-    def _live(self, log: OpenLog) -> History:
+    def _replayed(self) -> Replayed:
+        """Return the ledger with everything new; after a reorganisation it is read from its beginning."""
+        try:
+            opened = self._opened or self._open()
+            opened.refresh()
+        except ChainReorg:
+            opened = self._open()
+            opened.refresh()
+        self._opened = opened
+        return opened
+
+    def _open(self) -> Replayed:
+        from fl.proofs.log_view import LogView
+        from fl.replay.ledger_view import LedgerView
+        from fl.roles.serving.successor_ledger import SuccessorLedger
+        from scripts.wiring.agent import announce
+        from scripts.wiring.roles import chain_ledger, open_ledger
+
+        self._opened, notify = None, announce(self.member.name)
+        log = SuccessorLedger(lambda: chain_ledger(self.home, None, None), notify)
+        members = SuccessorLedger(lambda: open_ledger(self.home), notify)
+        return Replayed(LogView(log), LedgerView(members))
+
+    def _live(self, log: Replayed) -> History:
         from chain.proofs.source import NodeSource
 
-        return on_chain(log.view, NodeSource(node_of(self.home), log.ledger.anchor))
+        return on_chain(log.log, NodeSource(node_of(self.home), self._anchor))
 
     def _scene(self, trust: Trust, known: History, live: History) -> Scene:
         looked = int(self.store.fact(_LOOKED) or b"0")
@@ -173,7 +198,7 @@ class Monitor:
                 self.silent.append(str(error))
         return [note for note in found if note is not None]
 
-    def _trust(self, log: OpenLog | None) -> Trust:
+    def _trust(self, log: Replayed | None) -> Trust:
         """Return the trust of the ledger as it was last right, and keep it; without a ledger the last one."""
         kept = self.store.fact(_TRUST)
         if log is None and kept is not None:
@@ -181,7 +206,7 @@ class Monitor:
         from chain.proofs.headers import QBFT
         from chain.proofs.source import qbft_validators
 
-        log = log or open_log(self.home)
+        log = log or self._replayed()
         validators = qbft_validators(node_of(self.home))
         consensus = Consensus(QBFT, validators) if validators else None
         trust = watching_trust(log.federation, now(), self.sources.quorum, consensus)
@@ -202,16 +227,16 @@ class Monitor:
         newest = parse_checkpoint(cosigned.text) if cosigned else None
         return OwnMember(self._account.address, self.member.role, own.lacks, journal, newest, is_witness=True)
 
-    def _consortium(self, log: OpenLog) -> Consortium:
+    def _consortium(self, log: Replayed) -> Consortium:
         from fl.replay.retention import retained
 
         vault, federation = self.home.vault, log.federation
-        records = Records(log.view.entries, federation, vault)
+        records = Records(log.log.entries, federation, vault)
         return Consortium(
             federation, vault, records, frozenset(retained(federation, vault).files), self.sources.grace_s
         )
 
-    def _lost(self, error: WrongChain | ChainReorg) -> list[Found]:
+    def _lost(self, error: WrongChain) -> list[Found]:
         """Return what it means that the consortium is not on the chain any more, or raise the error again."""
         kept = self.store.fact(_TRUST)
         if kept is None or not self.store.leaves():
@@ -237,3 +262,14 @@ class Monitor:
         account: Address = self._account.address
         signature = self._account.sign_digest(claim_digest(kind, self._anchor.consortium, digest, number, time))
         return Claim(account, digest, number, time, signature)
+
+
+def findings_of(home: Home) -> dict[str, list[Reported]]:
+    """Return what the monitors of this run's members reported and nobody accepted, by the member's name."""
+    found = {}
+    for member in home.members():
+        if (member.folder / STATE).exists():
+            log = SqliteSeenLog(member.folder / STATE)
+            found[member.name] = [each for each in log.findings() if each.open]
+            log.close()
+    return {name: each for name, each in found.items() if each}

@@ -71,7 +71,7 @@ class PaperLog:
         topics, data = encode_log(record)
         at = T0 + STEP_S * place if time is None else time
         home = LEDGER if home_of(record) == LEDGER else world.authority
-        chain = (world.consortium, CHAIN_ID, home, place + 1, 0, at, world.bytes(32), bytes(keccak(raw)))
+        chain = (world.consortium, CHAIN_ID, home, place + 1, 0, at, world.draw(32), bytes(keccak(raw)))
         event = LogEntry(*chain, topics, data)
         self.sights.append(Sight(event.leaf(), event.encoded(), b"", raw))
         return place
@@ -79,7 +79,7 @@ class PaperLog:
     def fill(self, count: int) -> PaperLog:
         """Append records that no rule is about."""
         for number in range(count):
-            account = Address(self.world.bytes(20))
+            account = Address(self.world.draw(20))
             self.add("boss", MemberRegistered(self.world.account("boss"), account, Role.TRUSTEE, f"t{number}"))
         return self
 
@@ -116,12 +116,12 @@ class WatchWorld:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - the same bytes each time
-        self.consortium = self.bytes(32)
-        self.keys = {name: AccountKey(self.bytes(32)) for name in NAMES}
-        self.operator = AccountKey(self.bytes(32))
-        self.log_key = NoteKey.of_seed(self.bytes(32))
-        self.witness_keys = {name: NoteKey.of_seed(self.bytes(32)) for name in WITNESSES}
-        self.sealers = [AccountKey(self.bytes(32)) for _ in range(4)]
+        self.consortium = self.draw(32)
+        self.keys = {name: AccountKey(self.draw(32)) for name in NAMES}
+        self.operator = AccountKey(self.draw(32))
+        self.log_key = NoteKey.of_seed(self.draw(32))
+        self.witness_keys = {name: NoteKey.of_seed(self.draw(32)) for name in WITNESSES}
+        self.sealers = [AccountKey(self.draw(32)) for _ in range(4)]
         named = {
             f"w-{name}": witness_key(self.consortium, self.account(name), key.public)
             for name, key in self.witness_keys.items()
@@ -141,11 +141,11 @@ class WatchWorld:
             tuple(each.address for each in self.sealers),
         )
 
-    def bytes(self, count: int) -> bytes:
+    def draw(self, count: int) -> bytes:
         return self._random.randbytes(count)
 
     def digest(self) -> Digest:
-        return Digest(self.bytes(32))
+        return Digest(self.draw(32))
 
     def account(self, name: str) -> Address:
         return self.keys[name].address
@@ -192,8 +192,8 @@ class WatchWorld:
     def header(self, sealers: Sequence[AccountKey]) -> bytes:
         """Return a QBFT header of number 11 with the seals of some validators."""
         numbers = [b"\1", b"\x0b", b"\x01\xc9\xc3\x80", b"\x01\x00", T0.to_bytes(4, "big")]
-        fields = [self.bytes(32), self.bytes(32), bytes(20), *(self.bytes(32) for _ in range(3)), bytes(256)]
-        return sealed([*fields, *numbers, b"", self.bytes(32), bytes(8), b"\x07"], list(sealers))
+        fields = [self.draw(32), self.draw(32), bytes(20), *(self.draw(32) for _ in range(3)), bytes(256)]
+        return sealed([*fields, *numbers, b"", self.draw(32), bytes(8), b"\x07"], list(sealers))
 
 
 def item(note: Note) -> NoteItem:
@@ -224,7 +224,7 @@ def examples(world: WatchWorld) -> Iterator[tuple[str, Evidence]]:
     )
     headers = tuple(HeaderItem(world.header(part)) for part in (world.sealers[:3], world.sealers[1:]))
     yield "two blocks", Evidence(Kind.CHAIN_FORKED, headers)
-    foundings = (world.founding(world.consortium), world.founding(world.bytes(32)))
+    foundings = (world.founding(world.consortium), world.founding(world.draw(32)))
     yield "reset", Evidence(Kind.LEDGER_RESET, tuple(map(TransactionItem, foundings)))
     kind = Kind.LEDGER_ROLLED_BACK
     before = world.claim("ada", kind, mine.checkpoint().root, 5, T0)

@@ -348,3 +348,20 @@ def test_an_honest_run_with_restarts_and_an_absent_hospital_gives_no_finding(bas
                 assert "Nothing is wrong" in place.monitor("--grace", "0", name=name)
             place.checkpoint(WITNESSES[number % 2 :])
             assert "Nothing is wrong" in place.monitor("--grace", "0")
+
+
+def test_a_monitor_that_follows_says_a_finding_once_and_the_status_names_it(base: Path, tmp_path: Path) -> None:
+    with opened(copied(base, tmp_path, "follow")) as place:
+        words = ["monitor", *place.at, "--name", "beta", "--follow", "--every", "1", "--log-format", "json"]
+        program = [sys.executable, "-m", "scripts.cli", *words]
+        with subprocess.Popen(program, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            assert json.loads(running.stdout.readline())["event"] == "ready"
+            place.play(2, chosen=("alpha",))
+            place.checkpoint()
+            alarm = json.loads(running.stdout.readline())
+            assert (alarm["event"], alarm["level"], alarm["facts"]["finding"]) == ("alarm", "error", "LeftOut")
+            running.terminate()
+            rest = [json.loads(line)["event"] for line in running.stdout]
+        assert (rest[-1], running.returncode) == ("stopped", 76)
+        assert "the monitor of beta found LeftOut" in hemaledger("status", *place.at, code=1)

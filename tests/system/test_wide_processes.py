@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner
 
 from chain.ledger import EthereumLedger
 from fl.protocol.records import BatchRecord
@@ -15,6 +16,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.data.labels import LabelMap
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from scripts.cli import main
 from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
@@ -68,6 +70,14 @@ def test_a_wide_round_of_processes_is_final_with_eight_transactions(party: Party
 def test_its_audit_is_clean(party: Party) -> None:
     audited = party.audit()
     assert audited.exit_code == 0, audited.output
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta", "auditor", "coordinator"])
+def test_a_monitor_finds_nothing_wrong(party: Party, name: str) -> None:
+    """Beta's steps are those of its journal, also those before it was killed."""
+    words = ["monitor", "--home", str(party.home.folder), "--name", name, "--grace", "0"]
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, done.output) == (0, "Nothing is wrong.\n")
 
 
 def test_its_model_is_on_the_site(party: Party) -> None:
