@@ -61,7 +61,7 @@ def two_roots(bench: Bench) -> Verdict:
     limits = (
         HISTORIES if first.included and second.included else f"It does not show that both were included. {HISTORIES}"
     )
-    after = " After a deep reorganisation of the chain an honest member may answer anew for the same number."
+    after = " After a deep reorganisation of the chain an honest member may answer again for the same number."
     return Verdict(TwoRoots(who, int(str(number))), facts, limits + after)
 
 
