@@ -348,6 +348,10 @@ def test_an_honest_run_with_restarts_and_an_absent_hospital_gives_no_finding(bas
                 assert "Nothing is wrong" in place.monitor("--grace", "0", name=name)
             place.checkpoint(WITNESSES[number % 2 :])
             assert "Nothing is wrong" in place.monitor("--grace", "0")
+    with opened(folder) as place:
+        hemaledger("consortium", "hand-over", *place.at)
+        for name in ("operator", "beta"):
+            assert "Nothing is wrong" in place.monitor("--grace", "0", name=name)
 
 
 def test_a_monitor_that_follows_says_a_finding_once_and_the_status_names_it(base: Path, tmp_path: Path) -> None:
