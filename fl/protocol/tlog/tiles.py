@@ -54,7 +54,7 @@ def parse_tile(path: str) -> Tile:
         raise ProofMalformed("tile", "there is no such name of a tile")
     index = int(name[2].replace("x", "").replace("/", ""))
     tile = Tile(None if name[1] == ENTRIES else int(name[1]), index, int(name[3] or WIDTH))
-    if tile.path != path:
+    if tile.width > WIDTH or tile.path != path:
         raise ProofMalformed("tile", "there is no such name of a tile")
     return tile
 
