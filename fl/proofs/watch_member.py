@@ -7,10 +7,9 @@ Source: PROTOCOL.md 8T.7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from fl.proofs.evidence import Evidence, Item, Kind, ProofItem
 from fl.proofs.evidence_pieces import account_of
@@ -42,8 +41,6 @@ from fl.protocol.tlog.checkpoint import Checkpoint
 from fl.protocol.tlog.extra import InnerStep
 from fl.replay.retention import Update
 
-R = TypeVar("R", bound=Record)
-
 
 @dataclass(frozen=True)
 class OwnMember:
@@ -72,6 +69,8 @@ class Consortium:
     """Updates that may be missing, by a record on the ledger."""
     grace_s: int
     """For so many seconds a file may be missing."""
+    looks_for_files: bool = True
+    """Whether this look asks the vault for every file that must be there."""
 
 
 def in_my_name(scene: Scene, me: OwnMember, consortium: Consortium) -> Iterator[Case]:
@@ -136,36 +135,58 @@ def left_out(scene: Scene, me: OwnMember, consortium: Consortium) -> Iterator[Ca
         each.sender == me.account for _, each in federation.stated(StatementKind.WITHDRAWAL)
     ):
         return
+    places = _places(scene)
     for current in federation.rounds:
         without = LeftOut(named(scene.trust, me.account), current.number)
         if me.account not in current.roster:
-            yield from _not_in_roster(scene, me, current, without)
+            yield from _not_in_roster(scene, me, current, places, without)
         elif current.frozen is not None and me.account not in current.hospitals:
             digest = current.commitments.get(me.account)
             if digest is not None and consortium.vault.has(digest):
-                yield _not_in_set(scene, me, current, consortium, without)
+                yield _not_in_set(scene, me, current, consortium, places)
 
 
-def _not_in_roster(scene: Scene, me: OwnMember, current: Round, without: HemaledgerError) -> Iterator[Case]:
-    opened = _index(scene, RoundOpened if current.wide is None else WideRoundOpened, current.number)
-    member = next((i for i, each in _all(scene, MemberRegistered) if each.member == me.account), None)
-    key = next((i for i, each in _all(scene, KeyRegistered) if each.sender == me.account), None)
+def _places(scene: Scene) -> dict[tuple[object, ...], int]:
+    """Return where the records are that show who was ready: by kind and round or account."""
+    found: dict[tuple[object, ...], int] = {}
+    for index in range(len(scene.live)):
+        record = scene.live.place(index).record
+        match record:
+            case RoundOpened() | WideRoundOpened():
+                found[RoundOpened, record.round] = index
+            case RoundFrozen():
+                found[RoundFrozen, record.round] = index
+            case UpdateCommitted():
+                found[UpdateCommitted, record.round, record.sender] = index
+            case MemberRegistered():
+                found[MemberRegistered, record.member] = index
+            case KeyRegistered():
+                found[KeyRegistered, record.sender] = index
+    return found
+
+
+def _not_in_roster(
+    scene: Scene, me: OwnMember, current: Round, places: Mapping[tuple[object, ...], int], without: HemaledgerError
+) -> Iterator[Case]:
+    opened = places.get((RoundOpened, current.number))
+    member, key = places.get((MemberRegistered, me.account)), places.get((KeyRegistered, me.account))
     if opened is None or member is None or key is None or opened < key:
         return
     yield _proofs(scene, f"roster/{current.number}", (opened, member, key), without, whole=current.wide is None)
 
 
-def _not_in_set(scene: Scene, me: OwnMember, current: Round, consortium: Consortium, without: HemaledgerError) -> Case:
-    key = f"set/{current.number}"
+def _not_in_set(
+    scene: Scene, me: OwnMember, current: Round, consortium: Consortium, places: Mapping[tuple[object, ...], int]
+) -> Case:
+    key, without = f"set/{current.number}", LeftOut(named(scene.trust, me.account), current.number)
     if current.wide is not None:
         found = _step(consortium, current, me.account)
         cover = scene.over(scene.live, found[0]) if found else None
         if found is None or cover is None or found[1].goes_on:
             return Case(key, None, without)
         return Case(key, Evidence(Kind.LEFT_OUT, (ProofItem(scene.live.proof(found[0], cover, found[1])),)), without)
-    updates = _all(scene, UpdateCommitted)
-    update = next((i for i, each in updates if (each.round, each.sender) == (current.number, me.account)), None)
-    frozen = _index(scene, RoundFrozen, current.number)
+    update = places.get((UpdateCommitted, current.number, me.account))
+    frozen = places.get((RoundFrozen, current.number))
     if update is None or frozen is None:
         return Case(key, None, without)
     return _proofs(scene, key, (update, frozen), without)
@@ -183,6 +204,8 @@ def _proofs(scene: Scene, key: str, places: tuple[int, ...], without: Hemaledger
 
 def withheld(scene: Scene, consortium: Consortium) -> Iterator[Case]:
     """Yield each file that the ledger names, that must be there, and that the vault does not have."""
+    if not consortium.looks_for_files:
+        return
     final = {each.number: each for each in consortium.federation.rounds if each.phase == Phase.FINAL}
     looked: set[Digest] = set()
     for index in range(len(scene.live)):
@@ -228,18 +251,6 @@ def _files_of_final(record: Record, current: Round, deletable: Collection[Update
         case UpdateCommitted() if record.sender in current.hospitals and (record.round, record.digest) not in deletable:
             return (record.digest,)
     return ()
-
-
-def _all(scene: Scene, kind: type[R]) -> Iterator[tuple[int, R]]:
-    for index in range(len(scene.live)):
-        record = scene.live.place(index).record
-        if isinstance(record, kind):
-            yield index, record
-
-
-def _index(scene: Scene, kind: type[RoundOpened | WideRoundOpened | RoundFrozen], number: int) -> int | None:
-    """Return the place of a round's record, or None."""
-    return next((index for index, record in _all(scene, kind) if record.round == number), None)
 
 
 def _step(consortium: Consortium, current: Round, account: Address) -> tuple[int, InnerStep] | None:

@@ -7,8 +7,10 @@ Source: PROTOCOL.md 8T.7.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from fl.proofs.evidence import Claim, Evidence, Item, Kind, NoteItem, ProofItem, TransactionItem
 from fl.proofs.evidence_pieces import CLOCK_S, LATE_S, PROMISED, SLOTS, Signed
@@ -205,20 +207,20 @@ def _sinking(ordered: Sequence[Signed]) -> Iterator[Case]:
 
 def _backdated(scene: Scene) -> Iterator[Case]:
     """Yield each checkpoint on the ledger with a time at which a witness saw an older one as the newest."""
-    newest = max((max(each.cosigned.values(), default=0) for each in scene.notes), default=0)
+    notes = sorted((each for each in scene.notes if scene.live.has(each)), key=lambda each: each.checkpoint.size)
+    sizes = [each.checkpoint.size for each in notes]
+    latest = list(accumulate((max(each.cosigned.values(), default=0) for each in notes), max))
     for index in range(len(scene.live)):
         place = scene.live.place(index)
-        record, cover = place.record, None
-        if isinstance(record, CheckpointAnchored) and record.sender in scene.trust.keepers:
-            cover = scene.over(scene.live, index) if newest > place.time + LATE_S else None
-        if cover is None or not isinstance(record, CheckpointAnchored):
+        record = place.record
+        if not isinstance(record, CheckpointAnchored) or record.sender not in scene.trust.keepers:
             continue
-        for signed in scene.notes:
-            late = max(signed.cosigned.values(), default=0) > place.time + LATE_S
-            if late and signed.checkpoint.size < record.size and scene.live.has(signed):
-                items = (note_item(signed), ProofItem(scene.live.proof(index, cover)))
-                yield Case(f"block/{index}", Evidence(Kind.RECORD_BACKDATED, items))
-                break
+        older = bisect_left(sizes, record.size)
+        cover = scene.over(scene.live, index) if older and latest[older - 1] > place.time + LATE_S else None
+        if cover is not None:
+            signed = max(notes[:older], key=lambda each: max(each.cosigned.values(), default=0))
+            items = (note_item(signed), ProofItem(scene.live.proof(index, cover)))
+            yield Case(f"block/{index}", Evidence(Kind.RECORD_BACKDATED, items))
 
 
 def note_item(signed: Signed) -> NoteItem:

@@ -21,7 +21,7 @@ from fl.protocol.tlog.notes import Note, parse_line
 
 VERSION = 1
 LOCK_S = 10.0
-MOST_LINES = 20_000
+MOST_LINES = 4_000
 """Lines of signatures that are kept; the oldest ones go first."""
 _SCHEMA = """
 CREATE TABLE sight (place INTEGER PRIMARY KEY, leaf BLOB NOT NULL, entry BLOB NOT NULL, data BLOB NOT NULL,

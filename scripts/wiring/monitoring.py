@@ -49,6 +49,8 @@ STATE = "monitor.sqlite"
 EVIDENCE = "evidence"
 """The folder of evidence in the member's folder, if no other one is named."""
 GRACE_S = 3600
+FILES_EVERY_S = 3600
+"""A monitor that goes on looking asks the vault for all files so often."""
 _TRUST, _LOOKED = "trust", "looked"
 
 
@@ -87,6 +89,7 @@ class Monitor:
         self.store = SqliteSeenLog(self.member.folder / STATE)
         self._anchor = self.home.deployment.anchor
         self._opened: Replayed | None = None
+        self._files_asked = 0
 
     def look(self) -> list[Found]:
         """Look once, and return everything that is wrong now; raises as `roles.open_ledger`."""
@@ -232,9 +235,10 @@ class Monitor:
 
         vault, federation = self.home.vault, log.federation
         records = Records(log.log.entries, federation, vault)
-        return Consortium(
-            federation, vault, records, frozenset(retained(federation, vault).files), self.sources.grace_s
-        )
+        due = self._files_asked + FILES_EVERY_S <= now()
+        self._files_asked = now() if due else self._files_asked
+        deletable = frozenset(retained(federation, vault).files) if due else frozenset()
+        return Consortium(federation, vault, records, deletable, self.sources.grace_s, due)
 
     def _lost(self, error: WrongChain) -> list[Found]:
         """Return what it means that the consortium is not on the chain any more, or raise the error again."""

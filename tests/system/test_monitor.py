@@ -11,10 +11,13 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -139,6 +142,18 @@ class Place:
 
 
 @contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve files over HTTP, as a keeper serves its checkpoint."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
 def opened(folder: Path) -> Iterator[Place]:
     """Start the chain of a folder, and let its home use it."""
     home = Home(folder / "run")
@@ -238,8 +253,12 @@ def test_a_fork_is_found_and_both_histories_are_proven(base: Path, tmp_path: Pat
         theirs.root("beta", 1, "another root")
         theirs.checkpoint()
         mine.home.save(replace(mine.home.deployment, url=theirs.home.deployment.url))
+        with served(theirs.home.folder / "log") as url:
+            said = mine.monitor("--keeper", url, code=76)
         note = str(theirs.home.folder / "log" / "checkpoint")
-        said = mine.monitor("--note", note, code=76)
+        first = mine.monitor("--note", note, "--keeper", "http://127.0.0.1:9", code=76, name="beta")
+    assert "CheckpointForked" in first, "two checkpoints are enough for a monitor that looks for the first time"
+    assert "http://127.0.0.1:9 gave no answer" in first
     for kind in ("CheckpointForked", "TwoRoots", "ChainForked"):
         assert kind in said
     log, chain = mine.evidence("CheckpointForked")[0], mine.evidence("ChainForked")[0]

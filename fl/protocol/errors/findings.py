@@ -103,7 +103,7 @@ class RecordBackdated(TamperedError):
 
     who: str
     block: int
-    sentence = "Block {block} has too early a time: at a later one, {who} had not seen it."
+    sentence = "The time of block {block} is wrong: {who} had not seen the block after that time."
 
 
 @dataclass(eq=False)

@@ -33,7 +33,7 @@ SENTENCES = {
     "two roots": "ada (hospital) gave two different answers where the ledger takes one, for number 2.",
     "early": "ben (hospital) cosigned the checkpoint of 7 records with a time that cannot be right.",
     "sinking": "eve (auditor) cosigned the checkpoint of 4 records with a time that cannot be right.",
-    "block": "Block 8 has too early a time: at a later one, eve (auditor) had not seen it.",
+    "block": "The time of block 8 is wrong: eve (auditor) had not seen the block after that time.",
     "set": "Round 7 left out ben (hospital), although it was ready in time.",
 }
 
