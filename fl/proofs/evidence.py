@@ -21,6 +21,8 @@ FORMAT = "hemaledger-evidence-1"
 SUFFIX = ".evidence.json"
 EVIDENCE_CAP = 128 * 1024
 """The most bytes of a file: two transactions that create the key authority have 72 kB in base64."""
+EVIDENCE_START = b'{"format":"hemaledger-evidence-'
+"""How every file begins, of this version or a later one."""
 MOST_ITEMS = 64
 SIGNATURE_BYTES = 65
 _WHAT = "evidence"

@@ -38,7 +38,7 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     """
     from chain.proofs.facts import OfflineFacts
     from fl.proofs import verify as checking
-    from fl.proofs.evidence import EVIDENCE_CAP
+    from fl.proofs.evidence import EVIDENCE_CAP, EVIDENCE_START
     from fl.protocol.tlog.proof_file import PROOF_CAP
     from scripts.wiring.trust_file import read_trust
 
@@ -47,7 +47,7 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     for path in files:
         with path.open("rb") as file:
             content = file.read(max(PROOF_CAP, EVIDENCE_CAP) + 1)
-        if content.startswith(b"{"):
+        if content.startswith(EVIDENCE_START):
             _judge(path, content, trust, data, as_json=as_json)
             continue
         proven = checking.verify(content, trust, facts)
