@@ -39,7 +39,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.tlog.checkpoint import Checkpoint, parse_checkpoint
 from fl.protocol.tlog.entry import LogEntry, leaf_hash, parse_entry
 from fl.protocol.tlog.extra import InnerClusterStep, InnerLeaf, InnerLine, InnerStep, Path
-from fl.protocol.tlog.notes import Note, cosigned_at, log_signed
+from fl.protocol.tlog.notes import Note, VerifierKey, cosigned_at, log_signed
 from fl.protocol.tlog.proof_file import ProofFile, parse_proof
 from fl.protocol.tlog.tree import root_from
 from fl.protocol.tlog.trust import Trust
@@ -89,8 +89,8 @@ def verify(data: bytes, trust: Trust, facts: ChainFacts) -> Proven:
         WitnessesMissing: too few witnesses of the trust file cosigned.
     """
     proof = parse_proof(data)  # step 1
-    checkpoint = proof.checkpoint
-    cosigned = cosigners(proof.note, trust)  # steps 2 and 3
+    checkpoint, _ = check_log(proof.note, trust)  # step 2
+    cosigned = check_witnesses(proof.note, trust)  # step 3
     event, record = _check_entry(proof, trust, facts)  # step 4
     _check_inclusion(proof, checkpoint)  # step 5
     facts.check_author(event, record, proof.extra.transaction)  # step 6
@@ -100,22 +100,22 @@ def verify(data: bytes, trust: Trust, facts: ChainFacts) -> Proven:
 
 
 def cosigners(note: Note, trust: Trust) -> dict[str, int]:
-    """Return when each known witness cosigned a checkpoint, by its name in the policy.
+    """Return when each known witness cosigned a checkpoint; steps 2 and 3, and raises as these."""
+    check_log(note, trust)
+    return check_witnesses(note, trust)
+
+
+def check_log(note: Note, trust: Trust) -> tuple[Checkpoint, VerifierKey]:
+    """Step 2: return the checkpoint of the consortium's log, and the log's key that signed it.
 
     Raises:
-        LogSignatureInvalid: it is of another log, or no known log signed it.
-        CosignatureInvalid: a line of a known witness is not its cosignature, or comes twice.
-        WitnessesMissing: the trust's quorum is not met.
+        ProofMalformed: its text is no checkpoint.
+        LogSignatureInvalid: it is of another log, or no log of the trust file signed it.
     """
-    _check_log(note, parse_checkpoint(note.text), trust)
-    return _check_witnesses(note, trust)
-
-
-def _check_log(note: Note, checkpoint: Checkpoint, trust: Trust) -> None:
-    """Step 2: the checkpoint is of the consortium's log, which signed it."""
+    checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != trust.origin:
         raise LogSignatureInvalid("the checkpoint is of another log than that of your trust file")
-    signed = False
+    signed: VerifierKey | None = None
     for line in note.lines:
         for key in trust.policy.logs:
             if key.name == checkpoint.origin and line.is_of(key):
@@ -123,13 +123,19 @@ def _check_log(note: Note, checkpoint: Checkpoint, trust: Trust) -> None:
                     raise LogSignatureInvalid("its signature is not of this checkpoint")
                 if signed:
                     raise LogSignatureInvalid("it has two signatures of the log")
-                signed = True
-    if not signed:
+                signed = key
+    if signed is None:
         raise LogSignatureInvalid("no log of your trust file signed the checkpoint")
+    return checkpoint, signed
 
 
-def _check_witnesses(note: Note, trust: Trust) -> dict[str, int]:
-    """Step 3: each line of a known witness is its cosignature, none comes twice, and the quorum is met."""
+def check_witnesses(note: Note, trust: Trust) -> dict[str, int]:
+    """Step 3: return when each known witness cosigned, by the policy's name of it; the quorum is met.
+
+    Raises:
+        CosignatureInvalid: a line of a known witness is not its cosignature, or is there twice.
+        WitnessesMissing: too few witnesses cosigned.
+    """
     cosigned: dict[str, int] = {}
     for line in note.lines:
         for name, key in trust.policy.witnesses.items():

@@ -64,7 +64,7 @@ def what_of(record: Record, who: str) -> str:  # noqa: PLR0911 - one sentence fo
 def lines_of(proven: Proven, trust: Trust) -> list[str]:
     """Return what a proof shows, a fact in a line."""
     event, checkpoint = proven.event, proven.checkpoint
-    lines = [what_of(proven.record, _named(trust, proven.record.sender)), *_inside(proven, trust)]
+    lines = [what_of(proven.record, named(trust, proven.record.sender)), *_inside(proven, trust)]
     lines += [
         f"Recorded on {at(event.time)} in block {event.block}, in the signed transaction {show(event.transaction)}.",
         f"It is entry {proven.index} of the log; the checkpoint covers {checkpoint.size} entries.",
@@ -89,7 +89,7 @@ def _tie(proven: Proven, trust: Trust) -> str:
     bound = proven.bound
     if bound is None:
         return "Nothing in it ties the checkpoint to the chain: the log and its witnesses vouch for it."
-    keeper = _named(trust, bound.record.sender)
+    keeper = named(trust, bound.record.sender)
     sealed = len(bound.sealers & set(trust.validators))
     if sealed:
         return (
@@ -137,12 +137,14 @@ def _plain(record: object) -> dict[str, object]:
 
 def at(seconds: int) -> str:
     """Return a time for people, in UTC."""
+    if seconds > LAST_TIME:
+        return f"second {seconds} since 1970"
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _inside(proven: Proven, trust: Trust) -> Sequence[str]:
     if proven.step is not None:
-        inside = what_of(proven.step, _named(trust, proven.step.sender))
+        inside = what_of(proven.step, named(trust, proven.step.sender))
         return [f"Inside: {inside} The coordinator's batch holds this step; the step's own signature was not checked."]
     if proven.leaf:
         return [f"Inside: the salted fingerprint {show(proven.leaf)} of one patient record or answer."]
@@ -174,7 +176,7 @@ def _witnesses(proven: Proven, trust: Trust) -> str:
     if not known:
         return "Your trust file names no witnesses: only the log's own signature was checked."
     who = [
-        f"{_named(trust, _account_of(known[name].name))} ({at(seen)})" for name, seen in sorted(proven.cosigned.items())
+        f"{named(trust, _account_of(known[name].name))} ({at(seen)})" for name, seen in sorted(proven.cosigned.items())
     ]
     return f"{len(who)} of {len(known)} witnesses cosigned the checkpoint: {', '.join(who) or 'none'}."
 
@@ -185,7 +187,8 @@ def _account_of(key_name: str) -> Address:
     return Address(bytes.fromhex(found.group(1)) if found else bytes(_ACCOUNT_BYTES))
 
 
-def _named(trust: Trust, account: Address) -> str:
+def named(trust: Trust, account: Address) -> str:
+    """Return a member's name and role, or an account that the trust file does not name."""
     member = next((each for each in trust.members if each.account == account), None)
     return show(account) if member is None else f"{shown(member.name)} ({member.role.name.lower()})"
 

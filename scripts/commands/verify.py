@@ -1,4 +1,4 @@
-"""`hemaledger verify`: check proofs offline, with nothing but a trust file."""
+"""`hemaledger verify`: check proofs and evidence offline, with nothing but a trust file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from fl.protocol.errors import UnavailableError
+from fl.protocol.names import shown_lines
 from scripts.wiring.exit import guarded
 
 if TYPE_CHECKING:
+    from fl.proofs.evidence_pieces import Verdict
     from fl.proofs.receipts import CheckedReceipt
     from fl.proofs.verify import Proven
     from fl.protocol.names import Digest
@@ -32,15 +34,17 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object for each proof.")
 @guarded
 def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, *, as_json: bool) -> None:
-    """Check each FILE, a `.tlog-proof`, a receipt or a model, offline: no chain, no vault, no account.
+    """Check each FILE offline: no chain, no vault, no account.
 
-    A model is the ZIP of `hemaledger model export` or of a site, or the folder with its files.
+    A file is a `.tlog-proof`, a receipt, evidence of a monitor, or a model: the ZIP of `hemaledger model export` or of
+    a site, or the folder with its files.
 
     Exit code 0: everything holds. 65: a file is none of these. 75: a receipt has no proof yet. 76: a file
     does not hold. 77: too few witnesses cosigned. 78: the trust file is missing.
     """
     from chain.proofs.facts import OfflineFacts
     from fl.proofs import verify as checking
+    from fl.proofs.evidence import EVIDENCE_CAP, EVIDENCE_START
     from fl.proofs.receipts import RECEIPT_CAP, is_receipt, verify_receipt
     from fl.protocol.tlog.proof_file import PROOF_CAP
     from scripts.wiring.trust_file import read_trust
@@ -52,7 +56,10 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
             _check_model(path, trust, as_json=as_json)
             continue
         with path.open("rb") as file:
-            content = file.read(max(PROOF_CAP, RECEIPT_CAP) + 1)
+            content = file.read(max(PROOF_CAP, RECEIPT_CAP, EVIDENCE_CAP) + 1)
+        if content.startswith(EVIDENCE_START):
+            _judge(path, content, trust, data, as_json=as_json)
+            continue
         if is_receipt(content):
             shown = verify_receipt(content, trust, facts)
             waits = waits or shown.proven is None
@@ -138,3 +145,32 @@ def _tell(path: Path, proven: Proven, trust: Trust, *, as_json: bool) -> None:
     click.secho(f"{path.name}: the proof holds.", fg="green")
     for line in lines_of(proven, trust):
         click.echo(f"  {line}")
+
+
+def _judge(path: Path, content: bytes, trust: Trust, data: Path | None, *, as_json: bool) -> None:
+    """Check a file of evidence and say who did what; `data` is a file that members say cannot be had."""
+    from chain.proofs.facts import OfflineFacts
+    from fl.proofs.evidence_verdicts import judge
+
+    verdict = judge(content, trust, OfflineFacts())
+    if data is not None:
+        _refute(verdict, data)
+    if as_json:
+        shown = {"finding": verdict.finding.name, "sentence": str(verdict.finding), "shows": list(verdict.shows)}
+        click.echo(json.dumps({"file": str(path), "trust": trust.code, **shown, "limits": verdict.limits}))
+        return
+    click.secho(f"{path.name}: the evidence holds.", fg="green")
+    click.echo(f"  {verdict.finding.name}: {shown_lines(str(verdict.finding))}")
+    for line in verdict.shows:
+        click.echo(f"  {shown_lines(line)}")
+    click.echo(f"  {verdict.limits}")
+
+
+def _refute(verdict: Verdict, data: Path) -> None:
+    """Raise EvidenceWeak if a file is the one that members say cannot be had, ProofChanged if it is another one."""
+    from fl.protocol.errors import EvidenceWeak, FileWithheld, ProofChanged
+
+    found = _digest(data)
+    if not isinstance(verdict.finding, FileWithheld) or found != verdict.finding.digest:
+        raise ProofChanged(8, f"{data.name} is another file: its SHA-256 is {found.hex()}")
+    raise EvidenceWeak(f"{data.name} is the file, so it can be had")

@@ -34,6 +34,7 @@ from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.demo.child_process import ChainProcess
 from scripts.demo.clinic import link_trustees
+from scripts.demo.log import DemoLog
 from scripts.demo.planned import Planned, usual_preset
 from scripts.demo.private import announce_demo_head, start_trustees
 from scripts.demo.run import Wanted, check_new
@@ -162,12 +163,14 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
         evidence = Evidence(home, open_ledger(home, strict=True), home.vault)
         audited = run_audit(evidence, audit_key(home, AUDITOR))
     console.say(_report.to_text(audited))
+    log = _sign_log(run, federation)
     summary = _summarise(run, federation, audited)
     console.metrics(summary["rounds"])
     console.say(f"  Continue this run later: hemaledger demo --resume --home {home.folder}")
     if options.serve:
         tables = _train_table(run, chain.url) if options.table else NO_TABLES
         private = _announce(run, stack) if run.wanted.encrypted_head else None
+        log.follow(stack)
         _serve(run, options.port, frame_of(images.picture_frame), Extras(tables, private=private), stack)
     click.echo(str(home.folder))
 
@@ -232,6 +235,20 @@ def _federate(run: Demo, planned: Planned, largest: int) -> Federation:
         together.run(progress.of("demo"))
     run.parts = {name: dict(sorted(watch.seconds.items())) for name, watch in together.watches.items()}
     return together.coordinator.view.refresh()
+
+
+def _sign_log(run: Demo, federation: Federation) -> DemoLog:
+    """Sign the log of all records with every witness, and write one proof that can be checked elsewhere."""
+    console = run.console
+    log = DemoLog(run.home, run.hospitals, console.trouble)
+    with console.stage("Signing the log of all records", run.seconds):
+        log.begin()
+        log.sign()
+        final = [current.number for current in federation.rounds if current.phase == Phase.FINAL]
+        if final:
+            proof, trust = log.prove(final[-1])
+            console.say(f"  Check the model elsewhere: hemaledger verify {proof} --trust {trust}")
+    return log
 
 
 def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> dict[str, list[dict[str, object]]]:

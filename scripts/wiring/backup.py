@@ -42,6 +42,9 @@ LEFT_OUT = frozenset(
             "journal.sqlite",
             "journal.sqlite-wal",
             "journal.sqlite-shm",
+            "monitor.sqlite",
+            "monitor.sqlite-wal",
+            "monitor.sqlite-shm",
             "outbox",
             "uploads",
             "key-orders",
@@ -51,8 +54,8 @@ LEFT_OUT = frozenset(
         *("checkpoint", "lock", "password", RESTORED_FILE, "witness", WITNESS_STATE),
     }
 )
-"""Of a member's folder: secrets of rounds, what was on its way, a demo's password, and what a witness cosigned last,
-which an old copy must not say."""
+"""Of a member's folder: secrets of rounds, what was on its way, a demo's password, and what a witness cosigned last
+or a monitor saw, which an old copy must not say."""
 JOURNAL, HEADS = "journal.jsonl", "heads.jsonl"
 SITE_DATABASE, SITE_LEFT_OUT = "site.sqlite", frozenset(("demo-password", "outbox", "kits", "servers.json"))
 _HEAD_CAP = 64 * 1024

@@ -43,6 +43,23 @@ from fl.protocol.errors.families import (
     UnavailableError,
     Why,
 )
+from fl.protocol.errors.findings import (
+    ChainForked,
+    CheckpointBackdated,
+    CheckpointDisputed,
+    CheckpointForked,
+    EvidenceMalformed,
+    EvidenceWeak,
+    FileWithheld,
+    HistoryChanged,
+    InMyName,
+    LedgerReset,
+    LedgerRolledBack,
+    LeftOut,
+    LogGap,
+    RecordBackdated,
+    TwoRoots,
+)
 from fl.protocol.errors.malformed import (
     BackupUnusable,
     DatasetUnusable,
