@@ -56,7 +56,7 @@ def serve(model: Path, home: Home, name: str, *, host: str, port: int, answers: 
     The ledger must name the model. It gives a sixteenth of the number of its weights in answers to all together.
     """
     from scripts.server.hidden_server import build_hidden, run_hidden
-    from scripts.server.site import check_port
+    from scripts.server.server import check_port
     from scripts.wiring.parent import interrupt_with_parent
 
     check_port(host, port)
