@@ -15,6 +15,7 @@ import requests
 from tlog_scales import backend, reader
 
 from chain.embedded.chain import DevChain, DevChainSettings
+from chain.proofs.facts import OfflineFacts
 from fl.crypto.note_keys import verify
 from fl.proofs.log_view import LogView
 from fl.proofs.trusting import keys_of
@@ -24,9 +25,12 @@ from fl.protocol.names import Digest, StatementKind
 from fl.protocol.records import RecordsAnchored
 from fl.protocol.tlog.checkpoint import parse_checkpoint
 from fl.protocol.tlog.notes import Note, cosigned_at, parse_note
+from fl.protocol.tlog.proof_file import ProofFile, parse_proof
+from fl.protocol.tlog.trust import parse_trust
 from fl.protocol.tlog.witness_call import monitoring_path
 from fl.replay.ledger_view import LedgerView
 from fl.storage.cosigned_notes import FOLDER, CosignedNotes
+from fl.storage.witness_state import FILE
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.roles import chain_ledger, load_account, open_ledger
