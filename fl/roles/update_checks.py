@@ -21,6 +21,7 @@ from fl.replay.expected_files import sketch_recipients
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.round_check import Judging, Known, openings_of
+from fl.replay.round_sum import RoundSum
 
 NEWEST = 20
 """Only so many rounds are looked at again: an older one has lost its keys, so nobody opens a mask of it."""
@@ -29,8 +30,9 @@ NEWEST = 20
 class UpdateChecks:
     """One auditor's verdicts."""
 
-    def __init__(self, ports: Ports, reader: FileReader) -> None:
-        self._ports, self._reader = ports, reader
+    def __init__(self, ports: Ports, reader: FileReader, sums: RoundSum) -> None:
+        """Judge with the sketches that `sums` makes, so that no file is opened twice."""
+        self._ports, self._reader, self._sums = ports, reader, sums
         self._account = ports.ledger.account
         self._settled: set[bytes] = set()
         """Contexts of the rounds about which this process has nothing more to say."""
@@ -68,7 +70,7 @@ class UpdateChecks:
             return False
         known = Known(openings, before[1].absent if before else None)
         try:
-            judging = Judging(current, self._reader, sketch_recipients(current, federation.book), known)
+            judging = Judging(current, self._reader, sketch_recipients(current, federation.book), known, self._sums)
             if before is None and judging.incomplete and self._ports.now() <= current.step_deadline:
                 return False
             verdict = judging.verdict(self._account)
