@@ -13,7 +13,7 @@ from threading import Event
 
 from flask import current_app
 
-from fl.protocol.errors import UnavailableError
+from fl.protocol.errors import HemaledgerError, UnavailableError
 from webui.config import SiteConfig
 from webui.ports.federation import Services
 from webui.ports.records import CommitteeFacts
@@ -66,6 +66,7 @@ from webui.usecases.gists import Gists
 from webui.usecases.key_orders import HospitalKeys
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
+from webui.usecases.line_proofs import LineProofs
 from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
 from webui.usecases.open_results import OpenResults
@@ -73,6 +74,7 @@ from webui.usecases.own_tools import OwnTools
 from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_notices import PatientNotices
 from webui.usecases.patient_records import PatientRecords
+from webui.usecases.proof_states import far_reach
 from webui.usecases.reasons import Reasons
 from webui.usecases.receipt_checks import ReceiptChecks
 from webui.usecases.receipts import Receipts
@@ -129,6 +131,7 @@ class Site:
     care: CareStore
     openings: Openings
     accesses: Accesses
+    line_proofs: LineProofs
     throttle: Throttle
     replays: Replays
     receipts: Receipts
@@ -173,6 +176,13 @@ class Site:
             return Line(None, "", event, what, about, network)
         return Line(user.id, user.role.value, event, what, about, network)
 
+    def trust_code(self) -> str:
+        """Return the code of the trust file with which proofs hold; empty without one, or if nothing answers now."""
+        try:
+            return self.services.proofs.trust_code()
+        except HemaledgerError:
+            return ""
+
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
         try:
@@ -188,7 +198,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     log, throttle, receipts = AccessLog(database, clock), Throttle(database, clock), ReceiptStore(database)
-    anchoring = Anchoring(LeafStore(database), services.records, clock, log)
+    anchoring = Anchoring(LeafStore(database), services.records, clock, log, 60 * config.anchor_minutes)
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
     reasons, cared = Reasons(ReasonStore(database), services.records), CareStore(database, care)
     doors = Doors.of(config.places)
@@ -196,6 +206,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     risks = Risks(services.tables, records, opened, cared, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
+    told = PatientNoticeStore(database, clock)
     mail, one_time = Mail(MailStore(database, clock), carrier_of(config.mail)), OneTimeStore(database, clock)
     book = _book(config, database, mail, clock)
     notices = Notices(mail, config.hospital_name, config.address)
@@ -218,6 +229,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         care=cared,
         openings=openings,
         accesses=Accesses(openings, requests, asked),
+        line_proofs=LineProofs(log, LeafStore(database), services.proofs, lambda: services.records.sealer().account),
         throttle=throttle,
         replays=Replays(services.audits, clock),
         receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),
@@ -240,7 +252,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         worklist=Worklist(work, records, opened, services.records, mail, gists),
         gists=gists,
         open_results=OpenResults(OpenChecks(database), opened, gists),
-        patient_notices=PatientNotices(PatientNoticeStore(database, clock), mail),
+        patient_notices=PatientNotices(told, mail, lambda: far_reach(services.proofs).root),
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         superseded_notices=SupersededNotices(database, cared, services.predictions, mail, clock),
         reasons=reasons,

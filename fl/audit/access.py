@@ -15,8 +15,8 @@ from fl.protocol.grants import model_of
 from fl.protocol.names import Address, Role, Suite
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import read_config, suite_of
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import read_config, suite_of
 
 
 @dataclass(frozen=True)

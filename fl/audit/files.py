@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from fl.audit.access import suite_if_known
 from fl.audit.findings import FindingCollector
-from fl.crypto.envelope import Expected, check_core, check_digest, check_file
+from fl.crypto.envelope_form import Expected, check_core, check_file
 from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import MalformedError, TamperedError, VaultMissing
 from fl.protocol.federation import Federation, LedgerOpening
@@ -23,20 +23,14 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.clusters import terms_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_excluded
-from fl.replay.expected_files import (
-    FileReader,
-    expected_answer,
-    expected_masked,
-    expected_update,
-    model_files,
-    read_config,
-    update_files,
-)
+from fl.replay.expected_files import expected_answer, expected_masked, expected_update, model_read, update_files
+from fl.replay.file_reader import FileReader
 from fl.replay.first_file import opened_first
 from fl.replay.group_key import GroupTerms, group_terms
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.received_parcels import received_by
 from fl.replay.retention import Update
+from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
 
 
@@ -59,16 +53,15 @@ class FileAudit:
 
     def check_model(self, source: Round | LedgerOpening, parameters: int) -> None:
         """Check the file of a model or its parts, and the group key of a first model."""
-        for part in model_files(source, parameters, self._vault):
-            if isinstance(source, LedgerOpening) and part.expected.digest == source.record.envelope_digest:
-                self.check_first(source, part.expected)
-            else:
-                self.check_one(part.expected)
+        parts, file = model_read(source, parameters, self._vault)
+        if isinstance(source, LedgerOpening) and file:
+            self._check_first(source, file, parts[0].expected)
+            return
+        for part in parts:
+            self.check_one(part.expected)
 
-    def check_first(self, opening: LedgerOpening, expected: Expected) -> None:
-        """Check the file of a ledger's first model, and those of its group key if it has one."""
-        file = self._vault.get(expected.digest, expected.cap)
-        check_digest(file, expected.digest)
+    def _check_first(self, opening: LedgerOpening, file: bytes, expected: Expected) -> None:
+        """Check the file of a ledger's first model, which was read, and those of its group key if it has one."""
         terms, envelope = opened_first(opening, file)
         check_core(envelope, expected.core)
         self._report.checks["files"] += 1

@@ -16,7 +16,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_ADDRESS, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 
 SUBJECT = "first model"
 

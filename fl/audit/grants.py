@@ -17,9 +17,9 @@ from fl.protocol.keys.long_keys import LongKey
 from fl.protocol.names import Role, Suite
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import read_config
 from fl.replay.granted_models import check_grant
 from fl.replay.long_keys import long_keys_of
+from fl.replay.round_documents import read_config
 
 
 def audit_grants(federation: Federation, vault: Vault, report: Report) -> None:

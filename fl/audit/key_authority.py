@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fl.audit.findings import FindingCollector
 from fl.crypto.capsule import Capsule
-from fl.crypto.envelope import CORE_BYTES, Expected, Header, check_digest, check_file
+from fl.crypto.envelope_form import CORE_BYTES, Expected, Header, check_digest, check_file
 from fl.crypto.partial_decryption import partial_core
 from fl.protocol.audit import Report
 from fl.protocol.errors import CiphertextInvalid, CommitteeMismatch, VaultMissing

@@ -23,7 +23,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, Digest, parse_hex, shown
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import digest_of
+from fl.replay.round_documents import digest_of
 from fl.replay.round_replay import ReplayedRound
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.totals import check_totals

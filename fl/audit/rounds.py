@@ -26,14 +26,10 @@ from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.branches import check_branch
 from fl.replay.check_verdicts import check_round
-from fl.replay.expected_files import (
-    FileReader,
-    digest_of,
-    read_config,
-    read_manifest,
-)
+from fl.replay.file_reader import FileReader
 from fl.replay.participants import participants, why_not
 from fl.replay.retention import retained
+from fl.replay.round_documents import digest_of, read_config, read_manifest
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum

@@ -16,7 +16,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.branches import leavers, pending
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.training.aggregation.work import without_sum
 
 

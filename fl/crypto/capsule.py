@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Self
 
-from fl.crypto.envelope import CORE_BYTES, Core, Header, Kind, Parts
+from fl.crypto.envelope_form import CORE_BYTES, Core, Header, Kind, Parts
 from fl.crypto.key_wrapping import KEY_ID_BYTES, ciphertext_of
 from fl.crypto.threshold import CIPHERTEXT_BYTES, Ciphertext, ThresholdKey, label_of
 from fl.protocol.codec import Reader, Writer

@@ -20,7 +20,7 @@ from fl.crypto.capsule import Capsule, RequestBinding, key_anchor
 from fl.crypto.curve import GENERATOR, POINT_BYTES, Point
 from fl.crypto.dleq import PROOF_BYTES, Statement, prove
 from fl.crypto.dleq import verify as verify_proof
-from fl.crypto.envelope import Core, Kind
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.group import base_mult, decode_point, encode_point, mult, multi_mult
 from fl.crypto.sharing import Share, lagrange
 from fl.crypto.threshold import Ciphertext, CommitteePublicKey, ThresholdKey

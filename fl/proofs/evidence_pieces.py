@@ -47,7 +47,7 @@ from fl.protocol.records import (
 )
 from fl.protocol.tlog.checkpoint import Checkpoint
 from fl.protocol.tlog.entry import leaf_hash
-from fl.protocol.tlog.extra import InnerStep
+from fl.protocol.tlog.extra import InnerClusterStep, InnerStep
 from fl.protocol.tlog.notes import Note, VerifierKey, parse_note
 from fl.protocol.tlog.policy import NONE
 from fl.protocol.tlog.proof_file import parse_proof
@@ -169,7 +169,7 @@ class Bench:
             raise self.weak(f"its piece {place + 1} is not a proof")
         proven, parsed = verify(item.data, self.loose, self.facts), parse_proof(item.data)
         inner = parsed.extra.inner
-        goes_on = not (isinstance(inner, InnerStep) and inner.goes_on == 0)
+        goes_on = not (isinstance(inner, InnerStep | InnerClusterStep) and inner.goes_on == 0)
         return Shown(proven, leaf_hash(parsed.extra.entry), check_log(parsed.note, self.trust)[1], goes_on)
 
     def sent(self, place: int) -> Sent:

@@ -50,7 +50,7 @@ def trust_of(
 
     Args:
         federation: The ledger, folded.
-        made_at: Seconds since 1970.
+        made_at: Seconds since 1970; see `settled_at`.
         quorum: How many witnesses must cosign; None: more than half of the hospitals and auditors.
         consensus: How blocks are sealed; None: no seal can be checked.
 
@@ -81,6 +81,15 @@ def _trust(federation: Federation, made_at: int, sealed: Consensus, quorum: int 
     )
 
 
+def settled_at(federation: Federation) -> int:
+    """Return when a key of the log or of a witness was last stated, or a ledger opened, in seconds since 1970.
+
+    With it as `made_at`, everybody makes the same trust file from one ledger, and so the same code.
+    """
+    made = [entry for kind in (StatementKind.LOG, StatementKind.WITNESS) for entry, _ in federation.stated(kind)]
+    return max((each.timestamp for each in (*made, *(each.opened for each in federation.openings))), default=0)
+
+
 def keys_of(federation: Federation, kind: StatementKind) -> tuple[list[Address], list[VerifierKey]]:
     """Return the active members that stated a key of the log (LOG) or of a witness (WITNESS), and the keys."""
     newest = {record.sender: record for _, record in federation.stated(kind)}
@@ -93,6 +102,11 @@ def keys_of(federation: Federation, kind: StatementKind) -> tuple[list[Address],
         if key is not None and record.digest == sha256(record.text.encode()):
             found.setdefault(key.key, (account, key))
     return [account for account, _ in found.values()], [key for _, key in found.values()]
+
+
+def quorum_of(federation: Federation) -> int:
+    """Return how many witnesses must cosign by default: more than half of the active hospitals and auditors."""
+    return sum(1 for role in WATCHERS for _ in federation.book.having(role)) // 2 + 1
 
 
 def _stated(consortium: bytes, account: Address, kind: StatementKind, text: str) -> VerifierKey | None:
@@ -111,8 +125,7 @@ def _policy(
     named = {f"w-{key.name.rpartition('0x')[2][:_SHORT]}": key for key in witnesses}
     if quorum == 0:
         return Policy(tuple(logs), named, {}, NONE)
-    watchers = sum(1 for role in WATCHERS for _ in federation.book.having(role))
-    needed = watchers // 2 + 1 if quorum is None else quorum
+    needed = quorum_of(federation) if quorum is None else quorum
     if not 1 <= needed <= len(witnesses):
         why = (
             f"{needed} witnesses must cosign, but {len(witnesses)} stated a key: let more members run "

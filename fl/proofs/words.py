@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from fl.proofs.verify import Proven
+from fl.protocol import strict_json
+from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address, Digest, show, shown
 from fl.protocol.records import (
     DecryptionApproved,
@@ -29,6 +31,8 @@ from fl.protocol.tlog.notes import LAST_TIME
 from fl.protocol.tlog.trust import Trust
 
 _ACCOUNT_BYTES = 20
+_LINE_FIELDS, _LINE_CAP = 10, 4096
+_TIMES = range(2**33)
 
 
 def what_of(record: Record, who: str) -> str:  # noqa: PLR0911 - one sentence for each kind
@@ -110,6 +114,7 @@ def document_of(proven: Proven) -> dict[str, object]:
         "bound_block": None if bound is None else bound.block,
         "step": None if proven.step is None else {"record": type(proven.step).__name__, **_plain(proven.step)},
         "leaf": show(proven.leaf) if proven.leaf else None,
+        "line": proven.line.decode("utf-8", "replace") if proven.line else None,
     }
 
 
@@ -132,8 +137,26 @@ def _inside(proven: Proven, trust: Trust) -> Sequence[str]:
     if proven.leaf:
         return [f"Inside: the salted fingerprint {show(proven.leaf)} of one patient record or answer."]
     if proven.line:
-        return [f"Inside: a line of the access log: {shown(proven.line.decode('utf-8', 'replace'))}"]
+        return [f"Inside: {_line(proven.line)}"]
     return []
+
+
+def _line(line: bytes) -> str:
+    """Return what a line of an access log says; one of another form as it is."""
+    text = line.partition(b"\n")[2].decode("utf-8", "replace")
+    try:
+        fields = strict_json.loads(text.encode(), "access log", _LINE_CAP)
+    except EncodingError:
+        fields = None
+    if not isinstance(fields, list) or len(fields) != _LINE_FIELDS or fields[1] not in _TIMES:
+        return f"a line of the access log: {shown(text)}"
+    number, when, account, role, event, page, about, _network, name, _salt = map(_plainly, fields)
+    who = f"{name or 'somebody'} ({role}, account {account} of this hospital)"
+    return f"line {number} of the access log: on {at(int(when))} {who} {event} {page}, {about}."
+
+
+def _plainly(field: object) -> str:
+    return shown(str(field))
 
 
 def _witnesses(proven: Proven, trust: Trust) -> str:

@@ -21,7 +21,7 @@ from fl.protocol.records import Entry, Position, StatementMade
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.protocol.withdrawal import HOSPITAL, WITHDRAWAL_CAP, Withdrawal
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from fl.crypto.capsule import CAPSULE_CAP, Capsule, RequestBinding, key_anchor
-from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
+from fl.crypto.envelope import receive
+from fl.crypto.envelope_form import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, sealed_size
 from fl.crypto.partial_decryption import PARTIAL_BYTES, partial_core
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (

@@ -5,19 +5,16 @@ Source: PROTOCOL.md 5S (Who is left out, and why).
 
 from __future__ import annotations
 
-from fl.crypto.envelope import check_file
+from fl.crypto.envelope_form import check_file
 from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import (
-    FileReader,
-    check_readers,
-    read_config,
-    update_files,
-)
+from fl.replay.expected_files import update_files
+from fl.replay.file_reader import FileReader, check_readers
 from fl.replay.long_keys import masked_readers
+from fl.replay.round_documents import read_config
 from fl.replay.round_replay import Tools
 from fl.replay.vault_files import read_document
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Core
 from fl.protocol.batches import MAX_KEY_FILES
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import EncodingError, KeyEpochMismatch

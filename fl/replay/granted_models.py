@@ -8,7 +8,8 @@ Source: PROTOCOL.md 4 (Grants).
 
 from __future__ import annotations
 
-from fl.crypto.envelope import Core, Expected, Kind, Parts, check_file, open_file, seal, sealed_size
+from fl.crypto.envelope import open_file, seal
+from fl.crypto.envelope_form import Core, Expected, Kind, Parts, check_file, sealed_size
 from fl.crypto.key_wrapping import CONTENT_KEY_BYTES, AnyPrivateKey
 from fl.protocol.errors import GrantUnusable, MalformedError, RefusedError, TamperedError
 from fl.protocol.grants import Grant
@@ -62,7 +63,7 @@ def check_grant(grant: Grant, vault: Vault, long_key: LongKey | None = None) -> 
     """Check what everybody can check without a key; a model of suite 2 needs the `long_key` of the grant's reader.
 
     Raises:
-        VaultMissing, TooLarge, HashMismatch, ...: its file (envelope.check_file).
+        VaultMissing, TooLarge, HashMismatch, ...: its file.
         GrantUnusable: its sender could not read the model, or it is sealed to somebody else.
     """
     if not grant.counts:

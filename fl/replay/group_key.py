@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fl.crypto.curve import SCALAR_BYTES
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, Parts, open_file, seal, sealed_size
+from fl.crypto.envelope import open_file, seal
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Core, Expected, Kind, Parts, sealed_size
 from fl.crypto.group import parse_key, scalar_bytes
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.key_wrapping import Recipient

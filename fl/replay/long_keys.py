@@ -22,7 +22,8 @@ from fl.protocol.names import Address, Digest, StatementKind, Suite
 from fl.protocol.ports import Anchor, Vault
 from fl.protocol.records import Position
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import ReaderKey, ReaderKeys, masked_recipients, suite_of
+from fl.replay.expected_files import ReaderKey, ReaderKeys, masked_recipients
+from fl.replay.round_documents import suite_of
 from fl.replay.vault_files import read_document
 
 

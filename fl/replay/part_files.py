@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fl.crypto.envelope import MAX_RECIPIENTS, Expected, sealed_size
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Expected, sealed_size
 from fl.protocol.errors import EncodingError, VaultMissing
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.parts import PartList, cuts, is_list, list_bytes
@@ -57,16 +57,18 @@ def parts_of(expected: Expected, length: Length, part_words: int, vault: Vault) 
     return listed(expected, length, found)
 
 
-def parts_if_listed(expected: Expected, length: Length, vault: Vault) -> tuple[Part, ...]:
+def parts_if_listed(expected: Expected, length: Length, vault: Vault) -> tuple[tuple[Part, ...], bytes]:
     """Return the envelopes of a vector whose parts no configuration names: the file itself says what it is.
+
+    The second value is that file if it is the only envelope, so that nobody reads it twice; b"" if it is a list.
 
     Raises:
         VaultMissing, TooLarge, HashMismatch, EncodingError, WrongContext: as `parts_of`.
     """
     data = read_document(vault, expected.digest, expected.cap)
     if not is_list(data):
-        return whole(expected, length)
-    return listed(expected, length, PartList.from_bytes(data, expected.core.context, length.words))
+        return whole(expected, length), data
+    return listed(expected, length, PartList.from_bytes(data, expected.core.context, length.words)), b""
 
 
 def listed(expected: Expected, length: Length, found: PartList) -> tuple[Part, ...]:

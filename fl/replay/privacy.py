@@ -20,7 +20,7 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.training.aggregation.work import SumSpec
 from fl.training.privacy.accounting import epsilon_of, shown_epsilon
 from fl.training.privacy.terms import PLAIN, Privacy, Spend

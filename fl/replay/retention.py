@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from fl.crypto.envelope import check_file
+from fl.crypto.envelope_form import check_file
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import (
     HashMismatch,

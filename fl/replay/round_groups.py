@@ -20,7 +20,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MIN_MASKED
-from fl.replay.expected_files import digest_of, read_config
+from fl.replay.round_documents import digest_of, read_config
 from fl.replay.trained_rounds import check_recipe
 from fl.training.aggregation.choice import VOTED, Aggregation
 from fl.training.aggregation.groups import MARGIN, VOTE, VoteRule, group_of

@@ -29,7 +29,7 @@ from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import digest_of, read_config
+from fl.replay.round_documents import digest_of, read_config
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, read_responses, unmask_sum

@@ -20,8 +20,10 @@ from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import FileReader, ReaderKey, read_config
+from fl.replay.expected_files import ReaderKey
+from fl.replay.file_reader import FileReader
 from fl.replay.round_aggregation import check_aggregation
+from fl.replay.round_documents import read_config
 from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.quantise import Words, grid_of

@@ -14,7 +14,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 
 
 def check_labels(current: Round, task: Task, own: Task | None) -> None:

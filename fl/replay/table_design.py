@@ -20,7 +20,9 @@ from fl.protocol.names import NO_DIGEST, Address, Role, show
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import UPDATE_READERS, FileReader, digest_of, read_config, read_manifest
+from fl.replay.expected_files import UPDATE_READERS
+from fl.replay.file_reader import FileReader
+from fl.replay.round_documents import digest_of, read_config, read_manifest
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import read_document

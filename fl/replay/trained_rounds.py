@@ -17,7 +17,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import digest_of, read_config
+from fl.replay.round_documents import digest_of, read_config
 from fl.training.aggregation.choice import VOTED
 from fl.training.aggregation.groups import group_of
 from fl.training.aggregation.reference import RULE as REFERENCE

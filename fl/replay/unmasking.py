@@ -35,7 +35,8 @@ from fl.protocol.rounds.clusters import clusters_of, numbers_seen, terms_of
 from fl.protocol.rounds.mask_graph import check_answered, check_holders, graph_of
 from fl.protocol.rounds.round import Round
 from fl.protocol.rounds.set_statement import set_statement
-from fl.replay.expected_files import FileReader, ReaderKey
+from fl.replay.expected_files import ReaderKey
+from fl.replay.file_reader import FileReader
 from fl.replay.participants import honest, index_of, participants, sharing_with
 from fl.replay.round_sum import RoundSum
 from fl.timing import timed

@@ -7,7 +7,7 @@ Source: PROTOCOL.md 2 and 4, steps 1 and 2.
 
 from __future__ import annotations
 
-from fl.crypto.envelope import check_digest
+from fl.crypto.envelope_form import check_digest
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HashMismatch, TooLarge, VaultMissing
 from fl.protocol.names import Blob, Digest

@@ -25,10 +25,11 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.branches import check_branch
 from fl.replay.check_verdicts import check_round, checked
 from fl.replay.exclusions import excluded_updates
-from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.replay.rejected_responses import RejectionReporter
+from fl.replay.round_documents import digest_of, read_config, read_manifest
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum

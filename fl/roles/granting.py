@@ -32,10 +32,11 @@ from fl.protocol.names import NO_DIGEST, Address, Role, Suite
 from fl.protocol.ports import Vault
 from fl.protocol.records import ModelGranted
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import FileReader, read_config, read_manifest, suite_of
+from fl.replay.file_reader import FileReader
 from fl.replay.granted_models import seal_grant
 from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import has_long_key, long_keys_of
+from fl.replay.round_documents import read_config, read_manifest, suite_of
 
 TURN_S = 20
 """The coordinator grants at once. When it does not, hospitals take turns, one after this many seconds, in an order that

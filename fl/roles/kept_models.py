@@ -18,8 +18,9 @@ from fl.protocol.names import Blob, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.parts import LIST_CAP, named_in
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import expected_model, read_manifest, suite_of
+from fl.replay.expected_files import expected_model
 from fl.replay.ledger_view import LedgerView
+from fl.replay.round_documents import read_manifest, suite_of
 from fl.replay.vault_files import read_document
 from fl.roles.runner import Agent
 

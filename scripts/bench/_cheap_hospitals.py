@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fl.crypto import masking
-from fl.crypto.envelope import Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Kind
 from fl.crypto.masking import Masks
 from fl.crypto.round_keys import RoundKeys, pair_seed, self_seed
 from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, seal_shares
@@ -43,9 +44,10 @@ from fl.protocol.rounds.replayers import drawn
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.set_statement import set_statement
 from fl.replay.cluster_batches import OF_PARTNERS
-from fl.replay.expected_files import digest_of, masked_core
+from fl.replay.expected_files import masked_core
 from fl.replay.group_key import group_key
 from fl.replay.participants import advertised, participant, participants, sharing_with
+from fl.replay.round_documents import digest_of
 from fl.training.aggregation.quantise import Words
 from scripts.bench._stage import Member
 

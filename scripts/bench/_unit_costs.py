@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from chain.transactions import keystore
 from chain.transactions.eip712 import AccountEndorser
-from fl.crypto.envelope import Core, Kind, open_file, seal
+from fl.crypto.envelope import open_file, seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.round_keys import Participant, RoundKeys
 from fl.crypto.sharing import Commitments, recover

@@ -17,8 +17,8 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.batched_ledger import BatchedLedger
-from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import LedgerView
+from fl.replay.round_documents import read_config
 from fl.replay.round_work import checked_work
 from fl.roles.coordinator.plan import Initial
 from fl.roles.hospital.background_training import Train, TrainingJob

@@ -20,7 +20,8 @@ import numpy as np
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.round_keys import RoundKeys
 from fl.crypto.share_delivery import SEALED_BYTES
 from fl.crypto.share_encryption import bundle_from_bytes
@@ -144,7 +145,7 @@ class Play:
         role.agent.view.refresh()
         ledger = self.ports[role.name].ledger
         if isinstance(ledger, BatchedLedger):
-            ledger._now()  # noqa: SLF001 - else the first wide round would pay for it
+            ledger._reader.now()  # noqa: SLF001 - else the first wide round would pay for it
 
     # --- The order of work -------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from fl.protocol.errors import UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import Protection, show
 from fl.protocol.rounds.config import RoundConfig
-from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import LedgerView
+from fl.replay.round_documents import read_config
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.plan import Plan
 from fl.storage.vaults import open_vault

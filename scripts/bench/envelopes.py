@@ -9,7 +9,8 @@ from functools import partial
 
 import click
 
-from fl.crypto.envelope import Core, Kind, open_file, seal
+from fl.crypto.envelope import open_file, seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.key_wrapping import AnyPrivateKey, Recipient

@@ -18,7 +18,8 @@ import click
 import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
 from fl.protocol.codec import sha256

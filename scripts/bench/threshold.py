@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.dkg import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
-from fl.crypto.envelope import Expected, open_with, receive, seal
+from fl.crypto.envelope import open_with, receive, seal
+from fl.crypto.envelope_form import Expected
 from fl.crypto.group import ENGINES, base_mult, random_scalar, use
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.partial_decryption import approve, combine

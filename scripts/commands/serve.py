@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_CARE_DAYS, CARE_DAYS = 3650, 90
+MAX_ANCHOR_MINUTES, ANCHOR_MINUTES = 24 * 60, 30
 """The values of webui/config.py."""
 
 
@@ -64,6 +65,13 @@ def table_options(command: F) -> F:
     show_default=True,
     help="How many days after the last appointment a doctor can still see a patient's records.",
 )
+@click.option(
+    "--anchor-minutes",
+    type=click.IntRange(1, MAX_ANCHOR_MINUTES),
+    default=ANCHOR_MINUTES,
+    show_default=True,
+    help="How many minutes new records wait at most for a root on the ledger. 64 of them do not wait.",
+)
 @frame_option(
     "What a picture of a cell on black shows. auto: decide from its cell; if that is unclear, give no answer."
 )
@@ -107,6 +115,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     hospital_name: str,
     zone: str,
     care_days: int,
+    anchor_minutes: int,
     picture_frame: str,
     tls: bool,
     trusted_proxy: str | None,
@@ -141,6 +150,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
         site_config(home, hospital_name, zone, tls=tls),
         hosts=(host, f"[{host}]", *site_hosts),
         care_days=care_days,
+        anchor_minutes=anchor_minutes,
         picture_frame=frame_of(picture_frame),
         mail=mail_settings(
             home, smtp, smtp_security, smtp_user, mail_from or f"no-reply@{(*site_hosts, 'localhost')[0]}"

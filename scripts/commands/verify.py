@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--trust", "trust_file", type=click.Path(path_type=Path, dir_okay=False), help="Whose signatures count: trust.json."
 )
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object for each proof.")
 @guarded
 def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, *, as_json: bool) -> None:
-    """Check each FILE, a `.tlog-proof` or evidence of a monitor, offline: no chain, no vault, no account.
+    """Check each FILE, a `.tlog-proof`, a model, or evidence of a monitor, offline: no chain, no vault, no account.
+
+    A model is the ZIP of `hemaledger model export` or of a site, or the folder with its files.
 
     Exit code 0: everything holds. 65: a file is no proof and no evidence. 76: it does not hold. 77: too few witnesses
     cosigned. 78: the trust file is missing.
@@ -45,6 +47,9 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     trust = read_trust(trust_file)
     facts = OfflineFacts()
     for path in files:
+        if path.is_dir() or path.suffix == ".zip":
+            _check_model(path, trust, as_json=as_json)
+            continue
         with path.open("rb") as file:
             content = file.read(max(PROOF_CAP, EVIDENCE_CAP) + 1)
         if content.startswith(EVIDENCE_START):
@@ -56,6 +61,27 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
         _tell(path, proven, trust, as_json=as_json)
     if not as_json:
         click.echo(f"Checked with the trust file {trust.code}. Compare this code with a member, by phone.")
+
+
+def _check_model(path: Path, trust: Trust, *, as_json: bool) -> None:
+    """Check the files of a model together, and say what they show."""
+    from chain.proofs.facts import OfflineFacts
+    from fl.proofs.model_folder import check_model, words_of
+    from fl.proofs.words import document_of, lines_of
+    from scripts.wiring.model_files import model_files
+
+    with model_files(path) as (names, opened):
+        proven = check_model(names, opened, trust, OfflineFacts())
+    parts = [each for each in (proven.model, proven.key) if each is not None]
+    said = [*words_of(proven), *(line for each in parts for line in lines_of(each, trust))]
+    if as_json:
+        shown = {"files": sorted(proven.signed.digests), "computed": proven.computed}
+        model, key = (None if each is None else document_of(each) for each in (proven.model, proven.key))
+        click.echo(json.dumps({"file": str(path), "trust": trust.code, **shown, "model": model, "key": key}))
+        return
+    click.secho(f"{path.name}: the files of the model hold.", fg="green")
+    for line in said:
+        click.echo(f"  {line}")
 
 
 def _compare(proven: Proven, data: Path) -> None:

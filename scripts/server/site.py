@@ -42,6 +42,7 @@ from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.roles import keyring_of, ledger_settings, signatures
 from scripts.wiring.servers import ServerList, read_servers
+from scripts.wiring.witnesses import FolderLog
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.federation.audits import FederationAudits
@@ -142,6 +143,7 @@ def open_services(
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
         training=TrainingProcess(member.training, training_command(home, name), now),
         shares=FederationShares(reader.federation, vault, relay),
+        log=FolderLog(home, reader.federation, now),
         presence=VaultSigns(home, now, time.monotonic),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
     )

@@ -36,9 +36,9 @@ from fl.protocol.errors import (
 from fl.protocol.errors.shown_url import shown_url
 from fl.protocol.grants import MODEL_READERS
 from fl.protocol.names import Role, Suite, show
-from fl.replay.expected_files import suite_of
 from fl.replay.ledger_view import LedgerView
 from fl.replay.long_keys import has_long_key
+from fl.replay.round_documents import suite_of
 from fl.roles.coordinator.clock import SKEW_S
 from fl.roles.long_key_statement import stated_before
 from fl.storage.keyring import load_keys, load_long_keys

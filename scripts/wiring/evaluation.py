@@ -15,8 +15,8 @@ from fl.protocol.names import Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task import Task
-from fl.replay.expected_files import read_config
 from fl.replay.privacy import PrivacyStatement, privacy_of
+from fl.replay.round_documents import read_config
 from fl.roles.serving.current_model import CurrentModel, VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
 from fl.training.data.dataset import TEST, Dataset, is_stored, load_dataset

@@ -23,8 +23,8 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, Role
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Domain, Task
-from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_documents import digest_of, read_config
 from fl.roles.requester.private_answers import PrivateAnswer, PrivateAnswers
 from fl.training.evaluation.int8_head import Int8Head, ceilings_of
 from fl.training.evaluation.predict import Predictor

@@ -15,7 +15,7 @@ from pathlib import Path
 from fl.files import write_atomic
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Digest
-from fl.replay.expected_files import digest_of
+from fl.replay.round_documents import digest_of
 from fl.replay.trained_rounds import newest_configuration
 from fl.roles.serving.current_model import Predictor, VerifiedModelCache, WholeModel
 from fl.training.data.dataset import load_dataset

@@ -13,7 +13,6 @@ from fl.protocol.records import CheckpointAnchored, StatementMade
 from fl.protocol.tlog.checkpoint import log_key, parse_checkpoint, witness_key
 from fl.protocol.tlog.notes import NOTE_CAP, Note, VerifierKey, parse_note
 from fl.protocol.tlog.trust import Trust
-from scripts.wiring.clock import now
 
 if TYPE_CHECKING:
     from chain.ledger import EthereumLedger
@@ -127,10 +126,11 @@ def ledger_trust(log: OpenLog, quorum: int | None = None) -> Trust:
     """Return the trust file that the ledger and this member's node give; raises as trusting.trust_of."""
     from chain.proofs.headers import QBFT
     from chain.proofs.source import qbft_validators
-    from fl.proofs.trusting import Consensus, trust_of
+    from fl.proofs.trusting import Consensus, settled_at, trust_of
 
     validators = qbft_validators(node_of(log.home))
-    return trust_of(log.federation, now(), quorum, Consensus(QBFT, validators) if validators else None)
+    consensus = Consensus(QBFT, validators) if validators else None
+    return trust_of(log.federation, settled_at(log.federation), quorum, consensus)
 
 
 def maker_of(home: Home, note: Note, trust: Trust | None) -> tuple[OpenLog, Maker]:

@@ -154,8 +154,8 @@ def _of_file(path: Path) -> Iterator[Proposal]:
 
 
 def _of_ledger(home: Home) -> Proposal:
-    from fl.replay.expected_files import read_config
     from fl.replay.ledger_view import LedgerView
+    from fl.replay.round_documents import read_config
     from fl.roles.hospital.site_policy import Proposal
     from scripts.wiring.roles import open_ledger
 

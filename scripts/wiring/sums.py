@@ -17,8 +17,8 @@ from fl.protocol.names import shown
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task import Task
-from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_documents import read_config
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.groups import PURPOSE, VOTE, VoteRule, vote_plan

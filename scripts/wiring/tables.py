@@ -21,8 +21,9 @@ from fl.protocol.federation import Federation
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import FileReader, read_config
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
+from fl.replay.round_documents import read_config
 from fl.replay.table_design import TableDesigns
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.coordinator.agent import Coordinator

@@ -57,6 +57,7 @@ def test_every_answer_is_what_the_document_promises(town: Town) -> None:
         (ines, f"/checks?patient={town.members[MAYA].id}", "Checks"),
         (noor, "/rounds", "Rounds"),
         (noor, "/rounds/7", "Round"),
+        (noor, "/witnesses", "Log"),
         (noor, f"/files/{digest}", "Finding"),
     ):
         answer = program.get(path)

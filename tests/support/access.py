@@ -247,6 +247,7 @@ SPECIAL: Mapping[str, Mapping[str, Row]] = {
     "account.end_session": {"row_id": Row(lambda made: made.session(), seen_by(MAYA))},
     "api.one_risk": {"check_id": Row(lambda made: made.risk(), seen_by(MAYA, INES))},
     "own_tools.download": {"name": Row("model.zip")},
+    "accesses.proof": {"what": Row("request"), "number": Row(1, seen_by(MAYA))},
     "ledger.thing": {"key": Row((b"\1" * 20).hex())},
 }
 """By endpoint and name, where the row of `ROWS` does not fit."""

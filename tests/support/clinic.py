@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fl.audit.consortium import Audit
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
-from fl.crypto.envelope import Expected, open_with, seal, sealed_size
+from fl.crypto.envelope import open_with, seal
+from fl.crypto.envelope_form import Expected, sealed_size
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.audit import Report
 from fl.protocol.codec import sha256

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fl.crypto.envelope import CORE_BYTES, Core, Header, Kind, open_file, seal
+from fl.crypto.envelope import open_file, seal
+from fl.crypto.envelope_form import CORE_BYTES, Core, Header, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
 from fl.protocol.errors import VaultMissing

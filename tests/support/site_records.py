@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
-from fl.crypto.envelope import CORE_BYTES
+from fl.crypto.envelope_form import CORE_BYTES
 from fl.protocol.errors import AuthFailure, ChainUnavailable, HashMismatch, NoCommittee, RecipientNotFound, WrongBatch
 from fl.protocol.names import Address, Digest, KeyUse
 from webui.ports.records import Anchored, CommitteeFacts, SealedRecord, Sealer

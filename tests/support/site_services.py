@@ -35,6 +35,7 @@ from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
 from tests.support.site_hospital import FakeHospital, FakeTraining, KeyOrdersInMemory
 from tests.support.site_records import FakeRecords
+from tests.support.witnessed_world import WatchedLog
 from webui.federation.key_orders import FederationKeys
 from webui.ports.federation import (
     AuditSummary,
@@ -136,6 +137,7 @@ class FakeFederation:
             auditor=self.auditor,
             hospital=self.hospital,
             training=self.training,
+            log=WatchedLog(self.clock, self.ask_ledger),
             keys=FederationKeys(self.keys, lambda: self.keys.agent_runs, self.clock),
         )
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Core, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core
 from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.federation import Federation

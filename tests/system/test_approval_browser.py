@@ -11,7 +11,8 @@ from eth_account import Account
 
 from chain.transactions.keystore import AccountKey
 from fl.crypto.capsule import key_anchor
-from fl.crypto.envelope import Core, Expected, Kind, open_with, receive
+from fl.crypto.envelope import open_with, receive
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.group import encode_point, scalar_bytes
 from fl.crypto.partial_decryption import approve, combine, partial_core
 from fl.crypto.threshold import encapsulate

@@ -26,7 +26,7 @@ AUDITORS: tuple[str, ...] = (
     "/auditor/ledger/records",
 )
 AUDITORS += ("/auditor/ledger/members", "/auditor/ledger/records/1-0", "/auditor/audit/", "/auditor/audit/report")
-AUDITORS += ("/auditor/audit/compare?a=4&b=5", "/operator/health")
+AUDITORS += ("/auditor/audit/compare?a=4&b=5", "/operator/health", "/witnesses")
 OPERATORS: tuple[str, ...] = (
     "/operator/",
     "/operator/staff",

@@ -14,7 +14,8 @@ from chain.transactions.keystore import generate
 from fl.crypto import dleq
 from fl.crypto.curve import GENERATOR
 from fl.crypto.dleq import Statement
-from fl.crypto.envelope import Core, Expected, Kind, receive, seal
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.group import base_mult, decode_point, encode_point, mult, random_scalar, scalar_bytes
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.partial_decryption import approve, combine

@@ -21,7 +21,7 @@ import pytest
 
 from chain.transactions import keystore
 from chain.transactions.eip712 import AccountEndorser, statement_digest
-from fl.crypto.envelope import CORE_BYTES, HEAD_BYTES, Kind
+from fl.crypto.envelope_form import CORE_BYTES, HEAD_BYTES, Kind
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.keys.ceremony import CEREMONY_NEXT, CeremonyPhase
 from fl.protocol.keys.requests import RequestPhase

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from chain.embedded.chain import DevChain, DevChainSettings
-from fl.crypto.envelope import CORE_BYTES, Header
+from fl.crypto.envelope_form import CORE_BYTES, Header
 from fl.events import Event
 from fl.protocol.names import Suite
 from fl.replay.ledger_view import LedgerView

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,21 +12,28 @@ import pytest
 from click.testing import CliRunner
 
 from chain.embedded.chain import DevChain, DevChainSettings
+from fl.protocol.codec import sha256
 from fl.protocol.merkle import inclusion_path, root_of
-from fl.protocol.names import Digest
+from fl.protocol.names import Digest, show
 from fl.protocol.records import RecordsAnchored
+from fl.protocol.tlog.extra import InnerLeaf, InnerLine
+from fl.protocol.tlog.extra import Path as TreePath
 from fl.replay.ledger_view import LedgerView
 from scripts.cli import main
 from scripts.demo.together import found_together
 from scripts.server.proofs import LogProofs
 from scripts.wiring.home import Home
 from scripts.wiring.roles import chain_ledger, load_account, open_ledger
-from webui.ports.proofs import Place
+from webui.ports.proofs import Reach
+from webui.usecases.line_proofs import FORMAT, place_document
 
 PROJECT = Path(__file__).resolve().parents[2]
 T0 = 1_800_000_000
-LEAVES = [Digest(bytes([number]) * 32) for number in range(1, 6)]
-PLACE, PATH = Place(1, 3, 5), inclusion_path(LEAVES, 3)
+LINE = b'hemaledger-access-line-1\n[7,1800000000,3,"doctor","opened","record.check","record=05ab","","Dr Ada","00ff"]'
+LINES = [sha256(LINE), sha256(b"another")]
+BATCH = f'hemaledger-access-batch-1\n[1,7,8,2,"{root_of(LINES).hex()}"]'.encode()
+LEAVES = [Digest(bytes([number]) * 32) for number in range(1, 5)] + [sha256(BATCH)]
+INNER = InnerLeaf(LEAVES[3], TreePath(3, 5, inclusion_path(LEAVES, 3)))
 
 
 @pytest.fixture
@@ -55,24 +63,54 @@ def test_a_receipt_gets_its_proof_when_enough_witnesses_signed_and_anybody_check
     view = LedgerView(open_ledger(home))
     proofs = LogProofs(home, account, view.refresh)
     anchor(home, 1)
-    assert proofs.of_leaf(PLACE, LEAVES[3], PATH) is None, "no checkpoint"
+    assert proofs.of_root(1, INNER) is None, "no checkpoint"
     witnesses = ("alpha", "beta", "auditor")
     hemaledger(home, "log", "init")
     for name in witnesses:
         hemaledger(home, "witness", "init", "--name", name)
     hemaledger(home, "log", "checkpoint")
-    assert proofs.of_leaf(PLACE, LEAVES[3], PATH) is None, "no witness"
+    assert proofs.of_root(1, INNER) is None, "no witness"
     for name in witnesses:
         hemaledger(home, "witness", "cosign", "--name", name)
-    text = proofs.of_leaf(PLACE, LEAVES[3], PATH)
+    text = proofs.of_root(1, INNER)
     assert text is not None
+    assert (proofs.reach(), len(proofs.trust_code())) == (Reach(root=1), 20)
+    hemaledger(home, "log", "trust", "--out", str(tmp_path / "trust.json"))
+    assert proofs.trust_file() == (tmp_path / "trust.json").read_bytes(), "everybody has the same one"
+    key = proofs.of_key()
+    assert key is not None
     anchor(home, 2)
-    assert proofs.of_leaf(Place(2, 3, 5), LEAVES[3], PATH) is None, "the checkpoint is older than this root"
+    assert proofs.of_root(2, INNER) is None, "the checkpoint is older than this root"
     hemaledger(home, "log", "trust", "--out", str(tmp_path / "trust.json"))
     (tmp_path / "good.tlog-proof").write_text(text)
     (tmp_path / "bad.tlog-proof").write_text(text.replace("extra ", "extra A", 1))
     assert "alpha" in verified(tmp_path, "good.tlog-proof", 0)
     verified(tmp_path, "bad.tlog-proof", 65)
+
+
+def test_a_line_of_a_patients_list_is_proven_by_command(home: Home, tmp_path: Path) -> None:
+    anchor(home, 1)
+    hemaledger(home, "log", "init")
+    for name in ("alpha", "beta"):
+        hemaledger(home, "witness", "init", "--name", name)
+    hemaledger(home, "witness", "init", "--name", "auditor")
+    hemaledger(home, "log", "checkpoint")
+    for name in ("alpha", "beta", "auditor"):
+        hemaledger(home, "witness", "cosign", "--name", name)
+    inner = InnerLine(LINE, TreePath(0, 2, inclusion_path(LINES, 0)), BATCH, TreePath(4, 5, inclusion_path(LEAVES, 4)))
+    account = load_account(home.member("alpha")).address
+    place = {"hospital": show(account), "batch": 1, **place_document(inner)}
+    listed = tmp_path / "accesses.json"
+    listed.write_text(json.dumps({"format": FORMAT, "accesses": [{"place": None}, {"place": place}]}))
+    out = str(tmp_path / "line.tlog-proof")
+    hemaledger(home, "prove", "access", str(listed), "--line", "2", "--out", out)
+    hemaledger(home, "log", "trust", "--out", str(tmp_path / "trust.json"))
+    said = verified(tmp_path, "line.tlog-proof", 0)
+    assert "Dr Ada (doctor, account 3 of this hospital) opened record.check, record=05ab" in said
+    result = CliRunner().invoke(
+        main, ["prove", "access", str(listed), "--line", "1", "--out", out, "--home", str(home.folder)]
+    )
+    assert "line 1 is not on the ledger" in result.output
 
 
 def verified(folder: Path, name: str, code: int) -> str:

@@ -14,7 +14,8 @@ import pytest
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
 from fl.crypto.encrypted_keystore import Kit, Lockbox
-from fl.crypto.envelope import Expected, open_with, seal, sealed_size
+from fl.crypto.envelope import open_with, seal
+from fl.crypto.envelope_form import Expected, sealed_size
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.codec import sha256
 from fl.protocol.errors import QuorumNotReached, SettingInvalid

@@ -323,7 +323,7 @@ def test_a_revocation_just_before_a_batch_is_no_fault_of_the_batch(four: Round4,
     ledger = four.party("coordinator").ledger
     assert isinstance(ledger, BatchedLedger)
     ledger.gather(current, four.federation.book)
-    batch = ledger._written(current, ())
+    batch = ledger._writer._written(current, ())
     digest, count = batch.file_digest, batch.count
     four.consortium.operator.append(MemberRevoked(four.consortium.operator.account, alpha, "left"))
     chain = four.town.chain_ledger("coordinator")
@@ -380,8 +380,8 @@ class CountedLooks(FolderVault):
         """Let an agent's ledger read from here."""
         ledger = agent.view.ledger
         assert isinstance(ledger, BatchedLedger)
-        assert isinstance(ledger._vault, FolderVault)
-        ledger._vault = made = cls(ledger._vault._folder)
+        assert isinstance(ledger._reader._vault, FolderVault)
+        ledger._reader._vault = made = cls(ledger._reader._vault._folder)
         return made
 
     def get(self, digest: Digest, cap: int) -> bytes:

@@ -25,7 +25,7 @@ from fl.protocol.names import Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import MAX_NAME, Origin, Task
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
 from webui.federation.chronicle import Chronicle
 from webui.federation.saved_report import read_summary

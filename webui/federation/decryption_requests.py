@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fl.crypto.capsule import NO_KEY, Capsule
-from fl.crypto.envelope import Expected, check_file, open_with
+from fl.crypto.envelope import open_with
+from fl.crypto.envelope_form import Expected, check_file
 from fl.crypto.group import encode_point
 from fl.crypto.partial_decryption import partial_core
 from fl.protocol.codec import JsonValue, sha256

@@ -25,21 +25,15 @@ from fl.protocol.records import Entry, KeyRegistered, KeyRotated, Position, Roun
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.attendance import deadline_of, left_out
-from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import digest_of, read_config
 from fl.replay.trained_rounds import newest_configuration
 from fl.roles.hospital.uploads import Outcome, Sealer, UploadBox
 from fl.roles.model_signer import ModelSigner
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
 from fl.training.data_card import DATA_CARD
-from fl.training.model.handed_in import (
-    BASE,
-    MOST_SAMPLES,
-    Declared,
-    check_change,
-    weights_in,
-)
+from fl.training.model.handed_in import BASE, MOST_SAMPLES, Declared, check_change, weights_in
 from fl.training.model.spec import ModelSpec
 from fl.training.model.standalone import network_file, obstacle
 from fl.training.model.tensor_file import read_tensors

@@ -11,7 +11,8 @@ import secrets
 from collections.abc import Callable
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy, key_anchor
-from fl.crypto.envelope import Core, Expected, Kind, receive, seal
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.key_wrapping import Recipient
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.codec import sha256

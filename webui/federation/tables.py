@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from fl.protocol.errors import FederationNotOpened, ModelUnusable, NonFinite, RefusedError, UnavailableError
 from fl.protocol.ports import Endorser, Ledger, Vault
-from fl.replay.expected_files import digest_of
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import digest_of
 from fl.replay.table_design import TableDesigns
 from fl.roles.serving.current_model import NO_LEDGER, Current, Verified, VerifiedCache
 from fl.roles.serving.model_facts import Fact, State, Verification

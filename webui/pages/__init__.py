@@ -42,6 +42,7 @@ from webui.pages import (
     viewer,
     waiting,
     ways_back,
+    witnesses,
     worklist,
 )
 from webui.pages.api import blueprint as api
@@ -82,6 +83,7 @@ PAGES = (
     audits.blueprint,
     operator.blueprint,
     presence.blueprint,
+    witnesses.blueprint,
     hospital.blueprint,
     own_tools.blueprint,
     local_training.blueprint,

@@ -21,6 +21,7 @@ from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.presentation.history_forms import HistoryForm
+from webui.presentation.receipt_wording import receipt_panel
 from webui.presentation.review_wording import step_of_review
 from webui.presentation.texts import ngettext
 from webui.presentation.wording import Saying
@@ -205,5 +206,6 @@ def _page(check_id: int, form: NoteForm) -> str:
         reviews=reviews,
         closed_review=closed,
         standing=running.anchoring.standing(row),
+        receipt=receipt_panel(running.receipts.far(row), running.trust_code()),
         form=form,
     )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from fl.protocol.errors import HemaledgerError, TamperedError
+from fl.protocol.errors import HemaledgerError, TamperedError, UnavailableError
 from webui.http.error_pages import ALARM, ErrorPage, page_of
 from webui.http.languages import zone
 from webui.http.sessions import visitor
 from webui.ports.federation import ReportedModel
+from webui.presentation import witness_wording
 from webui.presentation.numbers_and_dates import when
 from webui.presentation.open_wording import open_step
 from webui.presentation.result_wording import step_after
@@ -53,7 +54,16 @@ def _known() -> dict[str, object]:
     reported = _reported()
     if isinstance(reported, ErrorPage):
         return {"model": None, "trouble": reported}
-    return {"model": reported.model, "report": reported.report, "trouble": None}
+    return {"model": reported.model, "report": reported.report, "trouble": None, "cosigned": _cosigned()}
+
+
+def _cosigned() -> str:
+    """Return who cosigned the ledger's newest checkpoint, as a sentence; empty if this is not known."""
+    log = site().services.log
+    try:
+        return witness_wording.cosigned(log.now()) if log is not None else ""
+    except UnavailableError:
+        return ""
 
 
 @dataclass(frozen=True)

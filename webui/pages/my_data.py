@@ -46,6 +46,8 @@ def export() -> ResponseReturnValue:
         receipts=running.receipts,
         waiting=running.book.waiting,
         log=running.access_log,
+        accesses=running.accesses,
+        line_proofs=running.line_proofs,
         said=log_line,
     )
     parts = own.export(who, running.config.hospital_name)

@@ -29,6 +29,7 @@ from webui.ports.hospital import HospitalService
 from webui.ports.key_orders import KeyService
 from webui.ports.ledger import History
 from webui.ports.local_training import TrainingService
+from webui.ports.log import LogService
 from webui.ports.presence import PresenceService
 from webui.ports.proofs import NoProofs, ProofService
 from webui.ports.records import RecordService
@@ -315,5 +316,7 @@ class Services:
     """Trustees' sealed shares; None where a test has none."""
     keys: KeyService | None = None
     """Orders for a new key of the hospital; None where a test has none."""
+    log: LogService | None = None
+    """The log's witnesses; None where nobody reads them."""
     presence: PresenceService | None = None
     """Signs of life of the members' agents; None where nobody reads them."""

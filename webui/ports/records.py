@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fl.crypto.capsule import RecordPolicy
-from fl.crypto.envelope import CORE_BYTES
+from fl.crypto.envelope_form import CORE_BYTES
 from fl.crypto.threshold import label_of
 from fl.protocol.codec import sha256
 from fl.protocol.merkle import record_leaf

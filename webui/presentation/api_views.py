@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from fl.proofs.cosigners import LogNow, WitnessState
 from fl.protocol.task import Task
 from webui.http.page_lookups import is_superseded
 from webui.ports.federation import FileFinding, RoundView, ServedModel
@@ -151,6 +152,33 @@ def finding_json(finding: FileFinding) -> Json:
     return {"digest": finding.digest.hex(), "places": places}
 
 
+def log_json(log: LogNow) -> Json:
+    """Return the log's newest checkpoint and its witnesses."""
+    newest = log.checkpoint
+    return {
+        "size": newest.size if newest else None,
+        "root": newest.root.hex() if newest else None,
+        "recorded_at": moment(log.made_at),
+        "keepers": list(log.keepers),
+        "quorum": log.quorum,
+        "cosigners": len(log.cosigners),
+        "met": log.met,
+        "witnesses": [
+            {
+                "name": each.name,
+                "account": "0x" + each.account.hex(),
+                "role": each.role.name.lower(),
+                "state": each.state.value if each.state else None,
+                "size": each.size,
+                "cosigned_at": moment(each.at),
+                "behind_entries": each.entries,
+                "behind_seconds": each.seconds,
+            }
+            for each in log.witnesses
+        ],
+    }
+
+
 def listed(name: str, items: list[Json], page: int, *, more: bool) -> Json:
     """Return one page of a list; `next` is the number of the following page, or null."""
     return {name: items, "page": page, "next": page + 1 if more else None}
@@ -274,6 +302,26 @@ SCHEMAS: dict[str, Json] = {
         recorded_at=TIME,
         transaction=TEXT,
         block=NUMBER,
+    ),
+    "Witness": object_of(
+        name=TEXT,
+        account=TEXT,
+        role=TEXT,
+        state=or_null({"enum": [each.value for each in WitnessState]}),
+        size=or_null(NUMBER),
+        cosigned_at=or_null(TIME),
+        behind_entries=NUMBER,
+        behind_seconds=NUMBER,
+    ),
+    "Log": object_of(
+        size=or_null(NUMBER),
+        root=or_null(DIGEST),
+        recorded_at=or_null(TIME),
+        keepers=list_of(TEXT),
+        quorum=NUMBER,
+        cosigners=NUMBER,
+        met=TRUTH,
+        witnesses=list_of(ref("Witness")),
     ),
     "Finding": object_of(digest=DIGEST, places=list_of(ref("Place"))),
     "Proof": {"type": "object"},

@@ -122,6 +122,11 @@ RECORDS: Mapping[str, Any] = {
     "receipts.as_pdf": _l("The receipt of a check, on paper"),
     "accesses.file": _l("Who asked for and opened my data, as a file"),
     "accesses.table": _l("Who asked for and opened my data"),
+    "accesses.proof": _l("The proof of a line of who asked and opened"),
+    "record.list": _l("A record, in a list"),
+    "record.check": _l("A record"),
+    "record.proof": _l("A record, for its proof or receipt"),
+    "record.request": _l("A record, by a request to the trustees"),
     "requests.about_me": _l("Requests about me"),
     "requests.ask": _l("Asking the trustees to open a record"),
     "requests.find": _l("Looking up a record"),
@@ -157,6 +162,7 @@ LEDGER: Mapping[str, Any] = {
     "ledger.index": _l("The ledger"),
     "ledger.table": _l("A table of the ledger"),
     "ledger.thing": _l("A row of the ledger"),
+    "witnesses.table": _l("The witnesses of the log"),
 }
 HOSPITAL: Mapping[str, Any] = {
     "hospital.curves": _l("How good the models are, round by round"),
@@ -228,6 +234,7 @@ PROGRAMS: Mapping[str, Any] = {
     "api.rounds": _l("Rounds"),
     "api.slots": _l("The free times of a doctor"),
     "api.tables": _l("The models for risks"),
+    "api.witnesses": _l("The witnesses of the log"),
     "fhir.appointments": _l("Appointments"),
     "fhir.book": _l("Booking an appointment"),
     "fhir.cancel": _l("Cancelling an appointment"),

@@ -37,6 +37,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("audits.overview", _("Audit")),
         ("audits.compare", _("Compare")),
         ("auditor.file", _("Check a file")),
+        ("witnesses.table", _("Witnesses")),
         ("operator.health", _("Health")),
     ),
     "operator": (
@@ -44,6 +45,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("operator.staff", _("Staff")),
         ("operator.members", _("Members")),
         ("presence.now", _("Members now")),
+        ("witnesses.table", _("Witnesses")),
         ("operator.next_round", _("Next round")),
         ("operator.ceremonies", _("Ceremonies")),
         ("ledger.index", _("Ledger")),
@@ -58,6 +60,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("hospital.curves", _("Curves")),
         ("hospital.members", _("Members")),
         ("presence.now", _("Members now")),
+        ("witnesses.table", _("Witnesses")),
     ),
 }
 """By the value of `SiteRole`."""

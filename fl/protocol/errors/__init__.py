@@ -30,6 +30,7 @@ from fl.protocol.errors.checked import (
     SketchInvalid,
     SketchMissing,
     SketchVerdictWrong,
+    UpdateAgainstOthers,
     UpdatesSuspect,
     UpdateTooLong,
 )
@@ -99,6 +100,7 @@ from fl.protocol.errors.proofs import (
     CosignatureInvalid,
     CosignedOther,
     LogSignatureInvalid,
+    ModelChanged,
     ProofChanged,
     ProofMalformed,
     RecordMissing,

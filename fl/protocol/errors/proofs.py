@@ -65,6 +65,14 @@ class ProofChanged(TamperedError):
 
 
 @dataclass(eq=False)
+class ModelChanged(TamperedError):
+    """The files of a model, their signature and their proofs do not belong together (fl/proofs/model_folder.py)."""
+
+    why: str
+    sentence = "The files of the model do not hold: {why}."
+
+
+@dataclass(eq=False)
 class BindingInvalid(TamperedError):
     """The part of a proof that ties its checkpoint to the chain does not verify (PROTOCOL.md 8T, step 7)."""
 

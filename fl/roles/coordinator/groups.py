@@ -12,7 +12,7 @@ from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.replay.round_groups import continued, cycle_before, deal, fewest_of, is_group, members_of
 from fl.replay.trained_rounds import is_calibration, newest_training
 from fl.roles.coordinator.plan import Plan, masked_threshold

@@ -14,7 +14,7 @@ from fl.protocol.names import Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.replay.round_groups import is_group, is_vote
 from fl.roles.coordinator.plan import Plan
 from fl.training.aggregation.groups import group_of

@@ -19,8 +19,9 @@ from fl.protocol.records import ModelReverted
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.branches import check_possible, next_branch, pending, with_branch
-from fl.replay.expected_files import FileReader, read_config, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
+from fl.replay.round_documents import read_config, read_manifest
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases

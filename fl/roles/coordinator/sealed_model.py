@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, new_content_key, seal
+from fl.crypto.envelope import new_content_key, seal
+from fl.crypto.envelope_form import MAX_RECIPIENTS, Core
 from fl.crypto.key_wrapping import Recipient
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.keys.long_keys import LongKey

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fl.crypto.envelope import Expected
+from fl.crypto.envelope_form import Expected
 from fl.events import Event
 from fl.failures import ROUND_ONLY, refusal_of
 from fl.protocol.errors import DeadlineNotPassed, SharesMissing, UpdateUnusable, VaultMissing
@@ -21,9 +21,10 @@ from fl.protocol.ports import Mark
 from fl.protocol.records import RoundFrozen
 from fl.protocol.rounds.mask_graph import check_set
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import expected_masked, expected_update, read_config, update_files
+from fl.replay.expected_files import expected_masked, expected_update, update_files
 from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import masked_readers
+from fl.replay.round_documents import read_config
 from fl.replay.round_sum import RoundSum
 from fl.replay.vault_files import Presence
 from fl.roles.coordinator.drop_outs import named, short_cluster, without

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from fl.protocol.federation import Federation
 from fl.protocol.names import Digest
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import Ports
+from fl.replay.round_documents import read_config
 from fl.roles.hospital.outbox import key_of, spent_key
 from fl.roles.hospital.privacy_limit import PLAIN_ROUNDS, Account
 from fl.roles.hospital.uploads import barred_key

@@ -19,10 +19,11 @@ from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
 from fl.replay.branches import check_branch, withdrawn
 from fl.replay.check_verdicts import check_round
-from fl.replay.expected_files import FileReader, read_config
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.long_keys import reader_keys
 from fl.replay.round_aggregation import check_aggregation
+from fl.replay.round_documents import read_config
 from fl.replay.round_groups import check_groups
 from fl.replay.round_task import check_labels, check_suite
 from fl.replay.table_design import TableDesigns

@@ -8,7 +8,8 @@ Source: PROTOCOL.md 5C.
 
 from __future__ import annotations
 
-from fl.crypto.envelope import Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Kind
 from fl.crypto.pair_sketches import Tags, body_of, open_pair
 from fl.events import Event
 from fl.failures import ROUND_ONLY
@@ -19,10 +20,12 @@ from fl.protocol.records import StatementMade
 from fl.protocol.rounds.config import Check
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.check_verdicts import blame, checked, cleared, verdicts
-from fl.replay.expected_files import FileReader, masked_core, read_config, sketch_recipients
+from fl.replay.expected_files import masked_core, sketch_recipients
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import participant, participants
 from fl.replay.round_check import disputes, own_sketches
+from fl.replay.round_documents import read_config
 from fl.replay.unmasking import partners
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.timing import timed

@@ -12,8 +12,9 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.branches import turn
-from fl.replay.expected_files import FileReader, read_config, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
+from fl.replay.round_documents import read_config, read_manifest
 from fl.replay.round_work import checked_work
 from fl.replay.trained_rounds import is_untrained
 from fl.roles.hospital.background_training import TrainingJob

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
+from fl.crypto.envelope_form import MAX_RECIPIENTS, sealed_size
 from fl.crypto.pair_sketches import OPENING_BYTES
 from fl.crypto.round_keys import RoundKeys
 from fl.crypto.share_delivery import SEALED_BYTES

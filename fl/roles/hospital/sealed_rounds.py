@@ -16,9 +16,11 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Blob
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
+from fl.replay.expected_files import update_core, update_recipients
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import reader_keys
+from fl.replay.round_documents import read_config, read_manifest
 from fl.replay.round_work import checked_work
 from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.hospital.jobs import training_job

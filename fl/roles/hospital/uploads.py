@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from fl.crypto.envelope import CORE_BYTES, Core, Header, Kind, open_file, seal
+from fl.crypto.envelope import open_file, seal
+from fl.crypto.envelope_form import CORE_BYTES, Core, Header, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event, Notify
 from fl.protocol.codec import Reader, Writer, sha256

@@ -24,8 +24,10 @@ from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.ports import Ledger, Mark, Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.decryption_requests import holder_of
-from fl.replay.expected_files import FileReader, model_files, read_config, read_manifest
+from fl.replay.expected_files import model_files
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView, Ports, grants_of
+from fl.replay.round_documents import read_config, read_manifest
 from fl.replay.vault_files import read_document
 from fl.roles.requester.agent import Requester
 

@@ -23,8 +23,10 @@ from fl.protocol.ports import Ledger, Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import FileReader, expected_model, model_files, read_config, read_manifest
+from fl.replay.expected_files import expected_model, model_files
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView, grants_of
+from fl.replay.round_documents import read_config, read_manifest
 from fl.replay.trained_rounds import is_untrained
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fl.crypto import masking
-from fl.crypto.envelope import Kind
+from fl.crypto.envelope_form import Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.training.aggregation.quantise import LANES
 from fl.training.aggregation.sum import Sum

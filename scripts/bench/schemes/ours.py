@@ -1,6 +1,6 @@
 """No protection, sealed rounds and masked rounds: the product's own functions, without ledger and disk.
 
-Source: fl/roles/hospital/masked_rounds.py, fl/replay/unmasking.py (the same calls in the same order);
+Source: fl/roles/hospital/masked_update.py, fl/replay/unmasking.py (the same calls in the same order);
 PROTOCOL.md 5 and 5S.
 """
 
@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from fl.crypto import masking
-from fl.crypto.envelope import Core, Expected, Kind, receive, seal
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.round_keys import Participant, RoundKeys, mask_context
 from fl.crypto.share_delivery import Parcel, SharePair, open_shares, own_shares, seal_shares

@@ -17,8 +17,9 @@ from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay.expected_files import FileReader, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_documents import read_manifest
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Evaluation

@@ -16,7 +16,7 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fl.crypto import group
-from fl.crypto.envelope import Kind
+from fl.crypto.envelope_form import Kind
 from fl.crypto.masking import CHUNK_BYTES
 from fl.training.aggregation.quantise import Vector
 from fl.training.presets import DEFAULT_SPEC

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fl.audit.plain_words import without_names
-from fl.protocol.federation import Federation
+from fl.proofs.cosigners import LogNow, log_now
 from fl.protocol.names import show, shown
 from fl.replay.attendance import Ending, Missed, newest_records
 from fl.replay.ledger_view import LedgerView
@@ -15,6 +15,7 @@ from scripts.wiring.home import Home
 from scripts.wiring.roles import open_ledger
 from scripts.wiring.watch.signs import read_signs
 from scripts.wiring.watch.silence import moment
+from scripts.wiring.witnesses import notes_seen
 
 WAITS = {
     "setup": "their keys, or an auditor",
@@ -49,20 +50,17 @@ FAULTS = {
 SECONDS_OF = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
-def consortium_now(home: Home) -> ConsortiumNow:
-    """Read ledger and signs of life; this needs no key.
+def consortium_now(home: Home) -> tuple[ConsortiumNow, LogNow]:
+    """Read ledger, signs of life, and who cosigned the log; this needs no key.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
     """
     view = LedgerView(open_ledger(home))
     federation = view.refresh()
-    return of_federation(home, federation, view)
-
-
-def of_federation(home: Home, federation: Federation, view: LedgerView) -> ConsortiumNow:
     at = now()
-    return presence(federation, newest_records(view.ledger.replay()), read_signs(home, federation, at), at)
+    members = presence(federation, newest_records(view.ledger.replay()), read_signs(home, federation, at), at)
+    return members, log_now(federation, notes_seen(home), at)
 
 
 def lines_of(status: ConsortiumNow) -> Iterator[str]:

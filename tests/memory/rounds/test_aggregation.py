@@ -15,7 +15,7 @@ from fl.events import Event
 from fl.protocol.errors import AggregationUnusable
 from fl.protocol.names import Protection, Role
 from fl.protocol.records import RoundOpened, Terms
-from fl.replay.expected_files import FileReader
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator

@@ -28,7 +28,7 @@ from fl.protocol.records import (
     RoundFinalised,
 )
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import FileReader
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring
 from fl.training.model.weights import vector_to_bytes
 from tests.support.federation import Party, endorser, initial, memory_folder, settle

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.names import Blob, Digest
 from fl.protocol.rounds.round import Phase

@@ -224,7 +224,7 @@ def anchored(town: ClusterTown, change: Callable[[list[ClusterFile], list[Batch]
     ledger = town.coordinator.view.ledger
     assert isinstance(ledger, BatchedLedger)
     ledger.gather(current, LedgerView(town.reader()).refresh().book)
-    made = ledger._written(current, ())
+    made = ledger._writer._written(current, ())
     vault = FolderVault(town.folder / "vault")
     files = [*index_of(town, current, made.file_digest, current.phase).files]
     batches = [Batch.from_bytes(vault.get(each.digest, 1 << 20), current.context, current.phase) for each in files]

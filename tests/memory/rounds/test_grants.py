@@ -15,9 +15,10 @@ from fl.protocol.grants import planned
 from fl.protocol.names import NO_DIGEST, Digest, Role
 from fl.protocol.ports import Ledger
 from fl.protocol.records import MemberRevoked, ModelGranted, Receipt, Record, RoundAborted
-from fl.replay.expected_files import FileReader, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.granted_models import grant_core, seal_grant
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import read_manifest
 from fl.replay.vault_files import Awaited
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.forwarding_ledger import ForwardingLedger

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.envelope import CORE_BYTES, Header, Kind, Parts
+from fl.crypto.envelope_form import CORE_BYTES, Header, Kind, Parts
 from fl.crypto.hpke_keys import PrivateKey, key_record
 from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.key_wrapping import LONG_WRAP_BYTES
@@ -102,7 +102,7 @@ def test_hospitals_refuse_a_round_in_which_a_reader_has_no_long_key(
     beta = world.party("beta")
     beta.register_key()
     assert lacking_long_keys(world.federation, world.consortium.vault) == [beta.account]
-    monkeypatch.setattr("fl.roles.coordinator.agent.lacking_long_keys", lambda *_: [])
+    monkeypatch.setattr("fl.roles.coordinator.waits.lacking_long_keys", lambda *_: [])
     careless = coordinator(world, 1)
     while world.round is None:
         careless.step()
@@ -113,7 +113,7 @@ def test_hospitals_refuse_a_round_in_which_a_reader_has_no_long_key(
 
 def test_a_federation_does_not_go_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(coordinator(world, 1), world.auditor(), *world.hospitals())
-    monkeypatch.setattr("fl.roles.coordinator.agent.check_next", lambda *_: None)
+    monkeypatch.setattr("fl.roles.coordinator.round_opening.check_next", lambda *_: None)
     lowering = coordinator(world, 2, suite=Suite.P256)
     while world.phases() == ["FINAL"]:
         lowering.step()

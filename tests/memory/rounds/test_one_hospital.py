@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.share_delivery import SEALED_BYTES
 from fl.crypto.share_encryption import COMPLAINT_BYTES

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fl.audit.files import FileAudit
-from fl.crypto.envelope import MAX_RECIPIENTS
+from fl.crypto.envelope_form import MAX_RECIPIENTS
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.audit import Report
 from fl.protocol.errors import AggregateOverflow, EncodingError, RecipientNotFound, SettingInvalid, VaultMissing
@@ -18,9 +18,11 @@ from fl.protocol.federation import Federation
 from fl.protocol.records import ClusterTerms
 from fl.protocol.rounds.parts import named_in
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import FileReader, digest_of, expected_model, model_core, read_config
+from fl.replay.expected_files import expected_model, model_core
+from fl.replay.file_reader import FileReader
 from fl.replay.first_file import opened_first
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import digest_of, read_config
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.sealed_model import put_first
 from fl.training.aggregation.newton import NewtonSettings, plan_of
@@ -110,13 +112,14 @@ def test_an_audit_finds_a_key_file_of_the_first_model_that_is_gone(scene: Scene)
     terms, _ = opened_first(opening, vault.get(expected.digest, expected.cap))
     assert terms is not None
     audit = FileAudit(scene.federation, vault, report := Report(), {})
-    audit.check_first(opening, expected)
+    parameters = scene.play.initial.manifest.length
+    audit.check_model(opening, parameters)
     assert (report.checks["files"], report.notes) == (3, [])
     path = vault.path(terms.files[1])
     data = path.read_bytes()
     path.unlink()
     with pytest.raises(VaultMissing):
-        audit.check_first(opening, expected)
+        audit.check_model(opening, parameters)
     path.write_bytes(data)
 
 

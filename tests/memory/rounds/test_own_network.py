@@ -15,8 +15,8 @@ from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
-from fl.replay.expected_files import read_manifest
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import read_manifest
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital

@@ -157,7 +157,7 @@ def test_a_wrong_file_of_the_coordinator_is_named_by_its_receiver_and_by_an_audi
     victim = town.current().roster[5]
     ledger = town.coordinator.view.ledger
     assert isinstance(ledger, BatchedLedger)
-    ledger._vault = Forging(town.folder / "vault", victim)
+    ledger._writer._vault = Forging(town.folder / "vault", victim)
     assert town.play(lambda _who: None) == Phase.FINAL
     current = town.current()
     assert {*current.hospitals} == {*current.roster} - {victim}
@@ -204,7 +204,7 @@ def test_a_restarted_hospital_posts_the_same_parcels_and_a_restarted_coordinator
         assert isinstance(ledger, BatchedLedger)
         gathered = ledger.gather(town.current(), federation.book)
         assert ledger.parcels_of(gathered) == {*gathered.roster}
-        indexes.add(ledger._written(town.current(), gathered.roster))
+        indexes.add(ledger._writer._written(town.current(), gathered.roster))
     assert len(indexes) == 1
     assert town.play(lambda _who: None) == Phase.FINAL
 

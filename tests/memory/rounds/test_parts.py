@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.envelope import Parts
+from fl.crypto.envelope_form import Parts
 from fl.events import Event
 from fl.protocol.errors import FileNotRecorded
 from fl.protocol.names import Digest, Protection, Role
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.parts import PartList, is_list, named_in
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import model_files, read_manifest, update_files
+from fl.replay.expected_files import model_files, update_files
 from fl.replay.ledger_view import Keyring
 from fl.replay.retention import parts_of_update
+from fl.replay.round_documents import read_manifest
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
@@ -138,7 +139,7 @@ def commit(world: InParts, change: Callable[[PartList, PartList], bytes]) -> lis
     """Bring a round to MASK, and let delta commit to a changed list of its right parts; return the other agents."""
     boss, delta, honest = world.boss(), world.hospital("delta"), world.hospitals("alpha", "beta", "gamma")
     current = world.until(Phase.MASK, boss, delta, *honest)
-    made = delta._masked._masked_file(world.federation, current)
+    made = delta._masked._update._masked_file(world.federation, current)
     rest(*honest)
     words, context, vault = current.terms.parameters + 4, current.mask_context, world.consortium.vault
     others = vault.get(world.current.commitments[world.account("alpha")], CAP)

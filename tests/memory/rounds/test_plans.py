@@ -13,7 +13,7 @@ from fl.events import Event
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import read_config
+from fl.replay.round_documents import read_config
 from fl.replay.round_work import check_room
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial

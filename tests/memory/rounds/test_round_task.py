@@ -91,7 +91,9 @@ def test_an_auditor_refuses_and_an_audit_finds_a_round_whose_task_changed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.run(1)
-    monkeypatch.setattr("fl.roles.coordinator.agent.check_next", lambda *_: None)  # a coordinator that does not care
+    monkeypatch.setattr(
+        "fl.roles.coordinator.round_opening.check_next", lambda *_: None
+    )  # a coordinator that does not care
     turned = replace(LEUKEMIA, classes=LEUKEMIA.classes[::-1])
     auditor = world.auditor()
     settle(coordinator(world, replace(world.plan(2), config=replace(CONFIG, task=turned))), auditor, *world.hospitals())

@@ -23,7 +23,7 @@ from fl.protocol.names import Blob, Digest, Role
 from fl.protocol.ports import Mark
 from fl.protocol.records import MemberRegistered, MemberRevoked, RoundAborted, UpdateCommitted
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import FileReader
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator

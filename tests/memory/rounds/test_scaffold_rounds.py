@@ -15,8 +15,9 @@ from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
-from fl.replay.expected_files import FileReader, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_documents import read_manifest
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital

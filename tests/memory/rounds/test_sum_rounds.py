@@ -12,15 +12,17 @@ import pytest
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Core, Kind
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
 from fl.protocol.codec import parse_document, write_document
 from fl.protocol.names import Blob, Protection
 from fl.protocol.records import ModelAttested, RoundOpened, Terms
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import masked_recipients, read_manifest
+from fl.replay.expected_files import masked_recipients
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import read_manifest
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Auditor, Evaluation

@@ -11,7 +11,7 @@ import pytest
 
 from fl.protocol.errors import DatasetUnusable, EncodingError
 from fl.protocol.rounds.config import RoundConfig
-from fl.replay.expected_files import read_manifest
+from fl.replay.round_documents import read_manifest
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Auditor, Evaluation

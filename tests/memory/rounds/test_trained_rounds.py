@@ -18,8 +18,9 @@ from fl.protocol.names import Protection
 from fl.protocol.records import RoundOpened, Terms
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay.expected_files import FileReader, read_config
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_documents import read_config
 from fl.replay.trained_rounds import check_calibration
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator

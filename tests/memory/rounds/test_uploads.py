@@ -10,8 +10,9 @@ import pytest
 from fl.events import Event, Notify
 from fl.protocol.names import Digest, Protection
 from fl.protocol.ports import Journal
-from fl.replay.expected_files import FileReader, read_manifest
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring
+from fl.replay.round_documents import read_manifest
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob

@@ -19,8 +19,9 @@ from fl.protocol.records import MemberRevoked, RoundOpened, Terms
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
-from fl.replay.expected_files import FileReader, read_config
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_documents import read_config
 from fl.replay.round_groups import cycle_before, deal, is_group, is_vote
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator

@@ -10,7 +10,8 @@ import pytest
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.crypto.envelope import Parts, seal
+from fl.crypto.envelope import seal
+from fl.crypto.envelope_form import Parts
 from fl.crypto.group import scalar_bytes
 from fl.crypto.hpke_keys import PrivateKey
 from fl.events import Event
@@ -22,9 +23,11 @@ from fl.protocol.records import ModelAttested, WideOpening
 from fl.protocol.rounds.replayers import drawn, hospitals_needed, needed_of
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.attendance import waiting
-from fl.replay.expected_files import FileReader, digest_of, model_files, update_files
+from fl.replay.expected_files import model_files, update_files
+from fl.replay.file_reader import FileReader
 from fl.replay.group_key import GroupKeys, Opening, draw, expected_key_file, group_key
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_documents import digest_of
 from fl.roles.coordinator.plan import Plan, WidePlan
 from fl.roles.hospital.agent import Hospital
 from tests.support.federation import (

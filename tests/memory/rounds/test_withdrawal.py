@@ -20,8 +20,9 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.protocol.withdrawal import DATA, HOSPITAL, Withdrawal
 from fl.replay.branches import base_without, check_branch, pending
-from fl.replay.expected_files import FileReader, digest_of, read_config
+from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_documents import digest_of, read_config
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan

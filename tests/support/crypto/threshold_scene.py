@@ -11,7 +11,8 @@ from fl.crypto import share_encryption as sealing
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import ORDER
 from fl.crypto.dkg import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
-from fl.crypto.envelope import Core, Expected, open_with, seal
+from fl.crypto.envelope import open_with, seal
+from fl.crypto.envelope_form import Core, Expected
 from fl.crypto.group import base_mult
 from fl.crypto.partial_decryption import CombinedDecryption, approve, combine
 from fl.crypto.sharing import Commitments, Share

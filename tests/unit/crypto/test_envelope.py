@@ -14,7 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from fl.crypto.envelope import Core, Expected, Kind, check_file, receive, seal, sealed_size
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind, check_file, sealed_size
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.errors import (
     AuthFailure,

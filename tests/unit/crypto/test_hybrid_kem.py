@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fl.crypto import hybrid_kem, share_encryption
-from fl.crypto.envelope import Core, Expected, Kind, receive, seal, sealed_size
+from fl.crypto.envelope import receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind, sealed_size
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.hpke_schedule import base_schedule, suite_id
 from fl.crypto.hybrid_kem import ENC_BYTES, KEM, LongPrivateKey, check_public

@@ -8,7 +8,8 @@ import pytest
 
 from fl.crypto.capsule import CAPSULE_CAP, Capsule, Readers, RecordPolicy, RequestBinding, key_anchor
 from fl.crypto.curve import GENERATOR, ORDER, encode_uncompressed
-from fl.crypto.envelope import Core, Expected, Kind, open_with, receive, seal, sealed_size
+from fl.crypto.envelope import open_with, receive, seal
+from fl.crypto.envelope_form import Core, Expected, Kind, sealed_size
 from fl.crypto.group import base_mult, encode_point, mult, random_scalar
 from fl.crypto.hashing import hash_to_curve
 from fl.crypto.hpke_keys import PrivateKey

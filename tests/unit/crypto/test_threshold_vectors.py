@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fl.crypto.capsule import Capsule, RequestBinding
 from fl.crypto.curve import GENERATOR
 from fl.crypto.dleq import Statement, _prove_with, verify
-from fl.crypto.envelope import Core, Expected, Kind, open_with, receive
+from fl.crypto.envelope import open_with, receive
+from fl.crypto.envelope_form import Core, Expected, Kind
 from fl.crypto.group import base_mult, decode_point, encode_point, mult
 from fl.crypto.hashing import hash_to_scalar
 from fl.crypto.hpke_keys import PrivateKey

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fl.crypto.envelope import Core, Kind, Parts, open_file
+from fl.crypto.envelope import open_file
+from fl.crypto.envelope_form import Core, Kind, Parts
 from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.codec import sha256
 from fl.protocol.errors import RecipientNotFound, StaleRound, WrongContext

@@ -15,7 +15,7 @@ from fl.protocol.errors import HemaledgerError, StaleRound, UpdateUnusable, Vaul
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import FileReader
+from fl.replay.file_reader import FileReader
 from fl.replay.round_sum import RoundSum
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import LANES

@@ -10,7 +10,7 @@ from webui.errors import NotFound
 from webui.http.bearer import PAGE_ROWS, caller
 from webui.pages.api.appointments import paged
 from webui.pages.api.operations import PAGE, Operation, answer, serves
-from webui.presentation.api_views import finding_json, person_json, round_json
+from webui.presentation.api_views import finding_json, log_json, person_json, round_json
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.tokens import Scope
@@ -62,3 +62,21 @@ def file(digest: str) -> ResponseReturnValue:
     wanted = Digest(parse_hex(digest, DIGEST_BYTES, "SHA-256"))
     with site().doors.audits.enter():
         return answer(finding_json(site().services.audits.look_up(wanted)))
+
+
+@serves(
+    Operation(
+        "GET",
+        "/witnesses",
+        "witnesses",
+        "The log's newest checkpoint, and who cosigned it.",
+        "Log",
+        AUDITORS,
+        Scope.LEDGER_READ,
+    )
+)
+def witnesses() -> ResponseReturnValue:
+    log = site().services.log
+    if log is None:
+        raise NotFound
+    return answer(log_json(log.now()))
