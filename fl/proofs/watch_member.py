@@ -38,7 +38,7 @@ from fl.protocol.records import (
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.tlog.checkpoint import Checkpoint
-from fl.protocol.tlog.extra import Inner
+from fl.protocol.tlog.extra import InnerClusterStep, InnerStep
 from fl.replay.retention import Update
 
 
@@ -117,7 +117,7 @@ def _decides(record: Record, me: OwnMember) -> bool:
     return isinstance(record, MemberRevoked) and record.member == me.account
 
 
-def _named(scene: Scene, me: OwnMember, index: int, inner: Inner | None) -> Case:
+def _named(scene: Scene, me: OwnMember, index: int, inner: InnerStep | InnerClusterStep | None) -> Case:
     leaf = Digest(scene.live.leaves[index])
     cover, key = scene.over(scene.live, index), f"name/{leaf.hex()}"
     finding = InMyName(named(scene.trust, me.account), leaf)
@@ -253,7 +253,7 @@ def _files_of_final(record: Record, current: Round, deletable: Collection[Update
     return ()
 
 
-def _step(consortium: Consortium, current: Round, account: Address) -> tuple[int, Inner] | None:
+def _step(consortium: Consortium, current: Round, account: Address) -> tuple[int, InnerStep | InnerClusterStep] | None:
     """Return a member's step with its masked update as the batch of a wide round has it, and the record's place."""
     try:
         found = consortium.records.update(current.number, account)
@@ -261,4 +261,4 @@ def _step(consortium: Consortium, current: Round, account: Address) -> tuple[int
         return None  # the batch's file is not there, or the round has clusters
     entries = consortium.records.entries
     index = next(place for place, each in enumerate(entries) if each.position == found.entry.position)
-    return None if found.inner is None else (index, found.inner)
+    return (index, found.inner) if isinstance(found.inner, InnerStep | InnerClusterStep) else None

@@ -29,7 +29,8 @@ def status(home: Home, *, as_json: bool) -> None:
     from scripts.wiring.watch import log_status
     from scripts.wiring.watch.status import consortium_now, document_of, lines_of
 
-    (members, log), findings = consortium_now(home), findings_of(home)
+    members, log = consortium_now(home)
+    findings = findings_of(home)
     if as_json:
         listed = [{"member": name, "finding": each.kind} for name, all_of in findings.items() for each in all_of]
         click.echo(json.dumps({**document_of(members), "log": log_status.document(log), "findings": listed}))
