@@ -26,6 +26,7 @@ from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
 from webui.store import mariadb
 from webui.store.kept import KeepingSession
+from webui.store.upgrade_lock import alone
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -140,7 +141,7 @@ def upgrade_database(url: str) -> None:
     """
     engine = _engine(url)
     try:
-        with _translated(), engine.execution_options(**_serialised(engine)).begin() as connection:
+        with _translated(), alone(engine), engine.execution_options(**_serialised(engine)).begin() as connection:
             if not _is_newest(connection):
                 _migrate(connection)
     finally:
