@@ -13,7 +13,7 @@ Source: PROTOCOL.md 5C; Charikar, Chen, Farach-Colton, 2002 (count sketch); Alon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class SketchMap:
 
         `seed` has 32 bytes; `buckets` is a power of two of at most 2^15.
         """
-        self._seed, self._buckets, self._words = seed, buckets, words
+        self.seed, self._buckets, self._words = seed, buckets, words
         self._ring: Ring = np.dtype(np.uint64) if wide else np.dtype(np.uint32)
 
     @property
@@ -64,23 +64,27 @@ class SketchMap:
         """
         sources = [_Words(each, self._ring) for each in vectors]
         totals = np.zeros((len(sources), ROWS, self._buckets), np.uint64)
-        for count, places in self._places():
-            for total, source in zip(totals, sources, strict=True):
-                self._add(total, source.take(count), places)
-        mixed = totals.reshape(len(sources), ROWS * self._buckets).astype(self._ring)  # mod 2^32, or as they are
-        return [np.concatenate([one, source.take(PLAIN)]) for one, source in zip(mixed, sources, strict=True)]
-
-    def _places(self) -> Iterator[tuple[int, list[Places]]]:
-        """Yield the size of each chunk, and where its words go in each row."""
-        rows = [_expander(Writer("sketchrow").raw(self._seed, 32).u8(row).digest()) for row in range(ROWS)]
-        buckets, low = np.uint16(self._buckets), np.uint16(self._buckets - 1)
+        rows = _Rows(self.seed, self._buckets)
         for start in range(0, self._words, CHUNK):
             count = min(CHUNK, self._words - start)
-            zeros = bytes(2 * count)
-            drawn = [np.frombuffer(row.update(zeros), "<u2") for row in rows]
-            yield count, [((each & low) + (each >> 15) * buckets).astype(np.intp) for each in drawn]
+            places = rows.take(count)
+            for total, source in zip(totals, sources, strict=True):
+                self.add(total, source.take(count), places)
+        return [self.ended(total, source.take(PLAIN)) for total, source in zip(totals, sources, strict=True)]
 
-    def _add(self, total: npt.NDArray[np.uint64], words: Masked, places: Sequence[Places]) -> None:
+    def growing(self) -> GrowingSketch:
+        """Return the sketch of a vector whose words come later."""
+        return GrowingSketch(self, _Rows(self.seed, self._buckets), self._words)
+
+    def nothing(self) -> npt.NDArray[np.uint64]:
+        """Return the buckets of no words yet, [rows, buckets]."""
+        return np.zeros((ROWS, self._buckets), np.uint64)
+
+    def ended(self, total: npt.NDArray[np.uint64], *plain: Masked) -> Masked:
+        """Return the sketch of a vector from its buckets and its last words."""
+        return np.concatenate([total.reshape(-1).astype(self._ring), *plain])  # mod 2^32, or as they are
+
+    def add(self, total: npt.NDArray[np.uint64], words: Masked, places: Sequence[Places]) -> None:
         """Add a chunk of words to the buckets of each row, mod 2^64."""
         halves = [words] if self._ring.itemsize * 8 == _HALF else [words & _LOW, words >> np.uint64(_HALF)]
         for number, half in enumerate(halves):
@@ -88,6 +92,42 @@ class SketchMap:
             for row, where in enumerate(places):
                 sums = np.bincount(where, values, 2 * self._buckets).astype(np.uint64)
                 total[row] += (sums[: self._buckets] - sums[self._buckets :]) << np.uint64(_HALF * number)
+
+
+class GrowingSketch:
+    """The sketch of one vector whose words come part by part, in order; it holds none of them but the last four."""
+
+    def __init__(self, mapping: SketchMap, rows: _Rows, words: int) -> None:
+        self.mapping, self._rows, self._left = mapping, rows, words
+        self._total = mapping.nothing()
+        self._plain: list[Masked] = []
+
+    @timed("sketch")
+    def add(self, words: Masked) -> None:
+        """Add the next words."""
+        mixed = words[: self._left]
+        for start in range(0, len(mixed), CHUNK):
+            chunk = mixed[start : start + CHUNK]
+            self.mapping.add(self._total, chunk, self._rows.take(len(chunk)))
+        self._left -= len(mixed)
+        self._plain.append(words[len(mixed) :].copy())
+
+    def done(self) -> Masked:
+        """Return the sketch after the last word, [size]."""
+        return self.mapping.ended(self._total, *self._plain)
+
+
+class _Rows:
+    """Where the next words go in each row."""
+
+    def __init__(self, seed: bytes, buckets: int) -> None:
+        self._rows = [_expander(Writer("sketchrow").raw(seed, 32).u8(row).digest()) for row in range(ROWS)]
+        self._buckets, self._low = np.uint16(buckets), np.uint16(buckets - 1)
+
+    def take(self, count: int) -> list[Places]:
+        zeros = bytes(2 * count)
+        drawn = [np.frombuffer(row.update(zeros), "<u2") for row in self._rows]
+        return [((each & self._low) + (each >> 15) * self._buckets).astype(np.intp) for each in drawn]
 
 
 def sketch_to_bytes(sketch: Masked) -> bytes:

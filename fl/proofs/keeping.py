@@ -63,9 +63,7 @@ class Promises:
             if size > len(view.tree):
                 return False
             if view.tree.root(size) != self._waiting.pop(size):
-                raise CheckpointForged(
-                    size, "this keeper signed another root of this size. Name a new key after a look"
-                )
+                raise CheckpointForged(size, "this keeper signed another root of this size before")
         return True
 
 

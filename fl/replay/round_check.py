@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fl.crypto import masking
-from fl.crypto.mask_sketch import PLAIN, SketchMap, sketch_from_bytes
+from fl.crypto.mask_sketch import SketchMap, sketch_from_bytes
 from fl.crypto.pair_sketches import (
     OPENING_BYTES,
     Opened,
@@ -49,6 +49,7 @@ from fl.protocol.rounds.config import BUCKETS, RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.file_reader import FileReader
 from fl.replay.participants import participants
+from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import partners, read_responses, uncovered_by
 from fl.replay.vault_files import read_document
 from fl.replay.verdict import Verdict
@@ -69,6 +70,14 @@ def map_of(current: Round, config: RoundConfig) -> SketchMap:
         raise CheckUnusable("it is not a checked round whose set is frozen")
     seed = map_seed(current.mask_context, current.set_digest, current.frozen.block_hash)
     return SketchMap(seed, config.check.buckets, current.terms.parameters, wide=config.word_bits == 64)  # noqa: PLR2004
+
+
+def map_if_checked(current: Round, config: RoundConfig) -> SketchMap | None:
+    """Return `map_of` a round, or None if it is not checked or not frozen."""
+    try:
+        return map_of(current, config)
+    except CheckUnusable:
+        return None
 
 
 def sketch_body(current: Round, mapping: SketchMap) -> int:
@@ -122,9 +131,16 @@ class Judging:
     """One auditor's look at the updates of a round whose answers cannot change any more."""
 
     def __init__(
-        self, current: Round, reader: FileReader, required: Sequence[MemberKey], known: Known | None = None
+        self,
+        current: Round,
+        reader: FileReader,
+        required: Sequence[MemberKey],
+        known: Known | None = None,
+        sums: RoundSum | None = None,
     ) -> None:
         """Open the answers; `required` are the keys of the round's auditors.
+
+        `sums`: what this auditor has added up of the round, with sketches of the files; None: each file is opened here.
 
         Raises:
             CheckUnusable: the round is not checked, or not frozen.
@@ -132,6 +148,7 @@ class Judging:
         """
         known = known or Known()
         self._round, self._reader, self._required, self._known = current, reader, required, known
+        self._sums = sums
         self._config = reader.config(current)
         self._map = map_of(current, self._config)
         self._wide = self._config.word_bits == 64  # noqa: PLR2004 - of two widths
@@ -154,14 +171,14 @@ class Judging:
 
         Raises:
             TooFewReveals, BelowThreshold, ReconstructMismatch: the answers do not uncover the masks.
-            TamperedError, MalformedError, RefusedError, UnavailableError: a masked file.
+            UpdateUnusable, TamperedError, MalformedError, RefusedError, UnavailableError: a masked file.
         """
         current, tags, absent = self._round, self._tags, self._absent
         uncovered = uncovered_by(current, list(self._parts.values()), self._responses)
         said, opened = self._said(tags), self._opened()
         self._compare(tags, opened)
         self._settle(said, opened)
-        measured = {who: each for who in current.hospitals if (each := self._measured(who, said, uncovered))}
+        measured = self._measured(said, uncovered)
         for who, each in measured.items():
             self._weigh(who, each, present=who in tags)
         good = {who: each for who, each in measured.items() if who not in self.named and who not in self.unclear}
@@ -236,23 +253,45 @@ class Judging:
                 (partner,) = pair - {who}
                 said[who][partner] = truth
 
-    def _measured(self, who: Address, said: Pairs, uncovered: Uncovered) -> Measured | None:
-        """Return the sketch of a hospital's update; None if a mask of it is known to nobody who could open it."""
-        masks = [(other, self._mask(who, other, said)) for other in partners(self._round, who)]
-        if any(sketch is None for _, sketch in masks):
-            return None
-        own, context = self._parts[who], Digest(self._round.mask_context)
+    def _measured(self, said: Pairs, uncovered: Uncovered) -> dict[Address, Measured]:
+        """Return the sketch of each hospital's update, without those of which nobody who could open it knows a mask.
+
+        The masks that the answers uncover are sketched all at once, because the map costs more than a mask.
+        """
+        masks = {who: self._masks(who, said) for who in self._round.hospitals}
+        known = {who: each for who, each in masks.items() if each is not None}
         gone = [(self._parts[each], secret) for each, secret in uncovered.mask_secrets.items()]
-        seeds = [pair_seed(secret, part, own, context) for part, secret in gone]
-        body = b"".join(part for _, part in self._reader.masked(self._round, who))
-        words = masking.from_bytes(body, self._round.terms.parameters + PLAIN, wide=self._wide)
-        first, mine, *dropped = self._map.of([words, self_seed(uncovered.self_secrets[who], own, context), *seeds])
-        rest = first - mine
-        others = [(part, sketch) for (part, _), sketch in zip(gone, dropped, strict=True)]
-        others += [(self._parts[other], sketch) for other, sketch in masks if sketch is not None]
-        for part, sketch in others:
-            rest = rest - sketch if part.index > own.index else rest + sketch
-        return Measured.of(masking.to_signed(rest))
+        seeds = {who: self._seeds(who, uncovered.self_secrets[who], gone) for who in known}
+        made = iter(self._map.of([seed for each in seeds.values() for seed in each]))
+        found = {}
+        for who, others in known.items():
+            rest, index = self._of_file(who) - next(made), self._parts[who].index
+            dropped = [(part, next(made)) for part, _ in gone]
+            for part, sketch in (*dropped, *others):
+                rest = rest - sketch if part.index > index else rest + sketch
+            found[who] = Measured.of(masking.to_signed(rest))
+        return found
+
+    def _seeds(self, who: Address, self_secret: int, gone: Sequence[tuple[Participant, int]]) -> list[bytes]:
+        """Return the seeds of the masks of a hospital that the answers uncover: its own, and those with who is gone."""
+        own, context = self._parts[who], Digest(self._round.mask_context)
+        return [self_seed(self_secret, own, context), *(pair_seed(secret, part, own, context) for part, secret in gone)]
+
+    def _of_file(self, who: Address) -> masking.Masked:
+        """Return the sketch of a masked file: the one made when it was added up, or of the file opened now."""
+        made = self._sums.sketch_of(self._round, who, self._map) if self._sums is not None else None
+        if made is not None:
+            return made
+        sketch = self._map.growing()
+        for place, body in self._reader.masked(self._round, who):
+            sketch.add(masking.from_bytes(body, place.stop - place.start, wide=self._wide))
+        return sketch.done()
+
+    def _masks(self, who: Address, said: Pairs) -> list[tuple[Participant, masking.Masked]] | None:
+        """Return the sketches of a hospital's masks with the others; None if nobody who could open one says it."""
+        found = [(self._parts[other], self._mask(who, other, said)) for other in partners(self._round, who)]
+        known = [(part, sketch) for part, sketch in found if sketch is not None]
+        return known if len(known) == len(found) else None
 
     def _mask(self, who: Address, other: Address, said: Pairs) -> masking.Masked | None:
         """Return the sketch of a mask as the hospital itself says, or its partner if the hospital says nothing."""

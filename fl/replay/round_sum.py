@@ -8,12 +8,14 @@ Source: PROTOCOL.md 5 (Unmasking: this part of the sum needs no response) and 5S
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from fl.crypto import masking
+from fl.crypto.mask_sketch import GrowingSketch, SketchMap
+from fl.crypto.masking import Masked
 from fl.failures import ROUND_ONLY
 from fl.protocol.errors import UnavailableError, UpdateUnusable
 from fl.protocol.names import Address
@@ -48,16 +50,24 @@ class Total:
     """Sealed rounds: each hospital's claims."""
     each: dict[Address, Words] = field(default_factory=dict)
     """Sealed rounds whose rule looks at each update (median, krum ...): each hospital's words."""
+    sketches: dict[Address, GrowingSketch] = field(default_factory=dict)
+    """Checked rounds, for an auditor: the sketch of each masked file."""
     broken: bool = False
     """A file could not be used; `take` tries it again and raises its error."""
+
+
+MapOf = Callable[[Round, RoundConfig], SketchMap | None]
+"""The map of a checked round whose set is frozen; None for any other round (round_check.map_if_checked)."""
 
 
 class RoundSum:
     """The sum of the newest round's files."""
 
-    def __init__(self, reader: FileReader, vault: Vault) -> None:
+    def __init__(self, reader: FileReader, vault: Vault, map_of: MapOf | None = None) -> None:
+        """With `map_of`, also sketch the files of checked rounds as they are opened, for who judges them."""
         self.reader = reader
         self._vault = vault
+        self._map_of = map_of
         self._total: Total | None = None
 
     def step(self, current: Round) -> bool:
@@ -94,6 +104,24 @@ class RoundSum:
         total.begun.pop(hospital, None)
         total.added.add(hospital)
 
+    def sketch_of(self, current: Round, hospital: Address, mapping: SketchMap) -> Masked | None:
+        """Return the sketch of a masked file under `mapping`; None if it was not made here.
+
+        A file of a proposed round is added now if it is not in the sum yet, because the replay needs it next.
+
+        Raises:
+            UpdateUnusable, UnavailableError: as `add`.
+        """
+        if self._map_of is None:
+            return None
+        if current.phase == Phase.PROPOSED:
+            self.add(current, hospital)
+        total = self._total
+        if total is None or total.context != current.context or hospital not in total.added:
+            return None
+        sketch = total.sketches.get(hospital)
+        return sketch.done() if sketch is not None and sketch.mapping.seed == mapping.seed else None
+
     def take(self, current: Round) -> Total:
         """Return the sum of the frozen set and forget it, so that the caller may change its words.
 
@@ -123,9 +151,16 @@ class RoundSum:
             masking.accumulate(total.words, self._visible(total, current, hospital))
             return
         wide, done = total.words.dtype == np.uint64, total.begun.get(hospital, 0)
+        mapping = self._map_of(current, total.config) if self._map_of is not None and done == 0 else None
+        if mapping is not None:
+            total.sketches[hospital] = mapping.growing()
+        sketch = total.sketches.get(hospital)
         for place, body in self.reader.masked(current, hospital, required, done):
             part = total.words[place]
-            masking.accumulate(part, masking.from_bytes(body, part.size, wide=wide))
+            words = masking.from_bytes(body, part.size, wide=wide)
+            masking.accumulate(part, words)
+            if sketch is not None:
+                sketch.add(words)
             done += 1
             total.begun[hospital] = done
 

@@ -29,6 +29,7 @@ from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.replay.rejected_responses import RejectionReporter
+from fl.replay.round_check import map_if_checked
 from fl.replay.round_documents import digest_of, read_config, read_manifest
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
@@ -67,10 +68,10 @@ class Auditor:
         self._evaluate = evaluate
         self._account = ports.ledger.account
         self._reader = FileReader(self._account, ports.vault, ports.keyring, grants=partial(grants_of, self.view))
-        self._sums = RoundSum(self._reader, ports.vault)
+        self._sums = RoundSum(self._reader, ports.vault, map_if_checked)
         self._designs = TableDesigns(self._account, self._reader, ports.vault, ports.endorser)
         self._rejections = RejectionReporter(ports.notify)
-        self._checks = UpdateChecks(ports, self._reader)
+        self._checks = UpdateChecks(ports, self._reader, self._sums)
         self._unready = b""
         """The context of the round whose network this process cannot build."""
 

@@ -21,6 +21,7 @@ from fl.replay.expected_files import sketch_recipients
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.round_check import Judging, Known, openings_of
+from fl.replay.round_sum import RoundSum
 from fl.replay.verdict import TEXT_CAP, Verdict
 
 NEWEST = 20
@@ -30,8 +31,9 @@ NEWEST = 20
 class UpdateChecks:
     """One auditor's verdicts."""
 
-    def __init__(self, ports: Ports, reader: FileReader) -> None:
-        self._ports, self._reader = ports, reader
+    def __init__(self, ports: Ports, reader: FileReader, sums: RoundSum) -> None:
+        """Judge with the sketches that `sums` makes, so that no file is opened twice."""
+        self._ports, self._reader, self._sums = ports, reader, sums
         self._account = ports.ledger.account
         self._settled: set[bytes] = set()
         """Contexts of the rounds about which this process has nothing more to say."""
@@ -70,7 +72,7 @@ class UpdateChecks:
         earlier = directions_before(federation, current, self._account, self._ports.vault)
         known = Known(openings, before[1].absent if before else None, earlier=earlier)
         try:
-            judging = Judging(current, self._reader, sketch_recipients(current, federation.book), known)
+            judging = Judging(current, self._reader, sketch_recipients(current, federation.book), known, self._sums)
             if before is None and judging.incomplete and self._ports.now() <= current.step_deadline:
                 return False
             verdict = judging.verdict(self._account)

@@ -1,7 +1,7 @@
 """A witness that answers logs and asks its keeper: C2SP tlog-witness over this member's own replay.
 
-Invariant: what it answers with 200 is on its disk first. A request that no log of the consortium signed reads nothing
-from the chain. One request at a time is judged.
+Invariant: what it answers with 200 is on its disk first. Once the ledger is read, a request that no log of the
+consortium signed reads nothing from the chain. One request at a time is judged.
 
 Source: PROTOCOL.md 8T.3; C2SP tlog-witness 1.0.0.
 """
@@ -64,7 +64,7 @@ class WitnessDesk:
     """Keeps a checkpoint of another history, as evidence."""
     reopen: Callable[[], Replayed]
     """Reads the ledger from its beginning, after the chain took back records."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refresh(self) -> None:
         """Read what is new on the ledger; raises as Replayed.refresh."""
@@ -130,12 +130,14 @@ class WitnessDesk:
 
     @contextmanager
     def _judging(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=PATIENCE_S):
+        if not self.lock.acquire(timeout=PATIENCE_S):
             raise CheckpointEarly(0, "this witness is busy")
         try:
+            if not self.replayed.log.entries:
+                self._read()
             yield
         finally:
-            self._lock.release()
+            self.lock.release()
 
     def _refused(self, request: AddCheckpoint, error: HemaledgerError) -> Answer:
         match error:

@@ -46,6 +46,14 @@ class HttpServer:
         except EncodingError as error:
             raise ServerSilent(self.name, "its status is malformed") from error
 
+    def alive(self) -> bool:
+        """Return whether the server says in time that it is there."""
+        try:
+            self._send("GET", "/healthz", b"", STATUS_CAP, self.status_s)
+        except ServerSilent:
+            return False
+        return True
+
     def ask(self, question: bytes) -> bytes:
         """Return the sealed answer to a sealed question.
 

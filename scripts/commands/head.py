@@ -106,7 +106,8 @@ def serve(home: Home, name: str, *, host: str, port: int, places: int, with_pare
 def ask(picture: Path, home: Home, name: str, *, number: int, trustees: tuple[str, ...], picture_frame: str) -> None:
     """Use one bought answer for PICTURE, and say who saw what and how long it took."""
     from fl.training.pictures.decode import MAX_BYTES, PictureReading, decode_image
-    from scripts.wiring.heads import ask_trustees, urls_of
+    from scripts.wiring.head_table import urls_of
+    from scripts.wiring.heads import ask_trustees
     from scripts.wiring.listing import frame_of
 
     urls = urls_of(trustees)

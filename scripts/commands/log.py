@@ -121,10 +121,11 @@ def run(  # noqa: PLR0913 - one parameter per option
     from scripts.server.log_server import log_application
     from scripts.wiring.agent import serve_agent
     from scripts.wiring.log_services import LOG_FOLDER, Keeping, http_witnesses, log_folder
+    from scripts.wiring.watch.log import Speaker
     from scripts.wiring.watch.watching import Watching
 
     member = home.member(name)
-    watching = Watching.of(home, member, watch)
+    watching = Watching(Speaker(name, "keeper"), watch, home, gives_signs=False)
     witnesses, outside = http_witnesses(witness)
     folder, pending = log_folder(home, entries=entries), Pending()
     keeping = Keeping(home, member, witnesses, KeepSettings(every, quorum, outside), folder, pending)

@@ -21,6 +21,7 @@ from fl.roles.serving.router import Router
 from fl.storage.key_orders import FolderKeyOrders
 from fl.storage.lock import locked
 from fl.storage.uploads import FolderUploads
+from fl.storage.withdrawal_orders import FolderWithdrawalOrders
 from fl.training.model.consent import given
 from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
@@ -32,6 +33,7 @@ from scripts.server.health import MachineHealth
 from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
 from scripts.server.presence import VaultSigns
+from scripts.server.private import PrivateOptions, PublicNetwork
 from scripts.server.proofs import LogProofs
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -54,6 +56,7 @@ from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
 from webui.federation.shares import FederationShares
+from webui.federation.withdrawals import FederationWithdrawals
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
 from webui.ports.tables import NoTables
@@ -79,6 +82,8 @@ class RunningSite:
     models: PredictorProcess
     tables: TableProcess | None = None
     """None: the site has no models of tables."""
+    public: PublicNetwork | None = None
+    """None: the site has no private predictions."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class Extras:
     """The file of hospital servers that may judge pictures."""
     backups: tuple[Path, ...] = ()
     """Folders in which backups end up."""
+    private: PrivateOptions | None = None
+    """None: the site has no private predictions."""
 
 
 def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extras()) -> RunningSite:
@@ -103,10 +110,11 @@ def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extra
     models.start()
     calculator = start_tables(extras.tables)
     offered = open_tables(extras.tables, name, calculator) if calculator else NoTables()
-    services = open_services(home, name, models.open, listed, extras.backups)
+    public = extras.private.start() if extras.private else None
+    services = open_services(home, name, models.open, listed, extras.backups, public)
     called = {**(listed.called if listed else {}), name: config.hospital_name}
     app = create_app(replace(config, hospitals=called), replace(services, tables=offered))
-    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator)
+    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator, public)
 
 
 def open_services(
@@ -115,6 +123,7 @@ def open_services(
     open_model: OpenModel,
     servers: ServerList | None = None,
     backups: tuple[Path, ...] = (),
+    public: PublicNetwork | None = None,
 ) -> Services:
     member = home.member(name)
     following = followed(home, member, announce("site"))
@@ -132,7 +141,9 @@ def open_services(
         member = reader.federation().book.active(ledger.account)
         return Asker(ledger.anchor.consortium, ledger.account, keyring.of(len(member.keys)))
 
+    private = public.service(home, name, reader.federation, (ledger.account, keyring), vault) if public else None
     return Services(
+        private=private,
         predictions=own if servers is None else _routed(own, servers, asker, lambda: reader.federation().book, name),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
@@ -147,6 +158,14 @@ def open_services(
         log=FolderLog(home, reader.federation, now),
         presence=VaultSigns(home, now, time.monotonic),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
+        withdrawals=FederationWithdrawals(
+            reader.federation,
+            vault,
+            ledger.account,
+            FolderWithdrawalOrders(member.withdrawal_orders),
+            lambda: locked(member.folder),
+            now,
+        ),
     )
 
 
@@ -183,6 +202,8 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
         running.models.close()
         if running.tables is not None:
             running.tables.close()
+        if running.public is not None:
+            running.public.process.close()
 
 
 def _keep_up(running: RunningSite, stop: threading.Event) -> None:

@@ -42,17 +42,20 @@ LEFT_OUT = frozenset(
             "journal.sqlite",
             "journal.sqlite-wal",
             "journal.sqlite-shm",
+            "monitor.sqlite",
+            "monitor.sqlite-wal",
+            "monitor.sqlite-shm",
             "outbox",
             "uploads",
             "key-orders",
             "training",
             "sending",
         ),
-        *("checkpoint", "lock", "password", RESTORED_FILE, "witness", WITNESS_STATE),
+        *("checkpoint", "lock", "password", RESTORED_FILE, "log-key.pem", "witness", WITNESS_STATE),
     }
 )
-"""Of a member's folder: secrets of rounds, what was on its way, a demo's password, and what a witness cosigned last,
-which an old copy must not say."""
+"""Of a member's folder: secrets of rounds, what was on its way, a demo's password, what a witness cosigned last or a
+monitor saw, and the log's key: an old copy of these could sign a second history, or forget what was seen."""
 JOURNAL, HEADS = "journal.jsonl", "heads.jsonl"
 SITE_DATABASE, SITE_LEFT_OUT = "site.sqlite", frozenset(("demo-password", "outbox", "kits", "servers.json"))
 _HEAD_CAP = 64 * 1024

@@ -127,8 +127,8 @@ def witness_state(member: MemberHome) -> FolderWitnessState:
     return FolderWitnessState(member.folder, member.name)
 
 
-def open_witness(home: Home, member: MemberHome, notify: Notify) -> WitnessDesk:
-    """Return a witness over this member's own node, with the ledger not read yet.
+def open_witness(home: Home, member: MemberHome, notify: Notify, shared: Replayed | None = None) -> WitnessDesk:
+    """Return a witness over this member's own node, with the ledger not read yet; or over a reader that it shares.
 
     Raises:
         KeystoreUnreadable: the member has no key of a witness, or it is damaged.
@@ -141,7 +141,7 @@ def open_witness(home: Home, member: MemberHome, notify: Notify) -> WitnessDesk:
         return Replayed(LogView(log), LedgerView(members))
 
     private = load_note_key(member.folder, WITNESS)
-    replayed = reopen()
+    replayed = shared or reopen()
     consortium, account = replayed.members.ledger.anchor.consortium, load_account(member).address
     key = witness_key(consortium, account, private.public)
     dispute = log_folder(home).dispute

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,8 @@ def foreign(tmp_path: Path) -> Iterator[Foreign]:
 
 def test_a_foreign_witness_cosigns_our_log_and_refuses_a_fork_of_it(foreign: Foreign) -> None:
     leaves = [bytes([number]) * 32 for number in range(60)]
-    tree, events = GrowingTree(leaves), []
+    tree = GrowingTree(leaves)
+    events: list[tuple[Event, Mapping[str, object]]] = []
 
     def ask() -> Asking:
         return Asking([HttpWitness(foreign.url)], lambda event, facts: events.append((event, facts)), time.monotonic)
@@ -120,7 +121,7 @@ def test_a_foreign_witness_cosigns_our_log_and_refuses_a_fork_of_it(foreign: For
     assert events == []
     fork = GrowingTree([*leaves[:10], bytes(32), *leaves[11:]])
     assert asking.collect(signed(fork, 50), fork, [foreign.key]) == []
-    assert [(event, facts["reason"][:10]) for event, facts in events] == [(Event.WITNESS_FAILED, "status 422")]
+    assert [(event, str(facts["reason"])[:10]) for event, facts in events] == [(Event.WITNESS_FAILED, "status 422")]
     assert json.loads(foreign.run("evidence"))
     shown = HttpWitness(foreign.url).newest(KEY.name)
     assert shown is not None

@@ -12,26 +12,31 @@ from pathlib import Path
 
 import pytest
 import requests
+from tlog_scales import backend, reader
 
 from chain.embedded.chain import DevChain, DevChainSettings
+from chain.proofs.facts import OfflineFacts
 from fl.crypto.note_keys import verify
 from fl.proofs.log_view import LogView
 from fl.proofs.trusting import keys_of
+from fl.proofs.verify import verify as verify_proof
 from fl.protocol.federation import Federation
 from fl.protocol.names import Digest, StatementKind
 from fl.protocol.records import RecordsAnchored
 from fl.protocol.tlog.checkpoint import parse_checkpoint
 from fl.protocol.tlog.notes import Note, cosigned_at, parse_note
+from fl.protocol.tlog.proof_file import ProofFile, parse_proof
+from fl.protocol.tlog.trust import parse_trust
 from fl.protocol.tlog.witness_call import monitoring_path
 from fl.replay.ledger_view import LedgerView
 from fl.storage.cosigned_notes import FOLDER, CosignedNotes
+from fl.storage.witness_state import FILE
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.roles import chain_ledger, load_account, open_ledger
 from tests.support.processes import Process, free_port, invoke, until
 
 PROJECT = Path(__file__).resolve().parents[2]
-CLOCK = lambda: int(time.time())  # noqa: E731
 WITNESSES = ("alpha", "beta", "auditor")
 pytestmark = pytest.mark.slow
 
@@ -86,11 +91,6 @@ class Town:
             session.trust_env = False
             return session.get(self.url(name) + path, timeout=20)
 
-    def post(self, name: str, body: bytes) -> requests.Response:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.post(self.url(name) + "/add-checkpoint", data=body, timeout=20)
-
     def published(self) -> Note | None:
         answer = self.get("keeper", "/checkpoint")
         return parse_note(answer.content) if answer.status_code == 200 else None
@@ -125,7 +125,7 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     found = Town(Home(tmp_path / "run"))
-    with DevChain(DevChainSettings(PROJECT, tmp_path / "chain", CLOCK, port=0)) as chain:
+    with DevChain(DevChainSettings(PROJECT, tmp_path / "chain", lambda: int(time.time()), port=0)) as chain:
         found_together(found.home, chain.url, ("alpha", "beta"))
         at = ("--home", str(found.home.folder))
         invoke("log", "init", *at)
@@ -150,7 +150,7 @@ def test_checkpoints_come_by_themselves_and_a_killed_keeper_and_witness_go_on(to
     size = len(town.log().tree)
     town.witness("alpha").wait_for("ready")
     town.witness("beta").wait_for("ready")
-    town.keeper().wait_for("ready")
+    town.keeper("--entries").wait_for("ready")
     second = town.until_published(size, set(WITNESSES))
     log = town.log()
     for note in (first, second):
@@ -160,11 +160,38 @@ def test_checkpoints_come_by_themselves_and_a_killed_keeper_and_witness_go_on(to
     assert {town.federation().book.name_of(account) for account in notes} == set(WITNESSES)
     shown = parse_note(town.get("alpha", monitoring_path(log.origin)).content)
     assert "alpha" in town.cosigners(shown)
-    out = str(tmp_path / "key.tlog-proof")
-    at = ("--home", str(town.home.folder))
-    entry = log.entries[1].position
-    invoke("prove", "entry", *at, "--block", str(entry.block), "--index", str(entry.index), "--out", out)
-    invoke("log", "trust", *at, "--out", str(tmp_path / "trust.json"))
-    assert invoke("verify", out, "--trust", str(tmp_path / "trust.json")).exit_code == 0
+    check_with_a_foreign_reader(town, log, tmp_path)
+    forget_and_remember(town, log)
     assert town.processes["alpha"].stop() == 0
     assert town.processes["keeper"].stop() == 0
+
+
+def check_with_a_foreign_reader(town: Town, log: LogView, folder: Path) -> None:
+    """A proof that another program makes from the tiles is the one that we make, and our verifier accepts it."""
+    out, at, index = folder / "key.tlog-proof", ("--home", str(town.home.folder)), 1
+    place = log.entries[index].position
+    invoke("prove", "entry", *at, "--block", str(place.block), "--index", str(place.index), "--out", str(out))
+    invoke("log", "trust", *at, "--out", str(folder / "trust.json"))
+    ours, trust = parse_proof(out.read_bytes()), parse_trust((folder / "trust.json").read_bytes())
+    foreign = reader.TilesReader(backend.HttpBackend(town.url("keeper")))
+    checkpoint = foreign.get_checkpoint()
+    assert foreign.get_entry(index) == ours.extra.entry
+    path = tuple(Digest(each) for each in foreign.get_inclusion_proof(index, checkpoint.size).node_hashes)
+    assert path == ours.path
+    theirs = ProofFile(ours.extra, index, path, parse_note(checkpoint.serialize().encode()))
+    assert verify_proof(theirs.encoded(), trust, OfflineFacts()).index == index
+
+
+def forget_and_remember(town: Town, log: LogView) -> None:
+    """A witness whose folder came back from a backup goes on from what others show."""
+    before = parse_checkpoint(parse_note(town.get("alpha", monitoring_path(log.origin)).content).text)
+    town.processes["alpha"].kill()
+    (town.home.member("alpha").folder / FILE).unlink()
+    town.witness("alpha").wait_for("does not know what it cosigned last")
+    assert town.get("alpha", monitoring_path(log.origin)).status_code == 404
+    town.processes["alpha"].kill()
+    town.witness("alpha", "--peer", town.url("beta"))
+    size = before.size
+    until("alpha's memory", (town.home.member("alpha").folder / FILE).exists)
+    town.record()
+    town.until_published(size + 2, set(WITNESSES))

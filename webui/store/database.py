@@ -26,6 +26,7 @@ from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
 from webui.store import mariadb
 from webui.store.kept import KeepingSession
+from webui.store.upgrade_lock import alone
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -34,7 +35,7 @@ BUSY_TIMEOUT_MS = 5000
 KEPT_CONNECTIONS = 20
 """More than the server has threads: opening a connection takes longer than a request."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-NEWEST = "0009"
+NEWEST = "0011"
 """The last revision in `MIGRATIONS`. A database at this revision needs no Alembic, which takes long to import."""
 LOST = frozenset({"40001", "40P01"})
 """PostgreSQL: the transaction could not be serialised, or was the victim of a deadlock."""
@@ -140,7 +141,7 @@ def upgrade_database(url: str) -> None:
     """
     engine = _engine(url)
     try:
-        with _translated(), engine.execution_options(**_serialised(engine)).begin() as connection:
+        with _translated(), alone(engine), engine.execution_options(**_serialised(engine)).begin() as connection:
             if not _is_newest(connection):
                 _migrate(connection)
     finally:

@@ -65,11 +65,27 @@ class ProofChanged(TamperedError):
 
 
 @dataclass(eq=False)
+class ModelChanged(TamperedError):
+    """The files of a model, their signature and their proofs do not belong together (fl/proofs/model_folder.py)."""
+
+    why: str
+    sentence = "The files of the model do not hold: {why}."
+
+
+@dataclass(eq=False)
 class BindingInvalid(TamperedError):
     """The part of a proof that ties its checkpoint to the chain does not verify (PROTOCOL.md 8T, step 7)."""
 
     why: str
     sentence = "The proof does not hold (step 7, the tie to the chain): {why}."
+
+
+@dataclass(eq=False)
+class ReceiptChanged(TamperedError):
+    """A receipt does not fit its fingerprint or its proof (PROTOCOL.md 9, Records)."""
+
+    why: str
+    sentence = "The receipt does not hold: {why}."
 
 
 @dataclass(eq=False)

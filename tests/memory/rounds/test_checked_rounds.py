@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from fl.crypto.pair_sketches import PairSketch
 from fl.events import Event
 from fl.protocol.errors import ChainUnavailable, SettingInvalid
-from fl.protocol.names import Address, Digest, StatementKind
+from fl.protocol.names import Address, Blob, Digest, StatementKind
+from fl.protocol.ports import Mark, Vault
 from fl.protocol.records import Receipt, Record, SharesRevealed, StatementMade
 from fl.protocol.rounds.config import Check
 from fl.protocol.rounds.round import Phase
@@ -66,6 +68,39 @@ def test_honest_rounds_are_final_and_their_bound_follows_from_the_round_before(t
     assert bounds == [1.25 * TYPICAL, min(1.25 * TYPICAL, 1.25 * ten.verdict(1).usual)]
     report = audit(ten)
     assert (report.findings, report.checks["verdicts"]) == ([], 2)
+
+
+@dataclass
+class Counting:
+    """A vault that counts how often each file is read."""
+
+    inner: Vault
+    reads: Counter[Digest] = field(default_factory=Counter)
+
+    @property
+    def checked(self) -> bool:
+        return self.inner.checked
+
+    def put(self, data: Blob) -> Digest:
+        return self.inner.put(data)
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        self.reads[digest] += 1
+        return self.inner.get(digest, cap)
+
+    def has(self, digest: Digest) -> bool:
+        return self.inner.has(digest)
+
+    def mark(self, digest: Digest) -> Mark | None:
+        return self.inner.mark(digest)
+
+
+def test_an_auditor_opens_each_masked_file_once_for_its_verdict_and_for_the_sum(ten: Ten) -> None:
+    auditor = ten.auditor()
+    auditor._reader._vault = vault = Counting(auditor._reader._vault)
+    rest(ten.boss(), auditor, *ten.crowd())
+    assert ten.phases() == ["FINAL"]
+    assert {vault.reads[each] for each in ten.current.commitments.values()} == {1}
 
 
 @pytest.mark.usefixtures("unbound")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,13 @@ def test_published_values(case: dict[str, object]) -> None:
     )
     made = mapping.of([bytes.fromhex(str(case["mask_seed"]))])[0]
     assert sketch_to_bytes(made).hex() == case["sketch"]
+
+
+@given(cuts=st.lists(st.integers(0, 400), max_size=6), wide=st.booleans())
+def test_a_sketch_that_grows_part_by_part_is_the_sketch_of_the_whole(cuts: list[int], *, wide: bool) -> None:
+    vector = masking.as_ring(np.random.default_rng(3).integers(-(2**31), 2**31, 400, np.int64 if wide else np.int32))
+    mapping = SketchMap(SEED, 64, 400 - PLAIN, wide=wide)
+    growing = mapping.growing()
+    for first, last in pairwise([0, *sorted(cuts), 400]):
+        growing.add(vector[first:last])
+    assert np.array_equal(growing.done(), mapping.of([vector])[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -154,7 +153,7 @@ def test_a_damaged_state_is_named(watched: Watched, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def request_bytes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
+def request_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     watched = Watched(World(tmp_path_factory.mktemp("requests")))
     first, second = watched.grow(), watched.grow()
     old = parse_checkpoint(first.text).size

@@ -108,7 +108,7 @@ class Dying(MemoryLedger):
     """A ledger that its owner never reaches: the power goes before a record is sent."""
 
     def append(self, record: Record) -> Receipt:  # noqa: ARG002 - a port
-        raise LedgerSilent("the power is gone")
+        raise LedgerSilent(1.0)
 
 
 @pytest.fixture
