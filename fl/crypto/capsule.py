@@ -4,7 +4,8 @@ Invariant: `Capsule.check` returns the ciphertext only after it made every check
 with a share before that.
 
 Layout (big-endian):
-    capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length:u32 ‖ policy[length]
+    capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length:u32 ‖ policy[length] ‖ half
+    half    = of a record of suite 2 (long_committee.py); nothing of other files
     policy  = record id[16] ‖ readers:u8 ‖ consent:u16                 of a RECORD; empty of a MODEL
     context of a RECORD's core = H("BAFL/1/rec" ‖ policy ‖ key_id)
 
@@ -18,7 +19,8 @@ from enum import IntEnum
 from typing import Self
 
 from fl.crypto.envelope_form import CORE_BYTES, Core, Header, Kind, Parts
-from fl.crypto.key_wrapping import KEY_ID_BYTES, ciphertext_of
+from fl.crypto.key_wrapping import KEY_ID_BYTES, CommitteeKey, parts_of
+from fl.crypto.long_committee import HALF_CAP, Half
 from fl.crypto.threshold import CIPHERTEXT_BYTES, Ciphertext, ThresholdKey, label_of
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import CiphertextInvalid, EncodingError, PolicyNotApproved, RecipientNotFound
@@ -29,7 +31,7 @@ RECORD_ID_BYTES = 16
 NO_KEY = bytes(KEY_ID_BYTES)
 """Takes the place of K_REC in the context of a record that was sealed only to its hospital."""
 _POLICY_BYTES = RECORD_ID_BYTES + 3
-CAPSULE_CAP = CORE_BYTES + KEY_ID_BYTES + CIPHERTEXT_BYTES + 4 + _POLICY_BYTES
+CAPSULE_CAP = CORE_BYTES + KEY_ID_BYTES + CIPHERTEXT_BYTES + 4 + _POLICY_BYTES + HALF_CAP
 """The largest possible size, in bytes."""
 _ALL_CONSENT = (1 << (Purpose.RELEASE - 1)) - 1
 _KINDS = {KeyUse.RECORDS: Kind.RECORD, KeyUse.MODEL: Kind.MODEL}
@@ -75,7 +77,7 @@ class RecordPolicy:
         """Return whether the patient agreed to this purpose."""
         return purpose in self.consent
 
-    def context(self, key: ThresholdKey) -> Digest:
+    def context(self, key: CommitteeKey) -> Digest:
         """Return the context of the record's envelope, which binds it to this policy and to K_REC."""
         return self.bound_to(key.key_id)
 
@@ -83,9 +85,10 @@ class RecordPolicy:
         """Return the same from the key's 16 bytes; NO_KEY when no committee had K_REC yet."""
         return Writer("rec").raw(self.to_bytes(), _POLICY_BYTES).raw(key_id, KEY_ID_BYTES).digest()
 
-    def core(self, anchor: Anchor, sender: Address, epoch: int, key: ThresholdKey) -> Core:
+    def core(self, anchor: Anchor, sender: Address, epoch: int, key: CommitteeKey) -> Core:
         """Return the core of the record's envelope: the contract is the key authority, round and seq are 0."""
-        return Core(Kind.RECORD, key_anchor(anchor), sender, 0, epoch, self.context(key))
+        suite = Suite.P256 if isinstance(key, ThresholdKey) else Suite.HYBRID
+        return Core(Kind.RECORD, key_anchor(anchor), sender, 0, epoch, self.context(key), suite=suite)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ class RequestBinding:
     purpose: Purpose
     model_context: bytes = b""
     """MODEL: the context of the round that made the model."""
+    suite: Suite = Suite.P256
+    """Of the capsule, and so of the answers."""
 
     def context(self, index: int) -> Digest:
         """Return the 32 bytes to which the partial decryption of party `index` is bound."""
@@ -120,6 +125,8 @@ class Capsule:
     ciphertext: Ciphertext
     policy: RecordPolicy | None
     """None for a model."""
+    half: Half | None = None
+    """Of a record of suite 2."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -132,16 +139,17 @@ class Capsule:
         reader = Reader(data, "capsule")
         core, key_id = reader.raw(CORE_BYTES), reader.raw(KEY_ID_BYTES)
         ciphertext = Ciphertext.from_bytes(reader.raw(CIPHERTEXT_BYTES))
-        policy = bytes(reader.rest(reader.u32()))
-        header = Header.from_bytes(core)
-        return cls(core, header, key_id, ciphertext, _parse_policy(header, policy))
+        policy, header = reader.raw(reader.u32()), Header.from_bytes(core)
+        half = Half.read(reader) if _is_long(header) else None
+        reader.end()
+        return cls(core, header, key_id, ciphertext, _parse_policy(header, policy), half)
 
     def to_bytes(self) -> bytes:
-        policy = self.policy.to_bytes() if self.policy else b""
-        return self.core + self.key_id + self.ciphertext.to_bytes() + Writer().text(policy).bytes()
+        policy, half = (each.to_bytes() if each else b"" for each in (self.policy, self.half))
+        return self.core + self.key_id + self.ciphertext.to_bytes() + Writer().text(policy).bytes() + half
 
     @classmethod
-    def of(cls, file: bytes, key: ThresholdKey, policy: bytes) -> Self:
+    def of(cls, file: bytes, key: CommitteeKey, policy: bytes) -> Self:
         """Take the capsule out of an envelope; `policy` is empty for a model.
 
         Raises:
@@ -157,12 +165,24 @@ class Capsule:
         if key_id not in parts.wraps:
             raise RecipientNotFound
         core = parts.head[:CORE_BYTES]
-        header, ciphertext = Header.from_bytes(core), ciphertext_of(parts.wraps[key_id])
-        return cls(core, header, key_id, ciphertext, _parse_policy(header, policy))
+        header = Header.from_bytes(core)
+        ciphertext, half = parts_of(parts.wraps[key_id], long=_is_long(header))
+        return cls(core, header, key_id, ciphertext, _parse_policy(header, policy), half)
 
     @property
     def label(self) -> Digest:
         return label_of(self.core)
+
+    @property
+    def suite(self) -> Suite:
+        return Suite.P256 if self.half is None else Suite.HYBRID
+
+    def opening_key(self, key: ThresholdKey) -> CommitteeKey:
+        """Return what names the committee in the wrap, if its first half is sealed to `key`."""
+        return key if self.half is None else self.half.seats(key)
+
+    def is_sealed_to(self, key: ThresholdKey) -> bool:
+        return self.key_id == self.opening_key(key).key_id
 
     def check(self, binding: RequestBinding, key: ThresholdKey) -> Ciphertext:
         """Make every check that needs no ledger, then return the ciphertext that the request asks to open.
@@ -174,11 +194,10 @@ class Capsule:
         header = self.header
         for what, right in (
             ("this key does not open files of its kind", _KINDS.get(binding.use) == header.kind),
-            ("it is sealed for decades (suite 2), and this cannot be opened here", header.suite != Suite.HYBRID),
-            ("its suite or flags are unknown", (header.suite, header.flags) == (Suite.P256, 0)),
+            ("its suite or flags are unknown", (header.suite, header.flags) == (self.suite, 0)),
             ("its label is not the one in the request", self.label == binding.label),
-            ("it is sealed to another key", self.key_id == key.key_id),
-            ("its context does not follow from its policy or round", self._in_context(binding, key)),
+            ("it is sealed to another key", self.is_sealed_to(key)),
+            ("its context does not follow from its policy or round", self._in_context(binding)),
         ):
             if not right:
                 raise CiphertextInvalid(what)
@@ -189,15 +208,20 @@ class Capsule:
         self.ciphertext.verify(binding.label)
         return self.ciphertext
 
-    def _in_context(self, binding: RequestBinding, key: ThresholdKey) -> bool:
+    def _in_context(self, binding: RequestBinding) -> bool:
         if self.policy is None:
             return self.header.context == binding.model_context
-        return (self.header.round, self.header.seq, self.header.context) == (0, 0, self.policy.context(key))
+        return (self.header.round, self.header.seq, self.header.context) == (0, 0, self.policy.bound_to(self.key_id))
 
 
 def key_anchor(anchor: Anchor) -> Anchor:
     """Return the anchor of records and partial decryptions: the key authority, which stays when ledgers change."""
     return replace(anchor, contract=anchor.authority)
+
+
+def _is_long(header: Header) -> bool:
+    """Return whether a second half belongs to a file: to a record of suite 2; models of suite 2 have none."""
+    return (header.kind, header.suite) == (Kind.RECORD, Suite.HYBRID)
 
 
 def _parse_policy(header: Header, policy: bytes) -> RecordPolicy | None:

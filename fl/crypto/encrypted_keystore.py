@@ -6,7 +6,7 @@ parameters outside the bounds below are refused before any computation.
 Layout: canonical JSON; PROTOCOL.md 9, At rest, has the table of fields.
     key    = Argon2id(password UTF-8, salt[16]), version 1.3, 32 bytes
     sealed = AES-256-GCM(key, nonce[12], payload, aad = canonical JSON of format, kind, kdf and public)
-    payload of a share = x[32]; of a kit = x[32] ‖ account key[32]
+    payload of a share = x[32]; of a kit = x[32] ‖ account key[32]; of a long kit the same ‖ n · long key[96]
 
 Source: PROTOCOL.md 9; RFC 9106, section 4, second recommended option (64 MiB, 3 passes, 4 lanes).
 """
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from fl.crypto.curve import SCALAR_BYTES
 from fl.crypto.group import parse_key, scalar_bytes
+from fl.crypto.hybrid_kem import RAW_BYTES
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError, InvalidScalar, KeystoreUnreadable
 from fl.protocol.names import ADDRESS_BYTES, Address, KeyUse, address, parse_hex
@@ -34,7 +35,12 @@ LOCKBOX_CAP = 4096
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
+MOST_LONG_KEYS = 12
 _WHAT = "lockbox"
+_SEAT_FIELDS = ("account", "use", "epoch", "index")
+_KIT_FIELDS = (*_SEAT_FIELDS, "chain_id", "authority", "consortium")
+_FIELDS = {"share": _SEAT_FIELDS, "kit": _KIT_FIELDS, "long-kit": (*_KIT_FIELDS, "long_keys")}
+"""The fields of `public` by kind."""
 _ONE_AT_A_TIME = threading.Lock()
 """OpenSSL computes the lanes in one pool of threads, where several computations at once wait forever."""
 _WRONG = "the password is wrong or the file is damaged"
@@ -107,6 +113,8 @@ class Kit:
     site: KitChain
     account_key: bytes = field(repr=False)
     """32 bytes: the Ethereum account's private key."""
+    long_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """For records of suite 2: private long keys of this trustee's seats, 96 bytes each, at most 12."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,8 @@ class Lockbox:
     salt: bytes
     nonce: bytes
     sealed: bytes = field(repr=False)
+    long_keys: int = 0
+    """How many long keys are in it."""
 
     @classmethod
     def parse(cls, file: bytes, path: str) -> Self:
@@ -147,19 +157,24 @@ class Lockbox:
         if (fields.text("format"), kdf.text("name")) != (FORMAT, "argon2id"):
             raise EncodingError(_WHAT, "its format is unknown")
         cost = Cost(kdf.integer("memory_kib"), kdf.integer("passes"), kdf.integer("lanes"))
-        seat, site = _parse_public(fields.text("kind"), Fields(fields.mapping("public"), _WHAT))
-        sealed = _hex(fields, "sealed", SCALAR_BYTES * (2 if site else 1) + 16)
-        return cls(path, seat, site, cost, _hex(kdf, "salt", _SALT_BYTES), _hex(fields, "nonce", _NONCE_BYTES), sealed)
+        seat, site, long_keys = _parse_public(fields.text("kind"), Fields(fields.mapping("public"), _WHAT))
+        sealed = _hex(fields, "sealed", SCALAR_BYTES * (2 if site else 1) + RAW_BYTES * long_keys + 16)
+        salt, nonce = _hex(kdf, "salt", _SALT_BYTES), _hex(fields, "nonce", _NONCE_BYTES)
+        return cls(path, seat, site, cost, salt, nonce, sealed, long_keys)
 
     def unlock(self, password: str) -> HeldShare | Kit:
         """Return the content, or raise KeystoreUnreadable; a wrong password and a changed file look alike."""
-        aad = write_document(_binding(self.seat, self.site, self.cost, self.salt))
+        aad = write_document(_binding(self.seat, self.site, self.cost, self.salt, self.long_keys))
         try:
             payload = AESGCM(self.cost.derive(password, self.salt)).decrypt(self.nonce, self.sealed, aad)
             share = HeldShare(self.seat, parse_key(payload[:SCALAR_BYTES]))
         except (InvalidTag, InvalidScalar) as error:
             raise KeystoreUnreadable(self.path, _WRONG) from error
-        return Kit(share, self.site, payload[SCALAR_BYTES:]) if self.site else share
+        if self.site is None:
+            return share
+        start = 2 * SCALAR_BYTES
+        long_keys = tuple(payload[at : at + RAW_BYTES] for at in range(start, len(payload), RAW_BYTES))
+        return Kit(share, self.site, payload[SCALAR_BYTES:start], long_keys)
 
 
 def lock(content: HeldShare | Kit, password: str, cost: Cost = LOWEST) -> bytes:
@@ -170,14 +185,18 @@ def lock(content: HeldShare | Kit, password: str, cost: Cost = LOWEST) -> bytes:
 def _lock_with(salt: bytes, nonce: bytes, content: HeldShare | Kit, password: str, cost: Cost) -> bytes:
     if not password:
         raise ValueError("a keystore needs a password")
-    share, site = (content.held, content.site) if isinstance(content, Kit) else (content, None)
-    payload = scalar_bytes(share.share) + (content.account_key if isinstance(content, Kit) else b"")
-    bound = _binding(share.seat, site, cost, salt)
+    kit = content if isinstance(content, Kit) else None
+    share = content.held if isinstance(content, Kit) else content
+    long_keys = kit.long_keys if kit else ()
+    if len(long_keys) > MOST_LONG_KEYS:
+        raise KeystoreUnreadable("approval kit", f"it would have {len(long_keys)} long keys, and has room for 12")
+    payload = scalar_bytes(share.share) + (kit.account_key + b"".join(long_keys) if kit else b"")
+    bound = _binding(share.seat, kit.site if kit else None, cost, salt, len(long_keys))
     sealed = AESGCM(cost.derive(password, salt)).encrypt(nonce, payload, write_document(bound))
     return write_document({**bound, "nonce": nonce.hex(), "sealed": sealed.hex()})
 
 
-def _binding(seat: Seat, site: KitChain | None, cost: Cost, salt: bytes) -> dict[str, JsonValue]:
+def _binding(seat: Seat, site: KitChain | None, cost: Cost, salt: bytes, long_keys: int) -> dict[str, JsonValue]:
     """Return a keystore without nonce and ciphertext."""
     public: dict[str, JsonValue] = {
         "account": seat.account.hex(),
@@ -188,6 +207,8 @@ def _binding(seat: Seat, site: KitChain | None, cost: Cost, salt: bytes) -> dict
     if site:
         public["chain_id"] = site.chain_id
         public["authority"], public["consortium"] = site.authority.hex(), site.consortium.hex()
+    if long_keys:
+        public["long_keys"] = long_keys
     kdf: dict[str, JsonValue] = {
         "name": "argon2id",
         "memory_kib": cost.memory_kib,
@@ -195,23 +216,27 @@ def _binding(seat: Seat, site: KitChain | None, cost: Cost, salt: bytes) -> dict
         "lanes": cost.lanes,
         "salt": salt.hex(),
     }
-    return {"format": FORMAT, "kind": "kit" if site else "share", "kdf": kdf, "public": public}
+    kind = "share" if site is None else "long-kit" if long_keys else "kit"
+    return {"format": FORMAT, "kind": kind, "kdf": kdf, "public": public}
 
 
-def _parse_public(kind: str, fields: Fields) -> tuple[Seat, KitChain | None]:
-    if kind not in ("share", "kit"):
+def _parse_public(kind: str, fields: Fields) -> tuple[Seat, KitChain | None, int]:
+    """Return the public facts, and how many long keys there are."""
+    if kind not in _FIELDS:
         raise EncodingError(_WHAT, "its kind is unknown")
-    names = ("account", "use", "epoch", "index")
-    fields.only(*names, *(("chain_id", "authority", "consortium") if kind == "kit" else ()))
+    fields.only(*_FIELDS[kind])
     use = fields.integer("use")
     if use not in tuple(KeyUse):
         raise EncodingError(_WHAT, f"its key use {use} is unknown")
     account = address(_hex(fields, "account", ADDRESS_BYTES))
     seat = Seat(account, KeyUse(use), fields.integer("epoch"), fields.integer("index"))
     if kind == "share":
-        return seat, None
+        return seat, None, 0
+    long_keys = fields.integer("long_keys") if kind == "long-kit" else 0
+    if kind == "long-kit" and not 1 <= long_keys <= MOST_LONG_KEYS:
+        raise EncodingError(_WHAT, f"it has {long_keys} long keys")
     authority, consortium = _hex(fields, "authority", ADDRESS_BYTES), _hex(fields, "consortium", 32)
-    return seat, KitChain(fields.integer("chain_id"), address(authority), consortium)
+    return seat, KitChain(fields.integer("chain_id"), address(authority), consortium), long_keys
 
 
 def _hex(fields: Fields, name: str, length: int) -> bytes:

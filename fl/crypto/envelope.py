@@ -22,9 +22,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from fl.crypto.curve import Point
 from fl.crypto.envelope_form import CORE_BYTES, MAX_RECIPIENTS, TAG_BYTES, Core, Expected, Parts, check_core, check_file
-from fl.crypto.key_wrapping import CONTENT_KEY_BYTES, AnyPrivateKey, Recipient, unwrap, unwrap_with, wrap
+from fl.crypto.key_wrapping import (
+    CONTENT_KEY_BYTES,
+    AnyPrivateKey,
+    CommitteeKey,
+    CommitteeSecret,
+    Recipient,
+    unwrap,
+    unwrap_with,
+    wrap,
+)
+from fl.crypto.long_committee import LongCommittee
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.codec import Writer, sha256
 from fl.protocol.errors import AuthFailure, EncodingError, KeyCommitMismatch, RecipientNotFound
@@ -69,7 +78,7 @@ def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob, shared: b
 
 def _check_keys(suite: Suite, recipients: Sequence[Recipient]) -> None:
     """Raise EncodingError unless all keys are of a suite: one classical key would open a file of suite 2."""
-    allowed = LongKey if suite == Suite.HYBRID else (MemberKey, ThresholdKey)
+    allowed = (LongKey, LongCommittee) if suite == Suite.HYBRID else (MemberKey, ThresholdKey)
     if not all(isinstance(recipient, allowed) for recipient in recipients):
         raise EncodingError("envelope", f"a reader has no key of suite {int(suite)}")
 
@@ -96,8 +105,8 @@ def open_file(file: bytes, core: Core, key: AnyPrivateKey) -> bytes:
 
 
 @timed("open")
-def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point) -> bytes:
-    """Check and open a file with the secret point r·Y from t trustees (partial_decryption.combine).
+def open_with(file: bytes, expected: Expected, key: CommitteeKey, secret: CommitteeSecret) -> bytes:
+    """Check and open a file with the secret of a committee from t trustees (Requester.open).
 
     Raises:
         InvalidPoint: step 4; the wrap of the threshold key is not a ciphertext.
@@ -122,8 +131,8 @@ def content_key(file: bytes, core: Core, key: AnyPrivateKey) -> bytes:
     return found
 
 
-def released_content_key(file: bytes, expected: Expected, key: ThresholdKey, secret: Point) -> bytes:
-    """Return the content key of a file with the secret point r·Y from t trustees; raises as `open_with` does."""
+def released_content_key(file: bytes, expected: Expected, key: CommitteeKey, secret: CommitteeSecret) -> bytes:
+    """Return the content key of a file with the secret of a committee; raises as `open_with` does."""
     check_file(file, expected)
     parts = Parts.of(file)
     if key.key_id not in parts.wraps:

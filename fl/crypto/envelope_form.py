@@ -58,6 +58,7 @@ class Kind(IntEnum):
     UPDATE = 9
     GROUP = 10
     SKETCH = 11
+    SEATS = 12
 
 
 @dataclass(frozen=True)

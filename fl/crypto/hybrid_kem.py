@@ -30,12 +30,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, mlkem
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl.crypto.curve import ORDER, SCALAR_BYTES, UNCOMPRESSED_BYTES
+from fl.crypto.group import parse_key
 from fl.crypto.hpke_schedule import base_schedule, suite_id
+from fl.protocol.codec import Reader
 from fl.protocol.errors import AuthFailure, InvalidPoint, KeystoreUnreadable
 from fl.protocol.keys.long_keys import LONG_KEY_BYTES, LongKey
 
 KEM = 0x0050
 SEED_BYTES = 32
+RAW_BYTES = 96
 ENC_BYTES = 1153
 OVERHEAD_BYTES = ENC_BYTES + 16
 """How much longer the sealed bytes are than the plaintext."""
@@ -68,6 +71,20 @@ class LongPrivateKey:
         scalar = next(found for block in blocks if 0 < (found := int.from_bytes(block, "big")) < ORDER)
         lattice = mlkem.MLKEM768PrivateKey.from_seed_bytes(stream[:_ML_SEED_BYTES])
         return cls(epoch, lattice, ec.derive_private_key(scalar, ec.SECP256R1()))
+
+    @classmethod
+    def from_raw(cls, epoch: int, data: bytes) -> Self:
+        """Return the key of `to_raw`, or raise EncodingError (length) or InvalidScalar."""
+        reader = Reader(data, "long key")
+        seed, scalar = reader.raw(_ML_SEED_BYTES), reader.raw(SCALAR_BYTES)
+        reader.end()
+        lattice = mlkem.MLKEM768PrivateKey.from_seed_bytes(seed)
+        return cls(epoch, lattice, ec.derive_private_key(parse_key(scalar), ec.SECP256R1()))
+
+    def to_raw(self) -> bytes:
+        """Return both private halves, 96 bytes: ML-KEM seed[64] ‖ scalar[32]."""
+        scalar = self.curve.private_numbers().private_value
+        return self.lattice.private_bytes_raw() + scalar.to_bytes(SCALAR_BYTES, "big")
 
     @cached_property
     def long_key(self) -> LongKey:

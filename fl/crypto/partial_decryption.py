@@ -64,7 +64,9 @@ def partial_core(anchor: Anchor, sender: Address, epoch: int, binding: RequestBi
         binding: Of the request; its number takes the round's place.
         index: j of the trustee.
     """
-    return Core(Kind.PARTIAL, key_anchor(anchor), sender, binding.number, epoch, binding.context(index))
+    return Core(
+        Kind.PARTIAL, key_anchor(anchor), sender, binding.number, epoch, binding.context(index), suite=binding.suite
+    )
 
 
 def verify(
@@ -102,11 +104,15 @@ def combine(
             wrong.append(trustee)
             continue
         points[committee.index_of(trustee)] = opened
+    return CombinedDecryption(secret_point(points, committee), tuple(wrong))
+
+
+def secret_point(points: Mapping[int, Point], committee: CommitteePublicKey) -> Point:
+    """Return r·Y from right partial decryptions by index, or raise QuorumNotReached with fewer than t."""
     if len(points) < committee.threshold:
         raise QuorumNotReached(len(points), committee.threshold)
     indices = sorted(points)[: committee.threshold]
-    secret = multi_mult(lagrange(indices), [points[index] for index in indices])
-    return CombinedDecryption(secret, tuple(wrong))
+    return multi_mult(lagrange(indices), [points[index] for index in indices])
 
 
 def _bound(binding: RequestBinding, index: int) -> bytes:

@@ -134,6 +134,12 @@ def encapsulate(key: ThresholdKey, label: Digest) -> tuple[Ciphertext, bytes]:
     return _encapsulate_with(random_scalar(), key, label)
 
 
+def encapsulate_point(key: ThresholdKey, label: Digest) -> tuple[Ciphertext, Point]:
+    """Return a fresh ciphertext and its secret point r·Y."""
+    r = random_scalar()
+    return _ciphertext(r, label), mult(r, key.point)
+
+
 def derive(key: ThresholdKey, label: Digest, ciphertext: Ciphertext, shared: Point) -> bytes:
     """Return K, 32 bytes, from the secret point r·Y, which the maker knows and t trustees can compute."""
     info = _DOMAIN + key.key_id + encode_point(ciphertext.u) + encode_point(ciphertext.u_bar)
@@ -141,7 +147,11 @@ def derive(key: ThresholdKey, label: Digest, ciphertext: Ciphertext, shared: Poi
 
 
 def _encapsulate_with(r: int, key: ThresholdKey, label: Digest) -> tuple[Ciphertext, bytes]:
+    ciphertext = _ciphertext(r, label)
+    return ciphertext, derive(key, label, ciphertext, mult(r, key.point))
+
+
+def _ciphertext(r: int, label: Digest) -> Ciphertext:
     u, u_bar = base_mult(r), mult(r, second_generator())
     statement = Statement(GENERATOR, u, (second_generator(),), (u_bar,))
-    ciphertext = Ciphertext(u, u_bar, prove(r, statement, _DOMAIN + label))
-    return ciphertext, derive(key, label, ciphertext, mult(r, key.point))
+    return Ciphertext(u, u_bar, prove(r, statement, _DOMAIN + label))

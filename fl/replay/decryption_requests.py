@@ -7,12 +7,13 @@ Source: PROTOCOL.md 9, Requests.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from fl.crypto.capsule import CAPSULE_CAP, Capsule, RequestBinding, key_anchor
 from fl.crypto.envelope import receive
 from fl.crypto.envelope_form import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, sealed_size
-from fl.crypto.partial_decryption import PARTIAL_BYTES, partial_core
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.hybrid_kem import LongPrivateKey
+from fl.crypto.long_partials import LONG_PARTIAL_CAP
+from fl.crypto.partial_decryption import partial_core
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
     CiphertextInvalid,
@@ -26,16 +27,18 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation
 from fl.protocol.keys.ceremony import Committee
+from fl.protocol.keys.long_keys import LongKey
 from fl.protocol.keys.members import KeyBook, MemberKey
 from fl.protocol.keys.requests import DecryptionRequest
-from fl.protocol.names import Address, KeyUse, Role
+from fl.protocol.names import Address, KeyUse, Role, Suite
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import model_core
 from fl.replay.ledger_view import Keyring
+from fl.replay.long_keys import long_keys_of
 from fl.replay.vault_files import read_document
 
-PARTIAL_CAP = sealed_size(PARTIAL_BYTES, MAX_RECIPIENTS)
+PARTIAL_CAP = sealed_size(LONG_PARTIAL_CAP, MAX_RECIPIENTS)
 
 
 def read_capsule(request: DecryptionRequest, vault: Vault) -> Capsule:
@@ -55,13 +58,14 @@ def binding_of(federation: Federation, request: DecryptionRequest, capsule: Caps
     """Return the facts to which partial decryptions for a request are bound."""
     record = request.record
     context = _round_of(federation, capsule).context if request.key_use == KeyUse.MODEL else b""
-    return RequestBinding(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
+    use, epoch = request.key_use, request.epoch
+    return RequestBinding(record.label, request.number, use, epoch, record.purpose, context, capsule.suite)
 
 
-def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -> Committee:
-    """Return the newest committee with one of these keys, or raise NoCommittee."""
+def holder_of(federation: Federation, use: KeyUse, capsule: Capsule) -> Committee:
+    """Return the newest committee with the key to which a capsule is sealed, or raise NoCommittee."""
     for committee in reversed(federation.threshold.committees(use)):
-        if ThresholdKey.from_bytes(committee.public_key).key_id in key_ids:
+        if capsule.is_sealed_to(ThresholdKey.from_bytes(committee.public_key)):
             return committee
     raise NoCommittee(use)
 
@@ -98,6 +102,35 @@ def check_standing(federation: Federation, request: DecryptionRequest, capsule: 
             anchor.contract,
         ):
             raise CiphertextInvalid("it belongs to another consortium")
+        _check_half(federation, request, capsule)
+
+
+def _check_half(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> None:
+    """Raise CiphertextInvalid unless a committee of this key had as many trustees, and as many to open, as the half."""
+    if capsule.half is None:
+        return
+    sizes = (
+        (committee.threshold, len(committee.members))
+        for committee in federation.threshold.committees(request.key_use)
+        if committee.public_key == request.committee.public_key
+    )
+    if (capsule.half.threshold, len(capsule.half.long_ids)) not in sizes:
+        raise CiphertextInvalid("no committee of this key had so many trustees")
+
+
+def answer_readers(
+    federation: Federation, request: DecryptionRequest, capsule: Capsule, vault: Vault
+) -> list[MemberKey] | list[LongKey]:
+    """Return to which keys an answer is sealed: in suite 2 to the requester's long key, else as `readers_of`.
+
+    Raises:
+        LongKeyMissing: the requester has no long key for its newest HPKE key.
+        VaultMissing: the document of this long key.
+    """
+    readers = readers_of(request, federation.book)
+    if capsule.suite != Suite.HYBRID:
+        return readers
+    return [*long_keys_of(federation, dict.fromkeys([request.requester], readers[0]), vault).values()]
 
 
 def readers_of(request: DecryptionRequest, book: KeyBook) -> list[MemberKey]:
@@ -123,8 +156,9 @@ def open_partial(
     core = partial_core(federation.anchor, trustee, epoch, binding, index)
     expected = Expected(core, request.approvals[trustee].digest, PARTIAL_CAP)
     wraps = Parts.of(file).wraps
-    for key in keyring.keys.values():
-        if key.member_key.key_id in wraps:
+    own: list[PrivateKey | LongPrivateKey] = [*keyring.keys.values(), *keyring.long_keys.values()]
+    for key in own:
+        if key.key_id in wraps:
             return receive(file, expected, key)
     raise RecipientNotFound
 

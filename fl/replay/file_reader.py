@@ -12,10 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fl.crypto.curve import Point
 from fl.crypto.envelope import check_content_key, content_key, open_file, open_granted, released_content_key
 from fl.crypto.envelope_form import Expected, Parts
-from fl.crypto.threshold import ThresholdKey
+from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.protocol.errors import (
     GrantUnusable,
     HashMismatch,
@@ -64,7 +63,7 @@ def no_grants() -> Grants:
     return Grants()
 
 
-Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
+Release = Callable[[Round, bytes], tuple[CommitteeKey, CommitteeSecret]]
 """A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
 
 

@@ -110,11 +110,12 @@ def _read(anchor: Anchor, account: Address, key: MemberKey, digest: Digest | Non
         data = read_document(vault, digest, DOCUMENT_BYTES)
     except (TooLarge, HashMismatch):
         return None
-    return _checked(data, anchor, account, key)
+    return checked_long_key(data, anchor, account, key)
 
 
 @lru_cache(maxsize=4096)
-def _checked(data: bytes, anchor: Anchor, account: Address, key: MemberKey) -> LongKey | None:
+def checked_long_key(data: bytes, anchor: Anchor, account: Address, key: MemberKey) -> LongKey | None:
+    """Return the long key in a document that the HPKE key `key` signed for its own epoch, else None."""
     try:
         document = LongKeyDocument.from_bytes(data)
         check_public(document.key)

@@ -1,4 +1,4 @@
-"""A member's HPKE keys as password-protected files, one per epoch: `hpke-1.pem`, ...; and long keys.
+"""A member's HPKE keys as password-protected files, one per epoch: `hpke-1.pem`, ...; long keys; seats.
 
 Invariant: a key file is written once and never replaced, and only its owner can read it. A key is overwritten before
 it is deleted, but the disk may keep copies.
@@ -6,7 +6,7 @@ it is deleted, but the disk may keep copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -74,6 +74,8 @@ class KeyFiles(Generic[K]):
 
 HPKE = KeyFiles("hpke-", PrivateKey.generate, PrivateKey.from_pem)
 LONG = KeyFiles("long-", LongPrivateKey.generate, LongPrivateKey.from_pem)
+SEATS = KeyFiles("seat-", LongPrivateKey.generate, LongPrivateKey.from_pem)
+"""Long keys of other trustees, whose seats a trustee took over; they have running numbers, not epochs."""
 
 
 class FolderKeys:
@@ -94,6 +96,16 @@ class FolderKeys:
 
     def create_long(self, epoch: int) -> LongPrivateKey:
         return LONG.create(self._folder, epoch, self._password)
+
+    def long_keys(self) -> list[LongPrivateKey]:
+        return [*(key for kind in (LONG, SEATS) for key in kind.load_all(self._folder, self._password).values())]
+
+    def keep_seats(self, keys: Sequence[LongPrivateKey]) -> None:
+        """Store the long keys of seats that were taken over; one that is here already is not stored again."""
+        here = {key.key_id for key in self.long_keys()}
+        for key in keys:
+            if key.key_id not in here:
+                SEATS.create(self._folder, max(SEATS.there(self._folder), default=0) + 1, self._password, key)
 
     def destroy(self, epoch: int) -> None:
         erase(HPKE.path(self._folder, epoch))
@@ -151,6 +163,11 @@ def create_key(folder: Path, epoch: int, password: str, made: PrivateKey | None 
 def load_keys(folder: Path, password: str) -> dict[int, PrivateKey]:
     """Return all HPKE keys of a member by epoch, or raise KeystoreUnreadable."""
     return HPKE.load_all(folder, password)
+
+
+def load_seats(folder: Path, password: str) -> dict[int, LongPrivateKey]:
+    """Return the long keys of seats that a trustee took over, by number, or raise KeystoreUnreadable."""
+    return SEATS.load_all(folder, password)
 
 
 def load_long_keys(folder: Path, password: str) -> dict[int, LongPrivateKey]:

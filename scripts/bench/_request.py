@@ -20,6 +20,9 @@ from fl.crypto.encrypted_keystore import HeldShare, Kit, KitChain, Seat, lock
 from fl.crypto.envelope import seal
 from fl.crypto.group import base_mult, encode_point, random_scalar
 from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.hybrid_kem import LongPrivateKey
+from fl.crypto.key_wrapping import CommitteeKey
+from fl.crypto.long_committee import LongCommittee
 from fl.crypto.sharing import Polynomial, Share
 from fl.crypto.threshold import CommitteePublicKey, ThresholdKey
 from fl.protocol.codec import sha256
@@ -51,10 +54,13 @@ class Scene:
     """The record's envelope."""
     capsule: Capsule
     binding: RequestBinding
+    long_keys: Sequence[LongPrivateKey] = ()
+    """Of the trustees, if the record is sealed for decades."""
+    requester_long: LongPrivateKey | None = None
 
     @classmethod
-    def draw(cls, threshold: int = 2, trustees: int = 3) -> Scene:
-        """Return a new request; the patient consented to treatment and emergency."""
+    def draw(cls, threshold: int = 2, trustees: int = 3, *, long: bool = False) -> Scene:
+        """Return a new request; the patient consented to treatment and emergency. `long`: suite 2."""
         authority, contract = (Address(os.urandom(20)) for _ in range(2))
         anchor = Anchor(os.urandom(32), CHAIN, authority, contract)
         polynomial = Polynomial.draw(random_scalar(), threshold)
@@ -65,22 +71,40 @@ class Scene:
         committee = CommitteePublicKey(threshold, key, tuple(each.address for each in accounts), publics)
         hospital, requester = (Address(os.urandom(20)) for _ in range(2))
         policy = RecordPolicy(os.urandom(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT, Purpose.EMERGENCY}))
-        file = bytes(seal(policy.core(anchor, hospital, 1, key), [key], RECORD))
-        capsule = Capsule.of(file, key, policy.to_bytes())
-        binding = RequestBinding(capsule.label, NUMBER, KeyUse.RECORDS, EPOCH, Purpose.TREATMENT)
-        keys = PrivateKey.generate(1), PrivateKey.generate(2)
-        return cls(anchor, committee, shares, accounts, hospital, keys[0], requester, keys[1], file, capsule, binding)
+        long_keys = [LongPrivateKey.generate(1) for _ in shares] if long else []
+        seats = LongCommittee(key, threshold, tuple(each.long_key for each in long_keys))
+        name: CommitteeKey = seats.seats if long else key
+        file = bytes(seal(policy.core(anchor, hospital, 1, name), [seats if long else key], RECORD))
+        capsule = Capsule.of(file, name, policy.to_bytes())
+        binding = RequestBinding(capsule.label, NUMBER, KeyUse.RECORDS, EPOCH, Purpose.TREATMENT, suite=capsule.suite)
+        return cls(
+            anchor=anchor,
+            committee=committee,
+            shares=shares,
+            accounts=accounts,
+            hospital=hospital,
+            hospital_key=PrivateKey.generate(1),
+            requester=requester,
+            requester_key=PrivateKey.generate(2),
+            file=file,
+            capsule=capsule,
+            binding=binding,
+            long_keys=long_keys,
+            requester_long=LongPrivateKey.generate(2) if long else None,
+        )
 
     def kit(self, place: int, password: str) -> bytes:
         """Return a trustee's approval kit, by its index from 0."""
         share, account = self.shares[place], self.accounts[place]
         seat = Seat(account.address, KeyUse.RECORDS, EPOCH, share.index)
         site = KitChain(CHAIN, self.anchor.authority, self.anchor.consortium)
-        return lock(Kit(HeldShare(seat, share.value), site, account.secret), password)
+        own = tuple(each.to_raw() for each in self.long_keys[place : place + 1])
+        return lock(Kit(HeldShare(seat, share.value), site, account.secret, own), password)
 
     def block(self, place: int, now: int) -> dict[str, Any]:
         """Return the JSON facts of the page of a trustee; `now` in seconds since 1970."""
-        capsule, reader = self.capsule.to_bytes(), self.requester_key.member_key
+        capsule = self.capsule.to_bytes()
+        reader = self.requester_long.long_key if self.requester_long else self.requester_key.member_key
         return {
             "request": self.binding.number,
             "key_use": int(self.binding.use),
@@ -105,5 +129,6 @@ class Scene:
             "nonce": 5,
             "fees": {"gas": FREE_GAS_LIMIT, "max_fee_per_gas": 0, "max_priority_fee_per_gas": 0},
             "recipients": [{"key_id": reader.key_id.hex(), "public_key": reader.public_key.hex()}],
+            "long_ids": [each.key_id.hex() for each in self.long_keys[place : place + 1]],
             "submit_url": "/answer",
         }

@@ -105,6 +105,12 @@ def table_options(command: F) -> F:
     help="Folder in which your backups end up. The operator's page shows the age of its newest file. Repeatable.",
 )
 @click.option(
+    "--long-lived",
+    is_flag=True,
+    help="From now on, seal records for decades (suite 2). Needs long keys of the hospital and of all trustees. There "
+    "is no way back: later starts do the same without the option.",
+)
+@click.option(
     "--private-trustee",
     "private_trustees",
     multiple=True,
@@ -139,6 +145,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     suggestions: Path | None,
     patient_risks: bool,
     backups: tuple[Path, ...],
+    long_lived: bool,
     private_trustees: tuple[str, ...],
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
@@ -149,11 +156,14 @@ def serve(  # noqa: PLR0913  # one parameter per option
     from scripts.server.site import Extras, build_site, run_site
     from scripts.server.tables import TableOptions
     from scripts.wiring.listing import frame_of
+    from scripts.wiring.long_records import seal_for_decades
     from scripts.wiring.site_accounts import site_config
     from scripts.wiring.site_mail import mail_settings, site_address
 
     if log_format == "json":
         log_as_json()
+    if long_lived:
+        seal_for_decades(home, name)
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=tls)
     config = replace(
         site_config(home, hospital_name, zone, tls=tls),

@@ -146,16 +146,48 @@ def kit(home: Home, name: str, use: str, output: Path) -> None:
     click.echo(f"{output} holds the share of epoch {epoch}. Keep it apart from its password.")
 
 
+@trustee.command("hand-over")
+@chain_options
+@name_option()
+@click.option("--to", "successor", required=True, help="Name of the trustee who answers in this one's place.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The new file.")
+@click.option("--two-seats", is_flag=True, help="Allow it although the successor sat in one committee with this one.")
+@guarded
+def hand_seats_over(home: Home, name: str, successor: str, output: Path, *, two_seats: bool) -> None:
+    """Before a trustee leaves: give its long keys to another trustee, so that old records of suite 2 stay readable."""
+    from scripts.wiring.long_records import write_seats
+
+    count = write_seats(home, name, successor, output, two_seats=two_seats)
+    click.echo(
+        f"{output} holds {count} long keys of {name}, encrypted to {successor} alone. Once {successor} has run "
+        f"take-over, delete long-*.pem and seat-*.pem of {name}."
+    )
+
+
+@trustee.command("take-over")
+@chain_options
+@name_option()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@guarded
+def take_seats_over(home: Home, name: str, file: Path) -> None:
+    """Take the long keys of a trustee who leaves from its FILE."""
+    from scripts.wiring.long_records import read_seats
+
+    count = read_seats(home, name, file)
+    click.echo(f"{name} now has the long keys of {count} seats of others. Make a new backup of its folder.")
+
+
 def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, path: Path, password: str) -> int:
     """Write a trustee's approval kit, encrypted with `password`, to `path`; return the epoch of its share."""
     from fl.crypto.encrypted_keystore import Kit, KitChain, lock
     from fl.files import write_atomic
-    from scripts.wiring.roles import load_account
+    from scripts.wiring.roles import load_account, open_safe
 
     share = agent.held(use)
     anchor = agent.view.ledger.anchor
     site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
-    write_atomic(path, lock(Kit(share, site, load_account(member).secret), password), mode=0o600)
+    long_keys = tuple(key.to_raw() for key in open_safe(member).keys.long_keys()) if use == KeyUse.RECORDS else ()
+    write_atomic(path, lock(Kit(share, site, load_account(member).secret, long_keys), password), mode=0o600)
     return share.seat.epoch
 
 

@@ -42,6 +42,7 @@ from scripts.server.tables import NO_TABLES, TableOptions, open_tables, start_ta
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
+from scripts.wiring.long_records import seals_for_decades
 from scripts.wiring.roles import keyring_of, ledger_settings, signatures
 from scripts.wiring.servers import ServerList, read_servers
 from scripts.wiring.witnesses import FolderLog
@@ -130,7 +131,7 @@ def open_services(
     keyring = keyring_of(member)
     vault = CircuitBreakerVault(home.vault, home.vault_name)
     reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, open_model)
-    records = FederationRecords(ledger, reader.federation, keyring)
+    records = FederationRecords(ledger, reader.federation, keyring, vault if seals_for_decades(member) else None)
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())
     relay = EthereumRelay(ledger_settings(home, notify=announce("site")))

@@ -34,18 +34,15 @@ from fl.protocol.errors import (
     VaultUnavailable,
 )
 from fl.protocol.errors.shown_url import shown_url
-from fl.protocol.grants import MODEL_READERS
-from fl.protocol.names import Role, Suite, show
+from fl.protocol.names import Role, show
 from fl.replay.ledger_view import LedgerView
-from fl.replay.long_keys import has_long_key
-from fl.replay.round_documents import suite_of
 from fl.roles.coordinator.clock import SKEW_S
-from fl.roles.long_key_statement import stated_before
-from fl.storage.keyring import load_keys, load_long_keys
+from fl.storage.keyring import load_keys
 from fl.storage.object_vault import ObjectVault
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
 from scripts.wiring.joining import INVITATION_FILE, own_version
+from scripts.wiring.long_key_check import long_key_line
 from scripts.wiring.nodes import counts_when, node_of
 from scripts.wiring.roles import load_account, open_ledger
 
@@ -223,33 +220,8 @@ def membership(machine: Machine) -> str:
     return f"{found.name} is {found.role.name.lower()}, with key epoch {found.key.epoch}"
 
 
-CLASSICAL = (
-    "classical, so a quantum computer could open it: records, trustees' keys, masks among members, questions to the "
-    "site, backups for a person, and TLS"
-)
-
-
 def long_key(machine: Machine) -> str:
-    """Say whether rounds can be sealed to this member for decades, and what no round protects so long."""
-    member = machine.member
-    if member.role not in MODEL_READERS:
-        return "this role reads no models"
-    ledger = open_ledger(machine.home)
-    federation, account = LedgerView(ledger).refresh(), load_account(member).address
-    found = federation.book.members.get(account)
-    key = found.key if found is not None else None
-    there = key is not None and has_long_key(federation, account, key, machine.home.vault)
-    source = federation.source if federation.openings else None
-    used = source is not None and suite_of(source, machine.home.vault) == Suite.HYBRID
-    if key is None or not there:
-        if used or stated_before(federation, account):
-            why = f"no round opens without this member's; run `hemaledger {member.role.name.lower()} long-key`"
-            raise SettingInvalid("long-key", why)
-        return "none; it is needed only for rounds with --long-lived"
-    if key.epoch not in load_long_keys(member.folder, member.password):
-        raise KeystoreUnreadable(str(member.folder), f"it does not have the long key of epoch {key.epoch}")
-    models = "models are sealed for decades" if used else "models are not sealed for decades"
-    return f"epoch {key.epoch}; {models}. Still {CLASSICAL}"
+    return long_key_line(machine.home, machine.member)
 
 
 def device(machine: Machine) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
 NEW_PASSWORD = "HEMALEDGER_NEW_PASSWORD"  # noqa: S105 - the name of the variable, not a password
+FOR_ROUNDS, FOR_RECORDS = "for a federation with --long-lived", "for records of sites with --long-lived"
 OLD_KEYS = "Keep the old key files, because they open old files."
 
 
@@ -67,17 +68,14 @@ def add_keys(
 
         click.echo(f"The key of {name} now has epoch {rotate_key(home, name)}. {old_key}")
 
-    if role != Role.TRUSTEE:
-        _add_long_key(group, who, default)
+    _add_long_key(group, who, default, FOR_RECORDS if role == Role.TRUSTEE else FOR_ROUNDS)
     add_password(group, who, default)
 
 
-def _add_long_key(group: click.Group, who: str, default: str | None) -> None:
+def _add_long_key(group: click.Group, who: str, default: str | None, purpose: str) -> None:
     """Add the command that makes a member's long key and puts it on the ledger."""
 
-    @group.command(
-        "long-key", help=f"Make the {who}'s long key, for a federation with --long-lived; put it on the ledger."
-    )
+    @group.command("long-key", help=f"Make the {who}'s long key, {purpose}; put it on the ledger.")
     @chain_options
     @name_option(default)
     @guarded

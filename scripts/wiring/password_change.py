@@ -64,13 +64,15 @@ def _again(folder: Path, old: str, new: str) -> Iterator[tuple[str, bytes]]:
     """Yield each key file's name and its new content."""
     from chain.transactions import keystore
     from fl.crypto.encrypted_keystore import LOCKBOX_CAP, Lockbox, lock
-    from fl.storage.keyring import load_keys, load_long_keys
+    from fl.storage.keyring import load_keys, load_long_keys, load_seats
 
     yield "account.json", keystore.encrypted(keystore.load(folder / "account.json", old), new)
     for epoch, key in load_keys(folder, old).items():
         yield f"hpke-{epoch}.pem", key.to_pem(new)
     for epoch, long_key in load_long_keys(folder, old).items():
         yield f"long-{epoch}.pem", long_key.to_pem(new)
+    for number, seat in load_seats(folder, old).items():
+        yield f"seat-{number}.pem", seat.to_pem(new)
     for path in sorted((folder / "shares").glob("*.json")):
         with path.open("rb") as file:
             share = Lockbox.parse(file.read(LOCKBOX_CAP + 1), str(path)).unlock(old)

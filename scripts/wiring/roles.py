@@ -234,13 +234,16 @@ def register_key(home: Home, name: str) -> None:
     ledger.append(key_record(ledger.anchor, ledger.account, key))
 
 
-def register_long_key(home: Home, name: str) -> int:
+def register_long_key(home: Home, name: str, *, renew: bool = False) -> int:
     """Make a member's long key for its newest HPKE key, put it on the ledger, and return the epoch. May be repeated.
+
+    A trustee that has a long key keeps it, except with `renew`.
 
     Raises:
         KeyEpochMismatch: the member has no HPKE key yet.
         LedgerOutdated: the ledger is older than version 1.3.0.
     """
+    from fl.replay.long_committees import newest_long_key
     from fl.replay.long_keys import has_long_key
     from fl.roles.long_key_statement import long_key_statement
     from fl.storage.keyring import LONG, create_key
@@ -248,15 +251,19 @@ def register_long_key(home: Home, name: str) -> int:
     member = home.member(name)
     ledger, vault = open_ledger(home, member), home.vault
     federation = LedgerView(ledger).refresh()
-    registered = federation.book.active(ledger.account).key
-    if registered is None:
+    found = federation.book.active(ledger.account)
+    if found.key is None:
         raise KeyEpochMismatch(1, 0)
-    epoch = registered.epoch
+    if found.role == Role.TRUSTEE and not renew:
+        kept = newest_long_key(federation, ledger.account, vault)
+        if kept is not None and LONG.path(member.folder, kept.epoch).exists():
+            return kept.epoch
+    epoch = found.key.epoch
     key, long_key = (
         create_key(member.folder, epoch, member.password),
         LONG.create(member.folder, epoch, member.password),
     )
-    if not has_long_key(federation, ledger.account, registered, vault):
+    if not has_long_key(federation, ledger.account, found.key, vault):
         ledger.append(long_key_statement(ledger.anchor, ledger.account, vault, key, long_key))
     return epoch
 
@@ -274,7 +281,7 @@ def rotate_key(home: Home, name: str) -> int:
     key = create_key(member.folder, epoch, member.password)
     ledger.append(key_record(ledger.anchor, ledger.account, key))
     if stated_before(federation, ledger.account):
-        register_long_key(home, name)
+        register_long_key(home, name, renew=True)
     return epoch
 
 

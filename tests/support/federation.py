@@ -31,10 +31,11 @@ from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob
+from fl.roles.long_key_statement import long_key_statement
 from fl.roles.runner import Agent, Run, run
 from fl.roles.trustee.stores import TrusteeStores
 from fl.storage.journal import SqliteJournal
-from fl.storage.keyring import FolderKeys
+from fl.storage.keyring import LONG, FolderKeys
 from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import LocalMetrics, Vector
@@ -122,6 +123,17 @@ class Party:
             key = PrivateKey.generate(len(self.keys) + 1)
             self.keys[key.epoch] = key
         self.ledger.append(key_record(self.ledger.anchor, self.account, key))
+
+    def state_long_key(self, vault: Vault) -> LongPrivateKey:
+        """Make and state a long key for this member's newest key; a trustee's lies on its disk alone."""
+        if self.role == Role.TRUSTEE:
+            key = self.safe.keys.of(max(self.safe.keys.epochs()))
+            long_key = LONG.create(self.folder, key.epoch, PASSWORD)
+        else:
+            key = self.keys[max(self.keys)]
+            long_key = self.long_keys.setdefault(key.epoch, LongPrivateKey.generate(key.epoch))
+        self.ledger.append(long_key_statement(self.ledger.anchor, self.account, vault, key, long_key))
+        return long_key
 
 
 @dataclass

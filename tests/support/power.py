@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from fl.crypto.encrypted_keystore import HeldShare
 from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import Address, Blob, Digest, KeyUse
 from fl.protocol.ports import Anchor, Journal, Ledger, Mark, Vault
@@ -168,6 +169,9 @@ class FusedKeys:
 
     def epochs(self) -> Sequence[int]:
         return self.inner.epochs()
+
+    def long_keys(self) -> Sequence[LongPrivateKey]:
+        return self.inner.long_keys()
 
     def destroy(self, epoch: int) -> None:
         self.fuse.burn("before keys.destroy")

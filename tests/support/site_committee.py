@@ -46,6 +46,8 @@ class CommitteeWorld:
     folder: Path
     kind: CeremonyKind = CeremonyKind.GENERATE
     clock: Clock = field(default_factory=Clock)
+    long_lived: bool = False
+    """Whether the site seals for decades; then the hospital and the trustees have long keys."""
 
     def __post_init__(self) -> None:
         self.consortium: Consortium = found(self.folder, self.connect(), now=self.clock)
@@ -53,9 +55,13 @@ class CommitteeWorld:
         self.parties.sort(key=lambda party: party.account)
         self.trustees = [Trustee(party.ports(self.consortium.vault), party.safe) for party in self.parties]
         hospital = self.consortium.hospitals[0]
-        self.ledger, keyring = BreakableLedger(hospital.ledger), Keyring(hospital.keys)
+        self.ledger, keyring = BreakableLedger(hospital.ledger), Keyring(hospital.keys, hospital.long_keys)
         self.view = LedgerView(self.ledger)
-        self.records = FederationRecords(self.ledger, self.federation, keyring)
+        vault = self.consortium.vault
+        self.records = FederationRecords(self.ledger, self.federation, keyring, vault if self.long_lived else None)
+        if self.long_lived:
+            for party in (hospital, *self.parties):
+                party.state_long_key(vault)
         requester = Requester(self.ledger, self.consortium.vault, keyring)
         self.requests = FederationRequests(
             self.federation, self.records, requester, self.relay(), self.consortium.vault, self.clock

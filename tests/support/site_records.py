@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.crypto.envelope_form import CORE_BYTES
+from fl.crypto.long_committee import FIRST_BYTES
 from fl.protocol.errors import AuthFailure, ChainUnavailable, HashMismatch, NoCommittee, RecipientNotFound, WrongBatch
 from fl.protocol.names import Address, Digest, KeyUse
 from webui.ports.records import Anchored, CommitteeFacts, SealedRecord, Sealer
@@ -42,7 +43,7 @@ class FakeRecords:
         """From now on a new committee holds a new K_REC."""
         epoch, key_id = self.facts.epoch + 1 if self.facts else 1, secrets.token_bytes(16)
         self.keys[key_id] = CommitteeFacts(epoch, 2, TRUSTEES, dealer_made, self.now() + 365 * 86400, key_id)
-        self.dealt |= {key_id} if dealer_made else set()
+        self.dealt |= {key_id[:FIRST_BYTES]} if dealer_made else set()
 
     def refresh(self) -> None:
         """From now on a new committee holds the same K_REC."""

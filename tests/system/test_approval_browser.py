@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from eth_account import Account
 
 from chain.transactions.keystore import AccountKey
+from fl.crypto import long_partials
 from fl.crypto.capsule import key_anchor
 from fl.crypto.envelope import open_with, receive
 from fl.crypto.envelope_form import Core, Expected, Kind
@@ -48,6 +51,40 @@ def test_python_opens_what_the_browser_approved(place: Place, visit: Callable[[]
     assert Account.recover_transaction(raw) == "0x" + Account.from_key(trustee.secret).address[2:]
     assert raw == signed(trustee, place, call_data(scene.binding.number, sha256(envelope), None))
     assert there.complaints == []
+
+
+def test_python_opens_what_the_browser_approved_for_decades(place: Place, visit: Callable[[], Visit]) -> None:
+    scene = Scene.draw(long=True)
+    place.scene, place.block = scene, scene.block(0, int(time.time()))
+    there = visit()
+    there.answer(scene.kit(0, PASSWORD))
+    there.page.wait_for_url("**/sign-in")
+    (answer,) = place.answers
+    envelope, trustee = bytes.fromhex(answer["envelope"]), scene.accounts[0]
+    assert scene.requester_long is not None
+    core = partial_core(scene.anchor, trustee.address, KEY_EPOCH, scene.binding, 1)
+    body = receive(envelope, Expected(core, sha256(envelope), 2048), scene.requester_long)
+    key, own = scene.committee.key, scene.long_keys[1:2]
+    other = long_partials.approve(scene.capsule, scene.binding, key, scene.shares[1], own)
+    answers = {trustee.address: body, scene.accounts[1].address: other}
+    opening = long_partials.combine(answers, scene.committee, scene.binding, scene.capsule)
+    assert opening.wrong == ()
+    assert scene.capsule.policy is not None
+    assert scene.capsule.half is not None
+    seats = scene.capsule.half.seats(key)
+    record = scene.capsule.policy.core(scene.anchor, scene.hospital, 1, seats)
+    assert open_with(scene.file, Expected(record, sha256(scene.file), 8192), seats, opening.secret) == RECORD
+    assert there.complaints == []
+
+
+def test_a_kit_without_a_long_key_says_what_to_do(place: Place, visit: Callable[[], Visit]) -> None:
+    scene = Scene.draw(long=True)
+    place.scene, place.block = replace(scene, long_keys=()), scene.block(0, int(time.time()))
+    there = visit()
+    there.answer(place.scene.kit(0, PASSWORD))
+    assert there.refusal() == "KeystoreUnreadable"
+    assert "make a new approval kit" in there.page.inner_text("[data-problem-text]")
+    assert place.answers == []
 
 
 def signed(key: AccountKey, place: Place, data: bytes) -> bytes:

@@ -117,7 +117,7 @@ def test_what_python_seals_to_the_key_the_browser_opens_partially(place: Place, 
 PARTIAL = """({block, share}) => {
   const { encoding, trustee, threshold } = hemaledger;
   const facts = trustee.parseFacts(block);
-  const ciphertext = trustee.checkRequest(facts, Math.floor(Date.now() / 1000));
+  const { ciphertext } = trustee.checkRequest(facts, Math.floor(Date.now() / 1000));
   const secret = encoding.toInteger(encoding.fromHex(share, "share"));
   return encoding.toHex(threshold.decryptPartially(secret, facts.index, facts.binding, ciphertext));
 }"""

@@ -91,7 +91,10 @@ def test_members_make_long_keys_and_a_round_is_sealed_to_them(home: Home) -> Non
     assert current.proposal is not None
     for digest in (*current.commitments.values(), current.proposal.envelope_digest):
         assert Header.from_bytes(home.vault.get(digest, 10**7)[:CORE_BYTES]).suite == Suite.HYBRID
-    assert "models are sealed for decades. Still classical" in long_key_line(home, "beta")
+    assert (
+        "models are sealed for decades; records are not sealed for decades (serve --long-lived). Still"
+        in long_key_line(home, "beta")
+    )
     audited = hemaledger(home, "audit", "--auditor", AUDITOR)
     assert "Nothing was found" in audited
 

@@ -15,7 +15,9 @@
  *       chain_id, authority, consortium
  *       trustee, trustee_key_epoch  account, epoch of its member key
  *       nonce, fees{gas, max_fee_per_gas, max_priority_fee_per_gas}     of the transaction
- *       recipients[{key_id, public_key}]  the requester; for a model, every active member with a key who is not a trustee
+ *       recipients[{key_id, public_key}]  the requester; for a model, every active member with a key who is not a trustee;
+ *                                   for a record of suite 2, long keys (1,249 bytes)
+ *       long_ids[]                  for a record of suite 2: the long keys of this trustee to which a share is sealed
  *       submit_url                  of this site
  *     form[data-approval] with [data-kit], [data-password], [data-reason], [data-approve], [data-refuse],
  *       [data-progress], optionally [data-steps] > [data-step] and progress[data-bar], [data-problem] and input[name=csrf_token]

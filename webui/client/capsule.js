@@ -4,7 +4,8 @@
  * Invariant: `checkCapsule` returns a ciphertext only after every check that needs no ledger.
  *
  * Layout:
- *     capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length u32 ‖ policy[length]
+ *     capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length u32 ‖ policy[length] ‖ half
+ *     half    = of a record of suite 2 (long_half.js); nothing of other files
  *     policy  = record id[16] ‖ readers u8 ‖ consent u16                 of a RECORD; empty of a MODEL
  *
  * Source: PROTOCOL.md 9 (Encapsulation; Requests); fl/crypto/capsule.py, in the same order.
@@ -13,6 +14,7 @@
 import { equal, Reader, Writer } from "./encoding.js";
 import { CORE_BYTES, KIND, parseHeader, SUITE_HYBRID, SUITE_P256 } from "./envelope.js";
 import { Refused } from "./errors.js";
+import { committeeId, readHalf } from "./long_half.js";
 import {
   CIPHERTEXT_BYTES, KEY_ID_BYTES, labelOf, parseCiphertext, thresholdKeyId, verifyCiphertext,
 } from "./threshold.js";
@@ -26,9 +28,10 @@ const MOST_READERS = 2;
 const ALL_CONSENT = 2 ** (RELEASE - 1) - 1;
 
 /**
- * A parsed capsule; `policy` is null for a model.
+ * A parsed capsule; `policy` is null for a model, `half` is null except for a record of suite 2.
  * @typedef {{core: Uint8Array, header: ReturnType<typeof parseHeader>, keyId: Uint8Array,
- *   ciphertext: import("./threshold.js").Ciphertext, policy: {bytes: Uint8Array, consent: number} | null}} Capsule
+ *   ciphertext: import("./threshold.js").Ciphertext, policy: {bytes: Uint8Array, consent: number} | null,
+ *   half: import("./long_half.js").Half | null}} Capsule
  */
 
 /**
@@ -43,9 +46,10 @@ export function parseCapsule(bytes) {
   const keyId = reader.raw(KEY_ID_BYTES);
   const ciphertext = parseCiphertext(reader.raw(CIPHERTEXT_BYTES));
   const policy = reader.raw(reader.u32());
-  reader.end();
   const header = parseHeader(core);
-  return { core, header, keyId, ciphertext, policy: policyOf(header, policy) };
+  const half = header.kind === KIND.RECORD && header.suite === SUITE_HYBRID ? readHalf(reader) : null;
+  reader.end();
+  return { core, header, keyId, ciphertext, policy: policyOf(header, policy), half };
 }
 
 /**
@@ -57,11 +61,10 @@ export function parseCapsule(bytes) {
  */
 export function checkCapsule(capsule, binding, key) {
   const { header, policy } = capsule;
-  const keyId = thresholdKeyId(key);
+  const keyId = capsule.half === null ? thresholdKeyId(key) : committeeId(key, capsule.half);
   for (const [what, right] of [
     ["this key does not open its kind of file", KIND_OF_USE[binding.use] === header.kind],
-    ["it is sealed for decades (suite 2), and this cannot be opened here", header.suite !== SUITE_HYBRID],
-    ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
+    ["its suite or flags are unknown", header.suite === suiteOfCapsule(capsule) && header.flags === 0],
     ["its label is not the requested one", equal(labelOf(capsule.core), binding.label)],
     ["it is sealed to another key", equal(capsule.keyId, keyId)],
     ["its context does not follow from its policy or round", inContext(capsule, binding, keyId)],
@@ -79,6 +82,9 @@ export function checkCapsule(capsule, binding, key) {
   verifyCiphertext(capsule.ciphertext, binding.label);
   return capsule.ciphertext;
 }
+
+/** Return the suite of a capsule, and so of the answers about it. */
+export const suiteOfCapsule = ({ half }) => (half === null ? SUITE_P256 : SUITE_HYBRID);
 
 const allows = (policy, purpose) => purpose >= 1 && purpose <= RELEASE && ((policy.consent >> (purpose - 1)) & 1) === 1;
 

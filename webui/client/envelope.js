@@ -3,7 +3,8 @@
  *
  * Invariant: every file has a fresh content key, and all readers open the same contents.
  *
- * Layout: PROTOCOL.md 4; core(138), head(180) = core ‖ keyCommit[32] ‖ bodyLength u64 ‖ readers u16, wraps of 131, body.
+ * Layout: PROTOCOL.md 4; core(138), head(180) = core ‖ keyCommit[32] ‖ bodyLength u64 ‖ readers u16, wraps of 131, body; in
+ * suite 2 wraps of 1,219.
  *
  * Source: PROTOCOL.md 4; fl/crypto/envelope.py.
  */
@@ -15,28 +16,29 @@ import { ascii, concat, domain, equal, Reader, sha256, Writer } from "./encoding
 import { Refused } from "./errors.js";
 import { UNCOMPRESSED_BYTES } from "./group.js";
 import { aeadSeal, sealBase } from "./hpke.js";
+import { longKeyId, sealLong } from "./long.js";
 
 const MAGIC = ascii("BAFL");
 const VERSION = 1;
 export const SUITE_P256 = 1;
-/** ML-KEM-768 and P-256: this script has no ML-KEM, so it refuses such files. */
+/** ML-KEM-768 and P-256: for files that must stay closed for decades (long.js). */
 export const SUITE_HYBRID = 2;
 export const CORE_BYTES = 138;
 export const KIND = Object.freeze({ MODEL: 2, RECORD: 5, PARTIAL: 6 });
 const TAG_BYTES = 16;
 const MAX_READERS = 1024;
-const SEALED_KEY_BYTES = 113;
+const SEALED_KEY_BYTES = { [SUITE_P256]: 113, [SUITE_HYBRID]: 1201 };
 const NONCE = new Uint8Array(12);
 
 /**
- * What an envelope is bound to; `round` and `chainId` are bigints.
+ * What an envelope is bound to; `round` and `chainId` are bigints; without `suite` it is 1.
  * @typedef {{kind: number, consortium: Uint8Array, chainId: bigint, contract: Uint8Array, sender: Uint8Array,
- *   round: bigint, epoch: number, seq: number, context: Uint8Array}} Core
+ *   round: bigint, epoch: number, seq: number, context: Uint8Array, suite?: number}} Core
  */
 
 /** Return the 138 bytes of a core. */
 export function coreBytes(core) {
-  return new Writer().raw(MAGIC, 4).u8(VERSION).u8(core.kind).u16(SUITE_P256).u16(0)
+  return new Writer().raw(MAGIC, 4).u8(VERSION).u8(core.kind).u16(core.suite ?? SUITE_P256).u16(0)
     .raw(core.consortium, 32).u64(core.chainId).raw(core.contract, 20)
     .raw(core.sender, 20).u64(core.round).u32(core.epoch).u32(core.seq).raw(core.context, 32).bytes();
 }
@@ -69,7 +71,7 @@ export const memberKeyId = (publicKey) => (
 /**
  * Seal `plaintext` to every reader under a fresh content key.
  * @param {Core} core
- * @param {Uint8Array[]} readers Public keys, 65 bytes each.
+ * @param {Uint8Array[]} readers Public keys, 65 bytes each; in suite 2 long keys, 1,249 bytes each.
  * @param {Uint8Array} plaintext
  * @param {{contentKey?: Uint8Array, secrets?: bigint[]}} [chance] Only for test vectors: 32 bytes, and the senders' keys of
  *   the wraps.
@@ -84,7 +86,7 @@ export async function seal(core, readers, plaintext, { contentKey = fresh(), sec
   const bodyKey = derived("body");
   const head = new Writer().raw(first, CORE_BYTES).raw(derived("commit"), 32)
     .u64(plaintext.length + TAG_BYTES).u16(readers.length).bytes();
-  const wraps = await Promise.all(readers.map((reader, at) => wrap(head, reader, contentKey, secrets[at])));
+  const wraps = await Promise.all(readers.map((reader, at) => wrap(core.suite ?? SUITE_P256, head, reader, contentKey, secrets[at])));
   const prefix = concat(head, ...wraps);
   const body = await aeadSeal(bodyKey, NONCE, plaintext, sha256(prefix));
   contentKey.fill(0);
@@ -94,9 +96,10 @@ export async function seal(core, readers, plaintext, { contentKey = fresh(), sec
 
 const fresh = () => crypto.getRandomValues(new Uint8Array(32));
 
-async function wrap(head, reader, contentKey, secret) {
-  const keyId = memberKeyId(reader);
+async function wrap(suite, head, reader, contentKey, secret) {
+  const long = suite === SUITE_HYBRID;
+  const keyId = long ? longKeyId(reader) : memberKeyId(reader);
   const info = new Writer("wrap").raw(sha256(head), 32).raw(keyId, 16).bytes();
-  const sealed = await sealBase(reader, info, contentKey, secret);
-  return new Writer().raw(keyId, 16).u16(sealed.length).raw(sealed, SEALED_KEY_BYTES).bytes();
+  const sealed = await (long ? sealLong(reader, info, contentKey) : sealBase(reader, info, contentKey, secret));
+  return new Writer().raw(keyId, 16).u16(sealed.length).raw(sealed, SEALED_KEY_BYTES[suite]).bytes();
 }

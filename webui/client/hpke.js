@@ -15,12 +15,24 @@ import { decodeUncompressed, encodeUncompressed, GENERATOR, mult, randomScalar, 
 
 const NONE = new Uint8Array();
 const KEM = concat(ascii("KEM"), integerBytes(0x0010, 2));
-const SUITE = concat(ascii("HPKE"), integerBytes(0x0010, 2), integerBytes(0x0001, 2), integerBytes(0x0002, 2));
+/** Return the bytes that name a suite: a KEM with HKDF-SHA256 and AES-256-GCM. */
+export const suiteOf = (kem) => concat(ascii("HPKE"), integerBytes(kem, 2), integerBytes(0x0001, 2), integerBytes(0x0002, 2));
+const SUITE = suiteOf(0x0010);
 
 /** Seal with AES-256-GCM; the tag is at the end. */
 export async function aeadSeal(key, nonce, plaintext, aad) {
   const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
   return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
+}
+
+/** Open what `aeadSeal` sealed without more bytes, or refuse with AuthFailure. */
+export async function aeadOpen(key, nonce, sealed) {
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
+  } catch {
+    throw new Refused("AuthFailure");
+  }
 }
 
 /**
@@ -32,8 +44,8 @@ export async function aeadSeal(key, nonce, plaintext, aad) {
  */
 export async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
   const enc = encodeUncompressed(mult(secret, GENERATOR));
-  const shared = sharedX(secret, publicKey);
-  const { key, nonce } = schedule(shared, enc, publicKey, info);
+  const agreed = encapsulated(sharedX(secret, publicKey), enc, publicKey);
+  const { key, nonce } = schedule(SUITE, agreed, info);
   const sealed = await aeadSeal(key, nonce, plaintext, NONE);
   key.fill(0);
   return concat(enc, sealed);
@@ -48,33 +60,37 @@ export async function sealBase(publicKey, info, plaintext, secret = randomScalar
  * @throws {Refused} InvalidPoint: `enc` is not a point. AuthFailure: it was sealed to another key, or for something else.
  */
 export async function openBase(secret, info, enc, sealed) {
-  const shared = sharedX(secret, enc);
-  const { key, nonce } = schedule(shared, enc, encodeUncompressed(mult(secret, GENERATOR)), info);
+  const agreed = encapsulated(sharedX(secret, enc), enc, encodeUncompressed(mult(secret, GENERATOR)));
+  const { key, nonce } = schedule(SUITE, agreed, info);
   try {
-    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
-    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
-  } catch {
-    throw new Refused("AuthFailure");
+    return await aeadOpen(key, nonce, sealed);
   } finally {
     key.fill(0);
   }
 }
 
-const sharedX = (secret, publicKey) => (
+/** Return the x-coordinate of secret·publicKey, 32 bytes. */
+export const sharedX = (secret, publicKey) => (
   encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES)
 );
 
-/** Return key and nonce from the agreed x-coordinate, which is overwritten. */
-function schedule(shared, enc, publicKey, info) {
+/** Return the shared secret of DHKEM from the agreed x-coordinate, which is overwritten. */
+function encapsulated(shared, enc, publicKey) {
   const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
   const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
+  [shared, prk].forEach((each) => each.fill(0));
+  return agreed;
+}
+
+/** Return key and nonce from a KEM's shared secret, which is overwritten. */
+export function schedule(suite, agreed, info) {
   const context = concat(
-    Uint8Array.of(0), labeledExtract(SUITE, NONE, "psk_id_hash", NONE), labeledExtract(SUITE, NONE, "info_hash", info),
+    Uint8Array.of(0), labeledExtract(suite, NONE, "psk_id_hash", NONE), labeledExtract(suite, NONE, "info_hash", info),
   );
-  const chief = labeledExtract(SUITE, agreed, "secret", NONE);
-  const key = labeledExpand(SUITE, chief, "key", context, 32);
-  const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
-  [shared, prk, agreed, chief].forEach((each) => each.fill(0));
+  const chief = labeledExtract(suite, agreed, "secret", NONE);
+  const key = labeledExpand(suite, chief, "key", context, 32);
+  const nonce = labeledExpand(suite, chief, "base_nonce", context, 12);
+  [agreed, chief].forEach((each) => each.fill(0));
   return { key, nonce };
 }
 

@@ -12,6 +12,7 @@ import { argon2id } from "@noble/hashes/argon2.js";
 import { equal, fromHex, toHex, writeDocument } from "./encoding.js";
 import { Refused } from "./errors.js";
 import { parseKey, SCALAR_BYTES } from "./group.js";
+import { LONG_PRIVATE_BYTES } from "./long.js";
 
 const FORMAT = "hemaledger-lockbox-1";
 /** Bytes; a larger file is refused without reading it. */
@@ -26,10 +27,12 @@ const SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" }
 const PUBLIC = {
   share: SEAT,
   kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
+  "long-kit": { ...SEAT, chain_id: "integer", authority: 20, consortium: 32, long_keys: "integer" },
   start: { account: 20, chain_id: "integer", authority: 20, consortium: 32 },
 };
-/** How many keys of 32 bytes are in `sealed`. */
-const SECRETS = { share: 1, kit: 2, start: 2 };
+/** How many keys of 32 bytes are in `sealed`, beside the long keys. */
+const SECRETS = { share: 1, kit: 2, "long-kit": 2, start: 2 };
+const MOST_LONG_KEYS = 12;
 const FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
 const KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
 
@@ -37,7 +40,7 @@ const refuse = (why, facts = {}) => { throw new Refused("KeystoreUnreadable", { 
 
 /**
  * A parsed file; a password opens `sealed`.
- * @typedef {{kind: "share" | "kit" | "start", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
+ * @typedef {{kind: "share" | "kit" | "long-kit" | "start", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
  *   nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array}} Lockbox
  */
 
@@ -74,7 +77,8 @@ export function parseLockbox(file) {
  * @param {Lockbox} box
  * @param {string} password
  * @param {(share: number) => void} [progress] Called with the finished share of the work, 0 to 1, at most 100 times.
- * @returns {Promise<{share: bigint, accountKey: Uint8Array}>} `accountKey` has 32 bytes, or none if the file is only a share.
+ * @returns {Promise<{share: bigint, accountKey: Uint8Array, longKeys: Uint8Array[]}>} `accountKey` has 32 bytes, or none if
+ *   the file is only a share; `longKeys` have 96 bytes each.
  * @throws {Refused} KeystoreUnreadable
  */
 export async function unlock(box, password, progress) {
@@ -84,7 +88,14 @@ export async function unlock(box, password, progress) {
     const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
     const options = { name: "AES-GCM", iv: box.nonce, additionalData: box.aad };
     payload = new Uint8Array(await crypto.subtle.decrypt(options, imported, box.sealed));
-    return { share: parseKey(payload.subarray(0, SCALAR_BYTES)), accountKey: payload.slice(SCALAR_BYTES) };
+    const [start, count] = [2 * SCALAR_BYTES, box.public.long_keys ?? 0];
+    return {
+      share: parseKey(payload.subarray(0, SCALAR_BYTES)),
+      accountKey: payload.slice(SCALAR_BYTES, start),
+      longKeys: Array.from({ length: count }, (_, at) => (
+        payload.slice(start + at * LONG_PRIVATE_BYTES, start + (at + 1) * LONG_PRIVATE_BYTES)
+      )),
+    };
   } catch {
     return refuse("the password is wrong or the file is damaged");
   } finally {
@@ -95,7 +106,7 @@ export async function unlock(box, password, progress) {
 
 /**
  * Return a new file.
- * @param {"start" | "kit"} kind
+ * @param {"start" | "kit" | "long-kit"} kind
  * @param {Record<string, string | number>} open The public part.
  * @param {Uint8Array} payload
  * @param {string} password
@@ -150,7 +161,9 @@ function takeApart(value) {
     cost,
     salt: fromHex(value.kdf.salt, "salt", 16),
     nonce: fromHex(nonce, "nonce", 12),
-    sealed: fromHex(sealed, "sealed", SCALAR_BYTES * SECRETS[kind] + TAG_BYTES),
+    sealed: fromHex(
+      sealed, "sealed", SCALAR_BYTES * SECRETS[kind] + LONG_PRIVATE_BYTES * (value.public.long_keys ?? 0) + TAG_BYTES,
+    ),
     aad: writeDocument(bound),
   };
 }
@@ -166,6 +179,9 @@ function checkPublic(fields, forms) {
   }
   if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
     refuse("its use {use} is unknown", { use: fields.use });
+  }
+  if ("long_keys" in forms && (fields.long_keys < 1 || fields.long_keys > MOST_LONG_KEYS)) {
+    refuse("it has {count} long keys", { count: fields.long_keys });
   }
 }
 

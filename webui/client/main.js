@@ -17,6 +17,8 @@ export * as envelopes from "./envelope.js";
 export * as group from "./group.js";
 export * as hpke from "./hpke.js";
 export * as lockboxes from "./lockbox.js";
+export * as longHalves from "./long_half.js";
+export * as longKeys from "./long.js";
 export * as shares from "./shares.js";
 export * as starts from "./start.js";
 export * as threshold from "./threshold.js";

@@ -10,12 +10,14 @@
  * The facts come from the site, which read them from the ledger; a browser cannot read a ledger.
  */
 
-import { checkCapsule, KEY_USE, parseCapsule } from "./capsule.js";
-import { equal, fromHex, sha256, toHex } from "./encoding.js";
-import { KIND, memberKeyId, seal } from "./envelope.js";
+import { checkCapsule, KEY_USE, parseCapsule, suiteOfCapsule } from "./capsule.js";
+import { concat, equal, fromHex, sha256, toHex } from "./encoding.js";
+import { KIND, memberKeyId, seal, SUITE_HYBRID, SUITE_P256 } from "./envelope.js";
 import { Refused } from "./errors.js";
-import { decodePoint, GENERATOR, mult, UNCOMPRESSED_BYTES } from "./group.js";
+import { decodePoint, GENERATOR, mult } from "./group.js";
 import { parseLockbox, unlock } from "./lockbox.js";
+import { LONG_KEY_BYTES, longKeyId, longPublicKey } from "./long.js";
+import { openShares } from "./long_half.js";
 import { decryptPartially, partialContext, verifyPartial } from "./threshold.js";
 import { accountOf, approval, refusal, sign } from "./transaction.js";
 
@@ -53,6 +55,7 @@ export function parseFacts(given) {
     trustee: hex("trustee", 20),
     trusteeKeyEpoch: small("trustee_key_epoch"),
     readers: list(given, "recipients").map(parseRecipient),
+    longIds: list({ long_ids: given.long_ids ?? [] }, "long_ids").map((each) => fromHex(withoutPrefix(each), "long_ids", 16)),
     nonce: whole("nonce"),
     gas: wholeNumber(fees?.gas, "gas"),
     maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
@@ -61,7 +64,7 @@ export function parseFacts(given) {
 }
 
 /**
- * Make every check of a request that needs no share, and return its ciphertext.
+ * Make every check of a request that needs no share, and return its capsule.
  * @param {ReturnType<typeof parseFacts>} facts
  * @param {number} now Seconds since 1970.
  * @throws {Refused} Every name of the protocol that forbids an approval.
@@ -90,7 +93,12 @@ export function checkRequest(facts, now) {
   if (binding.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
     throw new Refused("PolicyNotApproved", { what: "a record may be opened only for the requester" });
   }
-  return checkCapsule(capsule, binding, key);
+  checkCapsule(capsule, binding, key);
+  const suite = suiteOfCapsule(capsule);
+  if (facts.readers.some((reader) => reader.suite !== suite)) {
+    throw new Refused("EncodingError", { what: "recipient", why: "its key is of another suite" });
+  }
+  return capsule;
 }
 
 /**
@@ -102,7 +110,7 @@ export function checkRequest(facts, now) {
 export async function approve(facts, { kit, password, now, say = () => {} }) {
   say("checking");
   const agreed = terms(facts);
-  const ciphertext = checkRequest(facts, now);
+  const capsule = checkRequest(facts, now);
   say("opening");
   const secrets = await openKit(facts, kit, password, (share) => say("opening", share));
   say("computing");
@@ -110,11 +118,11 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
     if (!mult(secrets.share, GENERATOR).equals(facts.publicShare)) {
       throw new Refused("PartialInvalid");
     }
-    const envelope = await answer(facts, ciphertext, secrets.share);
+    const envelope = await answer(facts, capsule, secrets.share, secrets.longKeys);
     const data = approval(facts.binding.number, sha256(envelope));
     return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
   } finally {
-    secrets.accountKey.fill(0);
+    [secrets.accountKey, ...secrets.longKeys].forEach((each) => each.fill(0));
   }
 }
 
@@ -140,27 +148,37 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
 }
 
 /**
- * Return the sealed partial decryption of a checked ciphertext.
+ * Return the sealed partial decryption of a checked capsule; in suite 2 with the shares of the trustee's seats.
  * @param {ReturnType<typeof parseFacts>} facts
- * @param {import("./threshold.js").Ciphertext} ciphertext
+ * @param {import("./capsule.js").Capsule} capsule
  * @param {bigint} share
+ * @param {Uint8Array[]} [longKeys] Private ones, 96 bytes each.
+ * @throws {Refused} KeystoreUnreadable: the kit does not have the long key to which a share is sealed.
  */
-export async function answer(facts, ciphertext, share) {
-  const { binding, index, publicShare } = facts;
-  const partial = decryptPartially(share, index, binding, ciphertext);
-  verifyPartial(partial, publicShare, index, binding, ciphertext);
+export async function answer(facts, capsule, share, longKeys = []) {
+  const { binding, index, publicShare, key } = facts;
+  const { ciphertext, half } = capsule;
+  let body = decryptPartially(share, index, binding, ciphertext);
+  verifyPartial(body, publicShare, index, binding, ciphertext);
+  if (half !== null) {
+    const held = longKeys.map((each) => longKeyId(longPublicKey(each)));
+    if (held.length === 0 || !facts.longIds.every((id) => held.some((each) => equal(each, id)))) {
+      throw new Refused("KeystoreUnreadable", { why: "it does not have your long key, and this record is encrypted for decades; make a new approval kit" });
+    }
+    body = concat(body, await openShares(half, key, binding.label, ciphertext, longKeys));
+  }
   const core = {
     kind: KIND.PARTIAL, consortium: facts.consortium, chainId: facts.chainId, contract: facts.authority,
     sender: facts.trustee, round: binding.number, epoch: facts.trusteeKeyEpoch, seq: 0,
-    context: partialContext(binding, index),
+    context: partialContext(binding, index), suite: suiteOfCapsule(capsule),
   };
-  return seal(core, facts.readers, partial);
+  return seal(core, facts.readers.map((reader) => reader.publicKey), body);
 }
 
 /** Compare the public part of the kit with the page, open the kit, and check that it has the trustee's account key. */
 async function openKit(facts, kit, password, progress) {
   const box = parseLockbox(kit);
-  if (box.kind !== "kit") {
+  if (box.kind !== "kit" && box.kind !== "long-kit") {
     throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
   }
   const { binding } = facts;
@@ -194,11 +212,13 @@ export function terms(facts) {
 }
 
 function parseRecipient(given) {
-  const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key", UNCOMPRESSED_BYTES);
-  if (!equal(memberKeyId(publicKey), fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
+  const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key");
+  const suite = publicKey.length === LONG_KEY_BYTES ? SUITE_HYBRID : SUITE_P256;
+  const keyId = suite === SUITE_HYBRID ? longKeyId(publicKey) : memberKeyId(publicKey);
+  if (!equal(keyId, fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
     throw new Refused("EncodingError", { what: "recipient", why: "its key_id does not match its key" });
   }
-  return publicKey;
+  return { publicKey, suite };
 }
 
 function list(given, name) {

@@ -46,6 +46,7 @@ from webui.errors.records import (
     TableFileUnusable,
     TooFewValues,
     TooManyPictures,
+    TrusteesNotReady,
     TrusteeTaken,
     WishNeeded,
 )

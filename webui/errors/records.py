@@ -52,6 +52,17 @@ class NotSealedToQuorum(RefusedError):
 
 
 @dataclass(eq=False)
+class TrusteesNotReady(RefusedError):
+    """The site seals for decades, and does not know a long key of each trustee now."""
+
+    http_status = 409
+    sentence = (
+        "This choice is not possible now, because records cannot be encrypted to all trustees yet. Try "
+        "again later, or ask the hospital."
+    )
+
+
+@dataclass(eq=False)
 class AnswerMismatch(RefusedError):
     """The parts of a trustee's answer do not belong together."""
 

@@ -35,7 +35,8 @@ from fl.protocol.names import Address, Digest, KeyUse, Purpose
 from fl.protocol.ports import Relay, Vault
 from fl.protocol.records import DecryptionApproved
 from fl.replay.committees import committee_keys
-from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, check_standing, read_capsule, readers_of
+from fl.replay.decryption_requests import PARTIAL_CAP, answer_readers, binding_of, check_standing, read_capsule
+from fl.replay.long_committees import stated_ids
 from fl.roles.requester.agent import Requester
 from webui.errors import AnswerMismatch
 from webui.federation.records import FederationRecords
@@ -91,7 +92,13 @@ class FederationRequests:
         request = self._answerable(federation, number, trustee)
         capsule = read_capsule(request, self.vault)
         check_standing(federation, request, capsule)
-        return {**_request_block(federation, request, capsule), **self._trustee_block(federation, request, trustee)}
+        readers = answer_readers(federation, request, capsule, self.vault)
+        return {
+            **_request_block(federation, request, capsule),
+            "recipients": [{"key_id": key.key_id.hex(), "public_key": key.public_key.hex()} for key in readers],
+            "long_ids": self._own_seats(federation, capsule, trustee),
+            **self._trustee_block(federation, request, trustee),
+        }
 
     def submit(self, number: int, trustee: Address, answer: SignedAnswer) -> None:
         federation = self.federation()
@@ -147,6 +154,12 @@ class FederationRequests:
             # The trustee's agent replaced the key, which also used the nonce of this transaction.
             raise AnswerOutdated("Your member key was replaced") from error
 
+    def _own_seats(self, federation: Federation, capsule: Capsule, trustee: Address) -> list[JsonValue]:
+        """Return the long keys that a trustee stated and to which a share of this record is sealed."""
+        if capsule.half is None:
+            return []
+        return [each.hex() for each in sorted(stated_ids(federation, trustee, self.vault) & {*capsule.half.long_ids})]
+
     def _trustee_block(
         self, federation: Federation, request: DecryptionRequest, trustee: Address
     ) -> dict[str, JsonValue]:
@@ -192,8 +205,4 @@ def _request_block(federation: Federation, request: DecryptionRequest, capsule: 
         "chain_id": anchor.chain_id,
         "authority": anchor.authority.hex(),
         "consortium": anchor.consortium.hex(),
-        "recipients": [
-            {"key_id": key.key_id.hex(), "public_key": key.public_key.hex()}
-            for key in readers_of(request, federation.book)
-        ],
     }

@@ -11,6 +11,7 @@ from enum import StrEnum
 from flask import g, has_app_context
 
 from fl.crypto.capsule import NO_KEY
+from fl.crypto.long_committee import FIRST_BYTES
 from fl.protocol.errors import UnavailableError
 from fl.roles.serving.model_facts import Verification
 from webui.http.sessions import visitor
@@ -67,11 +68,11 @@ def key_maker(row: StoredRecord) -> KeyMaker:
     dealt = _dealt_keys()
     if dealt is None:
         return KeyMaker.UNKNOWN
-    return KeyMaker.OPERATOR if row.key_id in dealt else KeyMaker.TRUSTEES
+    return KeyMaker.OPERATOR if (row.key_id or NO_KEY)[:FIRST_BYTES] in dealt else KeyMaker.TRUSTEES
 
 
 def _dealt_keys() -> frozenset[bytes] | None:
-    """Return the ids of the keys that the operator dealt; None while the ledger does not answer."""
+    """Return the first bytes of the ids of the keys that the operator dealt; None while the ledger does not answer."""
     if "dealt_keys" not in g:
         g.dealt_keys = None
         with suppress(UnavailableError):

@@ -33,9 +33,14 @@ class CommitteeFacts:
     expires_at: int
     """Seconds since 1970; afterwards trustees cannot answer until the shares are refreshed."""
     key_id: bytes = field(repr=False)
-    """16 bytes that name the key in wraps."""
+    """16 bytes that name the key in wraps; at a site that seals for decades also the trustees' long keys.
+
+    capsule.NO_KEY while such a site cannot seal to the trustees.
+    """
     accounts: tuple[bytes, ...] = ()
     """Of the trustees on the ledger, in the order of `trustees`."""
+    ready: bool = True
+    """False: this site seals for decades, and cannot seal to these trustees now."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,9 @@ class RecordService(Protocol):
         """
 
     def dealt_keys(self) -> frozenset[bytes]:
-        """Return the ids of every K_REC that the operator dealt, also old ones; last known while the chain is silent.
+        """Return the first 8 bytes of the ids of every K_REC that the operator dealt, also old ones.
+
+        These bytes are the same with and without the trustees' long keys. Last known while the chain is silent.
 
         Raises:
             UnavailableError: the chain has not answered since the start.
@@ -111,6 +118,8 @@ class RecordService(Protocol):
 
         Raises:
             NoCommittee: the policy allows only K_REC, and nobody holds it.
+            LongKeyMissing, VaultMissing: the same at a site that seals for decades: a trustee's long key is not known.
+            KeystoreUnreadable: this site does not have the hospital's own key.
             UnavailableError: the chain has not answered since the start.
         """
 

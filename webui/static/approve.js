@@ -1,4 +1,4 @@
-// Made from webui/client by npm run client. In it: @noble/curves, @noble/hashes (MIT, vendor/noble/LICENSE).
+// Made from webui/client by npm run client. In it: @noble/curves, @noble/hashes, @noble/post-quantum (MIT, vendor/noble/LICENSE).
 var hemaledger = (() => {
   var __defProp = Object.defineProperty;
   var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
@@ -28,6 +28,8 @@ var hemaledger = (() => {
     group: () => group_exports,
     hpke: () => hpke_exports,
     lockboxes: () => lockbox_exports,
+    longHalves: () => long_half_exports,
+    longKeys: () => long_exports,
     shares: () => shares_exports,
     starts: () => start_exports,
     threshold: () => threshold_exports,
@@ -271,23 +273,23 @@ var hemaledger = (() => {
     }
     return res;
   }
-  function checkOpts(defaults, opts, title = "opts") {
+  function checkOpts(defaults, opts2, title = "opts") {
     aopts(defaults, "defaults");
-    if (opts !== void 0)
-      aopts(opts, title);
-    const merged = Object.assign(/* @__PURE__ */ Object.create(null), defaults, opts);
+    if (opts2 !== void 0)
+      aopts(opts2, title);
+    const merged = Object.assign(/* @__PURE__ */ Object.create(null), defaults, opts2);
     return merged;
   }
   function createHasher(hashCons, info = {}) {
     if (typeof hashCons !== "function")
       throw new TypeError('"hashCons" expected function, got type=' + typeof hashCons);
     info = checkOpts({}, info, "info");
-    const hashC = (msg, opts) => hashCons(opts).update(msg).digest();
+    const hashC = (msg, opts2) => hashCons(opts2).update(msg).digest();
     const tmp = hashCons(void 0);
     hashC.outputLen = tmp.outputLen;
     hashC.blockLen = tmp.blockLen;
     hashC.canXOF = tmp.canXOF;
-    hashC.create = (opts) => hashCons(opts);
+    hashC.create = (opts2) => hashCons(opts2);
     Object.assign(hashC, info);
     return Object.freeze(hashC);
   }
@@ -791,11 +793,11 @@ var hemaledger = (() => {
     BBUF[2 * d] = Dl;
     BBUF[2 * d + 1] = Dh;
   }
-  function checkBlake2Opts(outputLen, opts = {}, keyLen, saltLen, persLen) {
+  function checkBlake2Opts(outputLen, opts2 = {}, keyLen, saltLen, persLen) {
     anumber(keyLen);
     if (outputLen <= 0 || outputLen > keyLen)
       throw new Error('"dkLen" must be 1..' + keyLen + ", got " + outputLen);
-    const { key, salt, personalization } = opts;
+    const { key, salt, personalization } = opts2;
     if (key !== void 0 && (key.length < 1 || key.length > keyLen))
       throw new Error('"key" expected to be undefined or of length=1..' + keyLen);
     if (salt !== void 0)
@@ -919,12 +921,12 @@ var hemaledger = (() => {
     v6h = B2B_IV[13] | 0;
     v7l = B2B_IV[14] | 0;
     v7h = B2B_IV[15] | 0;
-    constructor(opts = {}) {
-      opts = checkOpts({}, opts);
-      const olen = opts.dkLen === void 0 ? 64 : opts.dkLen;
+    constructor(opts2 = {}) {
+      opts2 = checkOpts({}, opts2);
+      const olen = opts2.dkLen === void 0 ? 64 : opts2.dkLen;
       super(128, olen);
-      checkBlake2Opts(olen, opts, 64, 16, 16);
-      let { key, personalization, salt } = opts;
+      checkBlake2Opts(olen, opts2, 64, 16, 16);
+      let { key, personalization, salt } = opts2;
       let keyLength = 0;
       if (key !== void 0) {
         abytes(key, void 0, "key");
@@ -1051,7 +1053,7 @@ var hemaledger = (() => {
       this.set(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     }
   };
-  var blake2b = /* @__PURE__ */ createHasher((opts) => new _BLAKE2b(opts));
+  var blake2b = /* @__PURE__ */ createHasher((opts2) => new _BLAKE2b(opts2));
 
   // node_modules/@noble/hashes/argon2.js
   var AT = { Argon2d: 0, Argon2i: 1, Argon2id: 2 };
@@ -1192,8 +1194,8 @@ var hemaledger = (() => {
   function isU32(num) {
     return Number.isSafeInteger(num) && num >= 0 && num < maxUint32;
   }
-  function argon2Opts(opts = {}) {
-    opts = checkOpts({}, opts);
+  function argon2Opts(opts2 = {}) {
+    opts2 = checkOpts({}, opts2);
     const merged = {
       t: 3,
       m: ARGON2_DEFAULT_MEMORY,
@@ -1203,7 +1205,7 @@ var hemaledger = (() => {
       maxmem: ARGON2_DEFAULT_MAXMEM,
       asyncTick: 10
     };
-    for (let [k, v] of Object.entries(opts))
+    for (let [k, v] of Object.entries(opts2))
       if (v !== void 0)
         merged[k] = v;
     const { dkLen, p, m, t, version, onProgress, asyncTick } = merged;
@@ -1224,7 +1226,7 @@ var hemaledger = (() => {
       throw new Error('"version" must be 0x10 or 0x13, got ' + version);
     return merged;
   }
-  function argon2InitialHash(password, salt, type, opts) {
+  function argon2InitialHash(password, salt, type, opts2) {
     const ownedInputs = [];
     const BUF = new Uint32Array(1);
     const BUF8 = u8(BUF);
@@ -1245,7 +1247,7 @@ var hemaledger = (() => {
         throw new Error('"salt" must be of length 8..4Gb');
       if (!Object.values(AT).includes(type))
         throw new Error('"type" was invalid');
-      let { p, dkLen, m, t, version, key, personalization, maxmem, onProgress, asyncTick } = argon2Opts(opts);
+      let { p, dkLen, m, t, version, key, personalization, maxmem, onProgress, asyncTick } = argon2Opts(opts2);
       const keyInput = key;
       key = rememberOwned(keyInput, abytesOrZero(keyInput, "key"));
       const personalizationInput = personalization;
@@ -1271,8 +1273,8 @@ var hemaledger = (() => {
         clean(H0);
     }
   }
-  function argon2Init(password, salt, type, opts) {
-    const { H0, p, dkLen, m, t, version, maxmem, onProgress, asyncTick } = argon2InitialHash(password, salt, type, opts);
+  function argon2Init(password, salt, type, opts2) {
+    const { H0, p, dkLen, m, t, version, maxmem, onProgress, asyncTick } = argon2InitialHash(password, salt, type, opts2);
     try {
       const lanes = p;
       const mP = 4 * p * Math.floor(m / (ARGON2_SYNC_POINTS * p));
@@ -1371,14 +1373,14 @@ var hemaledger = (() => {
     }
     clean(address);
   }
-  function argon2(type, password, salt, opts) {
-    const ctx = argon2Init(password, salt, type, opts);
+  function argon2(type, password, salt, opts2) {
+    const ctx = argon2Init(password, salt, type, opts2);
     const blocks = argon2Blocks(ctx, new Uint32Array(3 * 256));
     while (!blocks.next().done) {
     }
     return argon2Output(ctx.B, ctx.p, ctx.laneLen, ctx.dkLen);
   }
-  var argon2id = (password, salt, opts = {}) => argon2(AT.Argon2id, password, salt, opts);
+  var argon2id = (password, salt, opts2 = {}) => argon2(AT.Argon2id, password, salt, opts2);
 
   // webui/client/encoding.js
   var encoding_exports = {};
@@ -1490,17 +1492,17 @@ var hemaledger = (() => {
       this.H = IV[7] | 0;
     }
     get() {
-      const { A, B: B2, C, D, E, F, G: G2, H } = this;
-      return [A, B2, C, D, E, F, G2, H];
+      const { A, B: B2, C, D, E, F: F2, G: G2, H } = this;
+      return [A, B2, C, D, E, F2, G2, H];
     }
     // prettier-ignore
-    set(A, B2, C, D, E, F, G2, H) {
+    set(A, B2, C, D, E, F2, G2, H) {
       this.A = A | 0;
       this.B = B2 | 0;
       this.C = C | 0;
       this.D = D | 0;
       this.E = E | 0;
-      this.F = F | 0;
+      this.F = F2 | 0;
       this.G = G2 | 0;
       this.H = H | 0;
     }
@@ -1518,15 +1520,15 @@ var hemaledger = (() => {
         const s1 = rotr(W2, 17) ^ rotr(W2, 19) ^ W2 >>> 10;
         SHA256_W[i] = s1 + SHA256_W[i - 7] + s0 + SHA256_W[i - 16] | 0;
       }
-      let { A, B: B2, C, D, E, F, G: G2, H } = this;
+      let { A, B: B2, C, D, E, F: F2, G: G2, H } = this;
       for (let i = 0; i < 64; i++) {
         const sigma1 = rotr(E, 6) ^ rotr(E, 11) ^ rotr(E, 25);
-        const T1 = H + sigma1 + Chi(E, F, G2) + SHA256_K[i] + SHA256_W[i] | 0;
+        const T1 = H + sigma1 + Chi(E, F2, G2) + SHA256_K[i] + SHA256_W[i] | 0;
         const sigma0 = rotr(A, 2) ^ rotr(A, 13) ^ rotr(A, 22);
         const T2 = sigma0 + Maj(A, B2, C) | 0;
         H = G2;
-        G2 = F;
-        F = E;
+        G2 = F2;
+        F2 = E;
         E = D + T1 | 0;
         D = C;
         C = B2;
@@ -1538,10 +1540,10 @@ var hemaledger = (() => {
       C = C + this.C | 0;
       D = D + this.D | 0;
       E = E + this.E | 0;
-      F = F + this.F | 0;
+      F2 = F2 + this.F | 0;
       G2 = G2 + this.G | 0;
       H = H + this.H | 0;
-      this.set(A, B2, C, D, E, F, G2, H);
+      this.set(A, B2, C, D, E, F2, G2, H);
     }
     roundClean() {
       clean(SHA256_W);
@@ -2023,8 +2025,8 @@ var hemaledger = (() => {
     return inverse;
   }
   function assertIsSquare(Fp, root, n) {
-    const F = Fp;
-    if (!F.eql(F.sqr(root), n))
+    const F2 = Fp;
+    if (!F2.eql(F2.sqr(root), n))
       throw new Error("Cannot find square root");
   }
   function aoddModulus(order, fnName) {
@@ -2032,21 +2034,21 @@ var hemaledger = (() => {
       throw new Error(fnName + ": expected odd modulus, got " + order);
   }
   function sqrt3mod4(Fp, n) {
-    const F = Fp;
-    const p1div4 = (F.ORDER + _1n2) / _4n;
-    const root = F.pow(n, p1div4);
-    assertIsSquare(F, root, n);
+    const F2 = Fp;
+    const p1div4 = (F2.ORDER + _1n2) / _4n;
+    const root = F2.pow(n, p1div4);
+    assertIsSquare(F2, root, n);
     return root;
   }
   function sqrt5mod8(Fp, n) {
-    const F = Fp;
-    const p5div8 = (F.ORDER - _5n) / _8n;
-    const n2 = F.mul(n, _2n);
-    const v = F.pow(n2, p5div8);
-    const nv = F.mul(n, v);
-    const i = F.mul(F.mul(nv, _2n), v);
-    const root = F.mul(nv, F.sub(i, F.ONE));
-    assertIsSquare(F, root, n);
+    const F2 = Fp;
+    const p5div8 = (F2.ORDER - _5n) / _8n;
+    const n2 = F2.mul(n, _2n);
+    const v = F2.pow(n2, p5div8);
+    const nv = F2.mul(n, v);
+    const i = F2.mul(F2.mul(nv, _2n), v);
+    const root = F2.mul(nv, F2.sub(i, F2.ONE));
+    assertIsSquare(F2, root, n);
     return root;
   }
   function sqrt9mod16(P2) {
@@ -2057,18 +2059,18 @@ var hemaledger = (() => {
     const c3 = tn(Fp_, Fp_.neg(c1));
     const c4 = (P2 + _7n) / _16n;
     return ((Fp, n) => {
-      const F = Fp;
-      let tv1 = F.pow(n, c4);
-      let tv2 = F.mul(tv1, c1);
-      const tv3 = F.mul(tv1, c2);
-      const tv4 = F.mul(tv1, c3);
-      const e1 = F.eql(F.sqr(tv2), n);
-      const e2 = F.eql(F.sqr(tv3), n);
-      tv1 = F.cmov(tv1, tv2, e1);
-      tv2 = F.cmov(tv4, tv3, e2);
-      const e3 = F.eql(F.sqr(tv2), n);
-      const root = F.cmov(tv1, tv2, e3);
-      assertIsSquare(F, root, n);
+      const F2 = Fp;
+      let tv1 = F2.pow(n, c4);
+      let tv2 = F2.mul(tv1, c1);
+      const tv3 = F2.mul(tv1, c2);
+      const tv4 = F2.mul(tv1, c3);
+      const e1 = F2.eql(F2.sqr(tv2), n);
+      const e2 = F2.eql(F2.sqr(tv3), n);
+      tv1 = F2.cmov(tv1, tv2, e1);
+      tv2 = F2.cmov(tv4, tv3, e2);
+      const e3 = F2.eql(F2.sqr(tv2), n);
+      const root = F2.cmov(tv1, tv2, e3);
+      assertIsSquare(F2, root, n);
       return root;
     });
   }
@@ -2076,10 +2078,10 @@ var hemaledger = (() => {
     if (P2 < _3n)
       throw new Error("sqrt is not defined for small field");
     aoddModulus(P2, "tonelliShanks");
-    let Q = P2 - _1n2;
+    let Q2 = P2 - _1n2;
     let S = 0;
-    while (Q % _2n === _0n2) {
-      Q /= _2n;
+    while (Q2 % _2n === _0n2) {
+      Q2 /= _2n;
       S++;
     }
     let Z = _2n;
@@ -2090,35 +2092,35 @@ var hemaledger = (() => {
     }
     if (S === 1)
       return sqrt3mod4;
-    let cc = _Fp.pow(Z, Q);
-    const Q1div2 = (Q + _1n2) / _2n;
+    let cc = _Fp.pow(Z, Q2);
+    const Q1div2 = (Q2 + _1n2) / _2n;
     return function tonelliSlow(Fp, n) {
-      const F = Fp;
-      if (F.is0(n))
+      const F2 = Fp;
+      if (F2.is0(n))
         return n;
-      if (FpLegendre(F, n) !== 1)
+      if (FpLegendre(F2, n) !== 1)
         throw new Error("Cannot find square root");
       let M = S;
-      let c = F.mul(F.ONE, cc);
-      let t = F.pow(n, Q);
-      let R = F.pow(n, Q1div2);
-      while (!F.eql(t, F.ONE)) {
-        if (F.is0(t))
+      let c = F2.mul(F2.ONE, cc);
+      let t = F2.pow(n, Q2);
+      let R = F2.pow(n, Q1div2);
+      while (!F2.eql(t, F2.ONE)) {
+        if (F2.is0(t))
           throw new Error("Cannot find square root: probably non-prime P");
         let i = 1;
-        let t_tmp = F.sqr(t);
-        while (!F.eql(t_tmp, F.ONE)) {
+        let t_tmp = F2.sqr(t);
+        while (!F2.eql(t_tmp, F2.ONE)) {
           i++;
-          t_tmp = F.sqr(t_tmp);
+          t_tmp = F2.sqr(t_tmp);
           if (i === M)
             throw new Error("Cannot find square root");
         }
         const exponent = _1n2 << BigInt(M - i - 1);
-        const b = F.pow(c, exponent);
+        const b = F2.pow(c, exponent);
         M = i;
-        c = F.sqr(b);
-        t = F.mul(t, c);
-        R = F.mul(R, b);
+        c = F2.sqr(b);
+        t = F2.mul(t, c);
+        R = F2.mul(R, b);
       }
       return R;
     };
@@ -2170,32 +2172,32 @@ var hemaledger = (() => {
     validateField(Fp);
     aarray(nums, "nums");
     abool2(passZero, "passZero");
-    const F = Fp;
-    const inverted = new Array(nums.length).fill(passZero ? F.ZERO : void 0);
+    const F2 = Fp;
+    const inverted = new Array(nums.length).fill(passZero ? F2.ZERO : void 0);
     const multipliedAcc = nums.reduce((acc, num, i) => {
-      if (F.is0(num))
+      if (F2.is0(num))
         return acc;
       inverted[i] = acc;
-      return F.mul(acc, num);
-    }, F.ONE);
-    const invertedAcc = F.inv(multipliedAcc);
+      return F2.mul(acc, num);
+    }, F2.ONE);
+    const invertedAcc = F2.inv(multipliedAcc);
     nums.reduceRight((acc, num, i) => {
-      if (F.is0(num))
+      if (F2.is0(num))
         return acc;
-      inverted[i] = F.mul(acc, inverted[i]);
-      return F.mul(acc, num);
+      inverted[i] = F2.mul(acc, inverted[i]);
+      return F2.mul(acc, num);
     }, invertedAcc);
     return inverted;
   }
   function FpLegendre(Fp, n) {
     validateField(Fp);
-    const F = Fp;
-    aoddModulus(F.ORDER, "FpLegendre");
-    const p1mod2 = (F.ORDER - _1n2) / _2n;
-    const powered = F.pow(n, p1mod2);
-    const yes = F.eql(powered, F.ONE);
-    const zero = F.eql(powered, F.ZERO);
-    const no = F.eql(powered, F.neg(F.ONE));
+    const F2 = Fp;
+    aoddModulus(F2.ORDER, "FpLegendre");
+    const p1mod2 = (F2.ORDER - _1n2) / _2n;
+    const powered = F2.pow(n, p1mod2);
+    const yes = F2.eql(powered, F2.ONE);
+    const zero = F2.eql(powered, F2.ZERO);
+    const no = F2.eql(powered, F2.neg(F2.ONE));
     if (!yes && !zero && !no)
       throw new Error("invalid Legendre symbol result");
     return yes ? 1 : zero ? 0 : -1;
@@ -2228,22 +2230,22 @@ var hemaledger = (() => {
     ONE = _1n2;
     _lengths;
     _mod;
-    constructor(ORDER2, opts = {}) {
+    constructor(ORDER2, opts2 = {}) {
       if (ORDER2 <= _1n2)
         throw new Error("invalid field: expected ORDER > 1, got " + ORDER2);
       let _nbitLength = void 0;
       this.isLE = false;
-      if (opts != null && typeof opts === "object") {
-        if (typeof opts.BITS === "number")
-          _nbitLength = opts.BITS;
-        if (typeof opts.sqrt === "function")
-          Object.defineProperty(this, "sqrt", { value: opts.sqrt, enumerable: true });
-        if (typeof opts.isLE === "boolean")
-          this.isLE = opts.isLE;
-        if (opts.allowedLengths)
-          this._lengths = Object.freeze(opts.allowedLengths.slice());
-        if (typeof opts.modFromBytes === "boolean")
-          this._mod = opts.modFromBytes;
+      if (opts2 != null && typeof opts2 === "object") {
+        if (typeof opts2.BITS === "number")
+          _nbitLength = opts2.BITS;
+        if (typeof opts2.sqrt === "function")
+          Object.defineProperty(this, "sqrt", { value: opts2.sqrt, enumerable: true });
+        if (typeof opts2.isLE === "boolean")
+          this.isLE = opts2.isLE;
+        if (opts2.allowedLengths)
+          this._lengths = Object.freeze(opts2.allowedLengths.slice());
+        if (typeof opts2.modFromBytes === "boolean")
+          this._mod = opts2.modFromBytes;
       }
       const { nBitLength, nByteLength } = nLength(ORDER2, _nbitLength);
       if (nByteLength > 2048)
@@ -2353,9 +2355,9 @@ var hemaledger = (() => {
       return condition ? b : a;
     }
   };
-  function Field(ORDER2, opts = {}) {
+  function Field(ORDER2, opts2 = {}) {
     Object.freeze(_Field.prototype);
-    return new _Field(ORDER2, opts);
+    return new _Field(ORDER2, opts2);
   }
   function getFieldBytesLength(fieldOrder) {
     if (typeof fieldOrder !== "bigint")
@@ -2416,18 +2418,18 @@ var hemaledger = (() => {
     if (bytes > TABLE_BYTES_MAX)
       throw new Error("invalid window size: table would need ~" + Math.ceil(bytes / 2 ** 20) + " MiB, max " + TABLE_BYTES_MAX / 2 ** 20 + " MiB");
   }
-  function probeRandomBytes(randomBytes3, length) {
-    if (randomBytes3 === void 0)
+  function probeRandomBytes(randomBytes4, length) {
+    if (randomBytes4 === void 0)
       return void 0;
-    afunction(randomBytes3, "randomBytes");
+    afunction(randomBytes4, "randomBytes");
     try {
-      const probe = randomBytes3(length);
+      const probe = randomBytes4(length);
       if (!isBytes2(probe) || probe.length !== length)
         return void 0;
     } catch {
       return void 0;
     }
-    return randomBytes3;
+    return randomBytes4;
   }
   function validateMSMPoints(points, c) {
     aarray(points, "points");
@@ -2520,9 +2522,9 @@ var hemaledger = (() => {
     baseCanBeBlinded;
     bits;
     // Parametrized with a given Point class (not individual point)
-    constructor(Point2, randomBytes3) {
+    constructor(Point2, randomBytes4) {
       validatePointCons(Point2);
-      this.randomBytes = probeRandomBytes(randomBytes3, BLIND_BYTES);
+      this.randomBytes = probeRandomBytes(randomBytes4, BLIND_BYTES);
       this.Point = Point2;
       this.BASE = Point2.BASE;
       this.ZERO = Point2.ZERO;
@@ -2768,6 +2770,102 @@ var hemaledger = (() => {
     };
   }
 
+  // node_modules/@noble/curves/abstract/fft.js
+  function checkU32(n, title = "n") {
+    if (typeof n !== "number")
+      throw new TypeError(`wrong u32 integer "${title}": expected number, got type=${typeof n}`);
+    if (!Number.isSafeInteger(n) || n < 0 || n > 4294967295)
+      throw new RangeError(`wrong u32 integer "${title}": expected 0..4294967295, got ${n}`);
+    return n;
+  }
+  function isPowerOfTwo(x) {
+    checkU32(x, "x");
+    return (x & x - 1) === 0 && x !== 0;
+  }
+  function reverseBits(n, bits) {
+    checkU32(n);
+    if (typeof bits !== "number")
+      throw new TypeError('"bits" expected number, got type=' + typeof bits);
+    if (!Number.isSafeInteger(bits) || bits < 0 || bits > 32)
+      throw new Error(`expected integer 0 <= bits <= 32, got ${bits}`);
+    let reversed = 0;
+    for (let i = 0; i < bits; i++, n >>>= 1)
+      reversed = reversed << 1 | n & 1;
+    return reversed >>> 0;
+  }
+  function log2(n) {
+    checkU32(n);
+    return 31 - Math.clz32(n);
+  }
+  function bitReversalInplace(values) {
+    if (!values || typeof values !== "object" || typeof values.length !== "number")
+      throw new TypeError('"values" expected array-like, got type=' + typeof values);
+    const n = values.length;
+    if (!isPowerOfTwo(n))
+      throw new Error("expected positive power-of-two length, got " + n);
+    const bits = log2(n);
+    for (let i = 0; i < n; i++) {
+      const j = reverseBits(i, bits);
+      if (i < j) {
+        const tmp = values[i];
+        values[i] = values[j];
+        values[j] = tmp;
+      }
+    }
+    return values;
+  }
+  var FFTCore = (F2, coreOpts) => {
+    validateObject(coreOpts, { N: "number", roots: "object", dit: "boolean" }, { invertButterflies: "boolean", skipStages: "number", brp: "boolean" }, "coreOpts");
+    const { N: N2, roots, dit, invertButterflies = false, skipStages = 0, brp = true } = coreOpts;
+    checkU32(N2, "coreOpts.N");
+    const bits = log2(N2);
+    if (!isPowerOfTwo(N2))
+      throw new Error("FFT: Polynomial size should be power of two");
+    checkU32(skipStages, "coreOpts.skipStages");
+    const maxSkipStages = bits === 0 ? 0 : bits - 1;
+    if (skipStages > maxSkipStages)
+      throw new Error(`FFT: wrong skipStages: expected 0 <= skipStages <= ${maxSkipStages}`);
+    if (roots.length !== N2)
+      throw new Error(`FFT: wrong roots length: expected ${N2}, got ${roots.length}`);
+    const isDit = dit !== invertButterflies;
+    return (values) => {
+      if (values.length !== N2)
+        throw new Error("FFT: wrong Polynomial length");
+      if (dit && brp)
+        bitReversalInplace(values);
+      for (let i = 0, g = 1; i < bits - skipStages; i++) {
+        const s = dit ? i + 1 + skipStages : bits - i;
+        const m = 1 << s;
+        const m2 = m >> 1;
+        const stride = N2 >> s;
+        for (let k = 0; k < N2; k += m) {
+          for (let j = 0, grp = g++; j < m2; j++) {
+            const rootPos = invertButterflies ? dit ? N2 - grp : grp : j * stride;
+            const i0 = k + j;
+            const i1 = k + j + m2;
+            const omega = roots[rootPos];
+            const b = values[i1];
+            const a = values[i0];
+            if (isDit) {
+              const t = F2.mul(b, omega);
+              values[i0] = F2.add(a, t);
+              values[i1] = F2.sub(a, t);
+            } else if (invertButterflies) {
+              values[i0] = F2.add(b, a);
+              values[i1] = F2.mul(F2.sub(b, a), omega);
+            } else {
+              values[i0] = F2.add(a, b);
+              values[i1] = F2.mul(F2.sub(a, b), omega);
+            }
+          }
+        }
+      }
+      if (!dit && brp)
+        bitReversalInplace(values);
+      return values;
+    };
+  };
+
   // node_modules/@noble/curves/abstract/hash-to-curve.js
   var _0n4 = /* @__PURE__ */ BigInt(0);
   var _1n4 = /* @__PURE__ */ BigInt(1);
@@ -2926,16 +3024,16 @@ var hemaledger = (() => {
       },
       Point: Point2,
       hashToCurve(msg, options) {
-        const opts = Object.assign({}, safeDefaults, dstOverride(options));
-        const u = hash_to_field(msg, 2, opts);
+        const opts2 = Object.assign({}, safeDefaults, dstOverride(options));
+        const u = hash_to_field(msg, 2, opts2);
         const u0 = map(u[0]);
         const u1 = map(u[1]);
         return clear(u0.add(u1));
       },
       encodeToCurve(msg, options) {
         const optsDst = safeDefaults.encodeDST === void 0 ? {} : { DST: safeDefaults.encodeDST };
-        const opts = Object.assign({}, safeDefaults, optsDst, dstOverride(options));
-        const u = hash_to_field(msg, 1, opts);
+        const opts2 = Object.assign({}, safeDefaults, optsDst, dstOverride(options));
+        const u = hash_to_field(msg, 1, opts2);
         const u0 = map(u[0]);
         return clear(u0);
       },
@@ -2959,18 +3057,18 @@ var hemaledger = (() => {
       // RFC 9380, draft-irtf-cfrg-bbs-signatures-08. Default scalar DST is the shared generic
       // `HashToScalar-` prefix above unless the caller overrides it per invocation.
       hashToScalar(msg, options) {
-        const N = Point2.Fn.ORDER;
-        const opts = Object.assign({}, safeDefaults, { DST: _DST_scalar }, dstOverride(options), {
-          p: N,
+        const N2 = Point2.Fn.ORDER;
+        const opts2 = Object.assign({}, safeDefaults, { DST: _DST_scalar }, dstOverride(options), {
+          p: N2,
           m: 1
         });
-        return hash_to_field(msg, 1, opts)[0][0];
+        return hash_to_field(msg, 1, opts2)[0][0];
       }
     });
   }
   function SWUFpSqrtRatio(Fp, Z) {
-    const F = validateField(Fp);
-    const q = F.ORDER;
+    const F2 = validateField(Fp);
+    const q = F2.ORDER;
     let l = _0n4;
     for (let o = q - _1n4; o % _2n2 === _0n4; o /= _2n2)
       l += _1n4;
@@ -2981,99 +3079,99 @@ var hemaledger = (() => {
     const c3 = (c2 - _1n4) / _2n2;
     const c4 = _2n_pow_c1 - _1n4;
     const c5 = _2n_pow_c1_1;
-    const c6 = F.pow(Z, c2);
-    const c7 = F.pow(Z, (c2 + _1n4) / _2n2);
+    const c6 = F2.pow(Z, c2);
+    const c7 = F2.pow(Z, (c2 + _1n4) / _2n2);
     let sqrtRatio = (u, v) => {
       let tv1 = c6;
-      let tv2 = F.pow(v, c4);
-      let tv3 = F.sqr(tv2);
-      tv3 = F.mul(tv3, v);
-      let tv5 = F.mul(u, tv3);
-      tv5 = F.pow(tv5, c3);
-      tv5 = F.mul(tv5, tv2);
-      tv2 = F.mul(tv5, v);
-      tv3 = F.mul(tv5, u);
-      let tv4 = F.mul(tv3, tv2);
-      tv5 = F.pow(tv4, c5);
-      let isQR = F.eql(tv5, F.ONE);
-      tv2 = F.mul(tv3, c7);
-      tv5 = F.mul(tv4, tv1);
-      tv3 = F.cmov(tv2, tv3, isQR);
-      tv4 = F.cmov(tv5, tv4, isQR);
+      let tv2 = F2.pow(v, c4);
+      let tv3 = F2.sqr(tv2);
+      tv3 = F2.mul(tv3, v);
+      let tv5 = F2.mul(u, tv3);
+      tv5 = F2.pow(tv5, c3);
+      tv5 = F2.mul(tv5, tv2);
+      tv2 = F2.mul(tv5, v);
+      tv3 = F2.mul(tv5, u);
+      let tv4 = F2.mul(tv3, tv2);
+      tv5 = F2.pow(tv4, c5);
+      let isQR = F2.eql(tv5, F2.ONE);
+      tv2 = F2.mul(tv3, c7);
+      tv5 = F2.mul(tv4, tv1);
+      tv3 = F2.cmov(tv2, tv3, isQR);
+      tv4 = F2.cmov(tv5, tv4, isQR);
       for (let i = c1; i > _1n4; i--) {
         let tv52 = i - _2n2;
         tv52 = _2n2 << tv52 - _1n4;
-        let tvv5 = F.pow(tv4, tv52);
-        const e1 = F.eql(tvv5, F.ONE);
-        tv2 = F.mul(tv3, tv1);
-        tv1 = F.mul(tv1, tv1);
-        tvv5 = F.mul(tv4, tv1);
-        tv3 = F.cmov(tv2, tv3, e1);
-        tv4 = F.cmov(tvv5, tv4, e1);
+        let tvv5 = F2.pow(tv4, tv52);
+        const e1 = F2.eql(tvv5, F2.ONE);
+        tv2 = F2.mul(tv3, tv1);
+        tv1 = F2.mul(tv1, tv1);
+        tvv5 = F2.mul(tv4, tv1);
+        tv3 = F2.cmov(tv2, tv3, e1);
+        tv4 = F2.cmov(tvv5, tv4, e1);
       }
-      return { isValid: !F.is0(v) && (isQR || F.is0(u)), value: tv3 };
+      return { isValid: !F2.is0(v) && (isQR || F2.is0(u)), value: tv3 };
     };
-    if (F.ORDER % _4n3 === _3n2) {
-      const c12 = (F.ORDER - _3n2) / _4n3;
-      const c22 = F.sqrt(F.neg(Z));
+    if (F2.ORDER % _4n3 === _3n2) {
+      const c12 = (F2.ORDER - _3n2) / _4n3;
+      const c22 = F2.sqrt(F2.neg(Z));
       sqrtRatio = (u, v) => {
-        let tv1 = F.sqr(v);
-        const tv2 = F.mul(u, v);
-        tv1 = F.mul(tv1, tv2);
-        let y1 = F.pow(tv1, c12);
-        y1 = F.mul(y1, tv2);
-        const y2 = F.mul(y1, c22);
-        const tv3 = F.mul(F.sqr(y1), v);
-        const isQR = F.eql(tv3, u);
-        let y = F.cmov(y2, y1, isQR);
-        return { isValid: !F.is0(v) && isQR, value: y };
+        let tv1 = F2.sqr(v);
+        const tv2 = F2.mul(u, v);
+        tv1 = F2.mul(tv1, tv2);
+        let y1 = F2.pow(tv1, c12);
+        y1 = F2.mul(y1, tv2);
+        const y2 = F2.mul(y1, c22);
+        const tv3 = F2.mul(F2.sqr(y1), v);
+        const isQR = F2.eql(tv3, u);
+        let y = F2.cmov(y2, y1, isQR);
+        return { isValid: !F2.is0(v) && isQR, value: y };
       };
     }
     return sqrtRatio;
   }
-  function mapToCurveSimpleSWU(Fp, opts) {
-    const F = validateField(Fp);
-    validateObject(opts, {}, {}, "opts");
-    const { A, B: B2, Z } = opts;
-    if (!F.isValidNot0(A) || !F.isValidNot0(B2) || !F.isValid(Z))
+  function mapToCurveSimpleSWU(Fp, opts2) {
+    const F2 = validateField(Fp);
+    validateObject(opts2, {}, {}, "opts");
+    const { A, B: B2, Z } = opts2;
+    if (!F2.isValidNot0(A) || !F2.isValidNot0(B2) || !F2.isValid(Z))
       throw new Error("mapToCurveSimpleSWU: invalid opts");
-    if (F.eql(Z, F.neg(F.ONE)) || FpIsSquare(F, Z))
+    if (F2.eql(Z, F2.neg(F2.ONE)) || FpIsSquare(F2, Z))
       throw new Error("mapToCurveSimpleSWU: invalid opts");
-    const x = F.mul(B2, F.inv(F.mul(Z, A)));
-    const gx = F.add(F.add(F.mul(F.sqr(x), x), F.mul(A, x)), B2);
-    if (!FpIsSquare(F, gx))
+    const x = F2.mul(B2, F2.inv(F2.mul(Z, A)));
+    const gx = F2.add(F2.add(F2.mul(F2.sqr(x), x), F2.mul(A, x)), B2);
+    if (!FpIsSquare(F2, gx))
       throw new Error("mapToCurveSimpleSWU: invalid opts");
-    const sqrtRatio = SWUFpSqrtRatio(F, Z);
-    if (!F.isOdd)
+    const sqrtRatio = SWUFpSqrtRatio(F2, Z);
+    if (!F2.isOdd)
       throw new Error("Field does not have .isOdd()");
     return (u) => {
       let tv1, tv2, tv3, tv4, tv5, tv6, x2, y;
-      tv1 = F.sqr(u);
-      tv1 = F.mul(tv1, Z);
-      tv2 = F.sqr(tv1);
-      tv2 = F.add(tv2, tv1);
-      tv3 = F.add(tv2, F.ONE);
-      tv3 = F.mul(tv3, B2);
-      tv4 = F.cmov(Z, F.neg(tv2), !F.eql(tv2, F.ZERO));
-      tv4 = F.mul(tv4, A);
-      tv2 = F.sqr(tv3);
-      tv6 = F.sqr(tv4);
-      tv5 = F.mul(tv6, A);
-      tv2 = F.add(tv2, tv5);
-      tv2 = F.mul(tv2, tv3);
-      tv6 = F.mul(tv6, tv4);
-      tv5 = F.mul(tv6, B2);
-      tv2 = F.add(tv2, tv5);
-      x2 = F.mul(tv1, tv3);
+      tv1 = F2.sqr(u);
+      tv1 = F2.mul(tv1, Z);
+      tv2 = F2.sqr(tv1);
+      tv2 = F2.add(tv2, tv1);
+      tv3 = F2.add(tv2, F2.ONE);
+      tv3 = F2.mul(tv3, B2);
+      tv4 = F2.cmov(Z, F2.neg(tv2), !F2.eql(tv2, F2.ZERO));
+      tv4 = F2.mul(tv4, A);
+      tv2 = F2.sqr(tv3);
+      tv6 = F2.sqr(tv4);
+      tv5 = F2.mul(tv6, A);
+      tv2 = F2.add(tv2, tv5);
+      tv2 = F2.mul(tv2, tv3);
+      tv6 = F2.mul(tv6, tv4);
+      tv5 = F2.mul(tv6, B2);
+      tv2 = F2.add(tv2, tv5);
+      x2 = F2.mul(tv1, tv3);
       const { isValid, value } = sqrtRatio(tv2, tv6);
-      y = F.mul(tv1, u);
-      y = F.mul(y, value);
-      x2 = F.cmov(x2, tv3, isValid);
-      y = F.cmov(y, value, isValid);
-      const e1 = F.isOdd(u) === F.isOdd(y);
-      y = F.cmov(F.neg(y), y, e1);
-      const tv4_inv = FpInvertBatch(F, [tv4], true)[0];
-      x2 = F.mul(x2, tv4_inv);
+      y = F2.mul(tv1, u);
+      y = F2.mul(y, value);
+      x2 = F2.cmov(x2, tv3, isValid);
+      y = F2.cmov(y, value, isValid);
+      const e1 = F2.isOdd(u) === F2.isOdd(y);
+      y = F2.cmov(F2.neg(y), y, e1);
+      const tv4_inv = FpInvertBatch(F2, [tv4], true)[0];
+      x2 = F2.mul(x2, tv4_inv);
       return { x: x2, y };
     };
   }
@@ -3308,11 +3406,11 @@ var hemaledger = (() => {
       throw new Error('Signature format must be "compact", "recovered", or "der"');
     return format;
   }
-  function validateSigOpts(opts, def) {
-    validateObject(opts);
+  function validateSigOpts(opts2, def) {
+    validateObject(opts2);
     const optsn = {};
     for (let optName of Object.keys(def)) {
-      optsn[optName] = opts[optName] === void 0 ? def[optName] : opts[optName];
+      optsn[optName] = opts2[optName] === void 0 ? def[optName] : opts2[optName];
     }
     abool2(optsn.lowS, "lowS");
     abool2(optsn.prehash, "prehash");
@@ -3341,7 +3439,7 @@ var hemaledger = (() => {
       randomBytes: "function"
     });
     const { endo: endoOpts, allowInfinityPoint, clearCofactor, isTorsionFree, fromBytes, toBytes } = extraOpts;
-    const randomBytes3 = extraOpts.randomBytes === void 0 ? randomBytes2 : extraOpts.randomBytes;
+    const randomBytes4 = extraOpts.randomBytes === void 0 ? randomBytes2 : extraOpts.randomBytes;
     if (endoOpts) {
       if (!Fp.is0(CURVE.a) || typeof endoOpts.beta !== "bigint" || !Array.isArray(endoOpts.basises)) {
         throw new Error('invalid endo: expected "beta": bigint and "basises": array');
@@ -3758,7 +3856,7 @@ var hemaledger = (() => {
       }
     }
     const normalize = (points) => normalizeZ(Point2, points);
-    const wnaf = new ScalarMultiplier(Point2, randomBytes3);
+    const wnaf = new ScalarMultiplier(Point2, randomBytes4);
     if (wnaf.bits >= 6)
       Point2.BASE.precompute(6);
     Object.freeze(Point2.prototype);
@@ -3858,17 +3956,17 @@ var hemaledger = (() => {
       bits2int: "function",
       bits2int_modN: "function"
     });
-    const opts = Object.assign({}, ecdsaOpts);
-    const randomBytes3 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
-    const hmac2 = opts.hmac === void 0 ? (key, msg) => hmac(hash_, key, msg) : opts.hmac;
+    const opts2 = Object.assign({}, ecdsaOpts);
+    const randomBytes4 = opts2.randomBytes === void 0 ? randomBytes2 : opts2.randomBytes;
+    const hmac2 = opts2.hmac === void 0 ? (key, msg) => hmac(hash_, key, msg) : opts2.hmac;
     const { Fp, Fn } = Point2;
     const { ORDER: CURVE_ORDER, BITS: fnBits } = Fn;
     const blindLength = getMinHashLength(CURVE_ORDER);
-    const csprng = probeRandomBytes(randomBytes3, blindLength);
-    const { keygen, getPublicKey, getSharedSecret, utils, lengths } = ecdh(Point2, opts);
+    const csprng = probeRandomBytes(randomBytes4, blindLength);
+    const { keygen, getPublicKey, getSharedSecret, utils, lengths } = ecdh(Point2, opts2);
     const defaultSigOpts = {
       prehash: true,
-      lowS: typeof opts.lowS === "boolean" ? opts.lowS : true,
+      lowS: typeof opts2.lowS === "boolean" ? opts2.lowS : true,
       format: "compact",
       extraEntropy: false
     };
@@ -3960,11 +4058,11 @@ var hemaledger = (() => {
         const h = bits2int_modN(abytes2(messageHash, void 0, "msgHash"));
         const u1 = Fn.create(-h * ir);
         const u2 = Fn.create(s * ir);
-        const Q = Point2.BASE.mulAddUnsafe(u1, R, u2);
-        if (Q.is0())
+        const Q2 = Point2.BASE.mulAddUnsafe(u1, R, u2);
+        if (Q2.is0())
           throw new Error("invalid recovery: point at infinify");
-        Q.assertValidity();
-        return Q;
+        Q2.assertValidity();
+        return Q2;
       }
       // Signatures should be low-s, to prevent malleability.
       hasHighS() {
@@ -3989,16 +4087,16 @@ var hemaledger = (() => {
     }
     Object.freeze(Signature.prototype);
     Object.freeze(Signature);
-    const bits2int = opts.bits2int === void 0 ? function bits2int_def(bytes) {
+    const bits2int = opts2.bits2int === void 0 ? function bits2int_def(bytes) {
       if (bytes.length > 8192)
         throw new Error("input is too large");
       const num = bytesToNumberBE(bytes);
       const delta = bytes.length * 8 - fnBits;
       return delta > 0 ? num >> BigInt(delta) : num;
-    } : opts.bits2int;
-    const bits2int_modN = opts.bits2int_modN === void 0 ? function bits2int_modN_def(bytes) {
+    } : opts2.bits2int;
+    const bits2int_modN = opts2.bits2int_modN === void 0 ? function bits2int_modN_def(bytes) {
       return Fn.create(bits2int(bytes));
-    } : opts.bits2int_modN;
+    } : opts2.bits2int_modN;
     const ORDER_MASK = bitMask(fnBits);
     function int2octets(num) {
       aInRange("num < 2^" + fnBits, num, _0n6, ORDER_MASK);
@@ -4008,8 +4106,8 @@ var hemaledger = (() => {
       abytes2(message, void 0, "message");
       return prehash ? abytes2(hash_(message), void 0, "prehashed message") : message;
     }
-    function prepSig(message, secretKey, opts2) {
-      const { lowS, prehash, extraEntropy } = validateSigOpts(opts2, defaultSigOpts);
+    function prepSig(message, secretKey, opts3) {
+      const { lowS, prehash, extraEntropy } = validateSigOpts(opts3, defaultSigOpts);
       message = validateMsgAndHash(message, prehash);
       const h1int = bits2int_modN(message);
       const d = Fn.fromBytes(secretKey);
@@ -4017,7 +4115,7 @@ var hemaledger = (() => {
         throw new Error("invalid private key");
       const seedArgs = [int2octets(d), int2octets(h1int)];
       if (extraEntropy != null && extraEntropy !== false) {
-        const e = extraEntropy === true ? randomBytes3(lengths.secretKey) : extraEntropy;
+        const e = extraEntropy === true ? randomBytes4(lengths.secretKey) : extraEntropy;
         seedArgs.push(abytes2(e, void 0, "extraEntropy"));
       }
       const seed = concatBytes2(...seedArgs);
@@ -4053,14 +4151,14 @@ var hemaledger = (() => {
       }
       return { seed, k2sig };
     }
-    function sign2(message, secretKey, opts2 = {}) {
-      const { seed, k2sig } = prepSig(message, secretKey, opts2);
+    function sign2(message, secretKey, opts3 = {}) {
+      const { seed, k2sig } = prepSig(message, secretKey, opts3);
       const drbg = createHmacDrbg(hash_.outputLen, Fn.BYTES, hmac2);
       const sig = drbg(seed, k2sig);
-      return sig.toBytes(opts2.format);
+      return sig.toBytes(opts3.format);
     }
-    function verify2(signature, message, publicKey, opts2 = {}) {
-      const { lowS, prehash, format } = validateSigOpts(opts2, defaultSigOpts);
+    function verify2(signature, message, publicKey, opts3 = {}) {
+      const { lowS, prehash, format } = validateSigOpts(opts3, defaultSigOpts);
       publicKey = abytes2(publicKey, void 0, "publicKey");
       message = validateMsgAndHash(message, prehash);
       if (!isBytes2(signature)) {
@@ -4094,8 +4192,8 @@ var hemaledger = (() => {
         return false;
       }
     }
-    function recoverPublicKey(signature, message, opts2 = {}) {
-      const { prehash } = validateSigOpts(opts2, defaultSigOpts);
+    function recoverPublicKey(signature, message, opts3 = {}) {
+      const { prehash } = validateSigOpts(opts3, defaultSigOpts);
       message = validateMsgAndHash(message, prehash);
       return Signature.fromBytes(signature, "recovered").recoverPublicKey(message).toBytes();
     }
@@ -4124,9 +4222,9 @@ var hemaledger = (() => {
     Gx: BigInt("0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
     Gy: BigInt("0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
   }))();
-  function createSWU(Point2, opts) {
+  function createSWU(Point2, opts2) {
     let map;
-    return (scalars) => (map || (map = mapToCurveSimpleSWU(Point2.Fp, opts)))(scalars[0]);
+    return (scalars) => (map || (map = mapToCurveSimpleSWU(Point2.Fp, opts2)))(scalars[0]);
   }
   var p256_Point = /* @__PURE__ */ weierstrass(p256_CURVE);
   var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha256);
@@ -4211,478 +4309,23 @@ var hemaledger = (() => {
   var hashToScalar = (message, tag) => p256_hasher.hashToScalar(message, { DST: tag });
   var hashToCurve = (message, tag) => p256_hasher.hashToCurve(message, { DST: tag });
 
-  // webui/client/lockbox.js
-  var FORMAT = "hemaledger-lockbox-1";
-  var LOCKBOX_CAP = 4096;
-  var TAG_BYTES = 16;
-  var KEY_BYTES = 32;
-  var LOWEST = { memory_kib: 65536, passes: 3, lanes: 4 };
-  var HIGHEST = { memory_kib: 1 << 20, passes: 16, lanes: 16 };
-  var MOST_USE = 3;
-  var SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" };
-  var PUBLIC = {
-    share: SEAT,
-    kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
-    start: { account: 20, chain_id: "integer", authority: 20, consortium: 32 }
-  };
-  var SECRETS = { share: 1, kit: 2, start: 2 };
-  var FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
-  var KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
-  var refuse2 = (why, facts = {}) => {
-    throw new Refused("KeystoreUnreadable", { ...facts, why });
-  };
-  function parseLockbox(file) {
-    if (file.length > LOCKBOX_CAP) {
-      refuse2("it has more than {cap} bytes", { cap: LOCKBOX_CAP });
-    }
-    let box;
-    try {
-      const value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file));
-      if (!equal(writeDocument(value), file)) {
-        refuse2("it is not in canonical form");
-      }
-      box = takeApart(value);
-    } catch (error) {
-      const facts = error instanceof Refused ? error.facts : { why: "it is not JSON" };
-      refuse2("it is not a key file ({reason})", { ...facts, reason: facts.why });
-    }
-    const names = Object.keys(LOWEST);
-    if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
-      refuse2("its key derivation is weaker or more expensive than this version allows");
-    }
-    return box;
-  }
-  async function unlock(box, password, progress) {
-    const key = deriveKey(password, box.salt, box.cost, progress);
-    let payload;
-    try {
-      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
-      const options = { name: "AES-GCM", iv: box.nonce, additionalData: box.aad };
-      payload = new Uint8Array(await crypto.subtle.decrypt(options, imported, box.sealed));
-      return { share: parseKey(payload.subarray(0, SCALAR_BYTES)), accountKey: payload.slice(SCALAR_BYTES) };
-    } catch {
-      return refuse2("the password is wrong or the file is damaged");
-    } finally {
-      key.fill(0);
-      payload?.fill(0);
-    }
-  }
-  async function lock(kind, open, payload, password, progress) {
-    checkPublic(open, PUBLIC[kind]);
-    const [salt, nonce] = [16, 12].map((length) => crypto.getRandomValues(new Uint8Array(length)));
-    const bound2 = { format: FORMAT, kind, kdf: { name: "argon2id", ...LOWEST, salt: toHex(salt) }, public: open };
-    const key = deriveKey(password, salt, LOWEST, progress);
-    try {
-      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
-      const options = { name: "AES-GCM", iv: nonce, additionalData: writeDocument(bound2) };
-      const sealed = new Uint8Array(await crypto.subtle.encrypt(options, imported, payload));
-      return writeDocument({ ...bound2, nonce: toHex(nonce), sealed: toHex(sealed) });
-    } finally {
-      key.fill(0);
-    }
-  }
-  function deriveKey(password, salt, cost, progress = () => {
-  }) {
-    let told = -1;
-    const onProgress = (share) => {
-      const percent = Math.floor(share * 100);
-      if (percent > told) {
-        told = percent;
-        progress(share);
-      }
-    };
-    const { memory_kib: m, passes: t, lanes: p } = cost;
-    return argon2id(new TextEncoder().encode(password), salt, { m, t, p, dkLen: KEY_BYTES, onProgress });
-  }
-  function takeApart(value) {
-    only(value, FIELDS);
-    only(value.kdf, KDF_FIELDS);
-    if (value.format !== FORMAT || value.kdf.name !== "argon2id") {
-      refuse2("its format is unknown");
-    }
-    const { kind } = value;
-    if (!Object.hasOwn(PUBLIC, kind)) {
-      refuse2("its kind is unknown");
-    }
-    checkPublic(value.public, PUBLIC[kind]);
-    const { nonce, sealed, ...bound2 } = value;
-    const cost = Object.fromEntries(Object.keys(LOWEST).map((name) => [name, integer(value.kdf[name], name)]));
-    return {
-      kind,
-      public: Object.freeze({ ...value.public }),
-      cost,
-      salt: fromHex(value.kdf.salt, "salt", 16),
-      nonce: fromHex(nonce, "nonce", 12),
-      sealed: fromHex(sealed, "sealed", SCALAR_BYTES * SECRETS[kind] + TAG_BYTES),
-      aad: writeDocument(bound2)
-    };
-  }
-  function checkPublic(fields, forms) {
-    only(fields, Object.keys(forms));
-    for (const [name, form] of Object.entries(forms)) {
-      if (form === "integer") {
-        integer(fields[name], name);
-      } else {
-        fromHex(fields[name], name, form);
-      }
-    }
-    if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
-      refuse2("its use {use} is unknown", { use: fields.use });
-    }
-  }
-  function only(value, names) {
-    const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
-    if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
-      refuse2("it must have exactly the fields {names}", { names: names.join(", ") });
-    }
-  }
-  function integer(value, name) {
-    if (!Number.isSafeInteger(value)) {
-      refuse2("{field} is not an integer", { field: name });
-    }
-    return value;
-  }
-
-  // webui/client/approve.js
-  var ERROR = "Error:";
-  var STEPS = {
-    reading: "Reading your key file …",
-    checking: "Checking the request …",
-    opening: "Opening your key file. This takes some seconds on purpose …",
-    computing: "Computing and sealing your answer …",
-    sending: "Sending your answer …"
-  };
-  function control(form, facts, script) {
-    const one = (name) => form.querySelector(`[data-${name}]`);
-    const buttons = [one("approve"), one("refuse")];
-    const show = (step, share) => showStep(one, step, share);
-    const answer2 = async (reason) => {
-      if (!form.reportValidity()) {
-        return;
-      }
-      showProblem(one("problem"), null);
-      buttons.forEach((button) => {
-        button.disabled = true;
-      });
-      form.setAttribute("aria-busy", "true");
-      try {
-        show("reading");
-        const kit = await readKit(one("kit").files[0]);
-        const job = { facts, kit, reason, password: one("password").value, now: Math.floor(Date.now() / 1e3) };
-        one("password").value = "";
-        const sealed = await compute(script, job, show);
-        show("sending");
-        window.location.assign(await send(facts.submit_url, form.elements.csrf_token.value, sealed));
-      } catch (error) {
-        showProblem(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
-        buttons.forEach((button) => {
-          button.disabled = false;
-        });
-        show(null);
-      } finally {
-        one("password").value = "";
-        form.removeAttribute("aria-busy");
-      }
-    };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      answer2(event.submitter === one("refuse") ? Number(one("reason").value) : null);
-    });
-    buttons.forEach((button) => {
-      button.disabled = false;
-    });
-  }
-  async function readKit(file) {
-    if (file.size > LOCKBOX_CAP) {
-      throw new Refused("KeystoreUnreadable", { why: "it has more than {cap} bytes", cap: LOCKBOX_CAP });
-    }
-    try {
-      return new Uint8Array(await file.arrayBuffer());
-    } catch {
-      throw new Refused("KeystoreUnreadable", { why: "this browser cannot read it" });
-    }
-  }
-  function compute(script, job, show) {
-    const worker = new Worker(script);
-    const done = new Promise((resolve, reject) => {
-      worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
-      worker.addEventListener("message", ({ data }) => {
-        if (data.step !== void 0) {
-          show(data.step, data.share);
-        } else if (data.error !== void 0) {
-          reject(Refused.received(data.error, data.facts));
-        } else {
-          resolve(data);
-        }
-      });
-      worker.postMessage(job, job.kit === void 0 ? [] : [job.kit.buffer]);
-    });
-    return done.finally(() => worker.terminate());
-  }
-  async function send(address, token, answer2) {
-    const url = ownAddress(address);
-    let response;
-    let body;
-    try {
-      response = await fetch(url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": token },
-        body: JSON.stringify({ envelope: answer2.envelope, transaction: answer2.transaction })
-      });
-      body = response.redirected ? { location: response.url } : await response.json().catch(() => ({}));
-    } catch {
-      throw new Refused("SiteUnavailable");
-    }
-    if (!response.ok) {
-      const why = typeof body.message === "string" ? body.message : "it answered with status {status}.";
-      throw new Refused("SiteRefused", { why, status: response.status });
-    }
-    return ownAddress(body.location);
-  }
-  function ownAddress(address) {
-    const url = new URL(address ?? window.location.href, window.location.href);
-    if (url.origin !== window.location.origin) {
-      throw new Refused("SiteRefused", { why: "its answer leads to another site." });
-    }
-    return url.href;
-  }
-  function showStep(one, step, share) {
-    const words = step === null ? "" : inWords(wordsOfPage(), STEPS[step]);
-    if (one("progress").textContent !== words) {
-      one("progress").textContent = words;
-    }
-    const [list2, bar] = [one("steps"), one("bar")];
-    if (list2 === null || bar === null) {
-      return;
-    }
-    list2.hidden = bar.hidden = step === null;
-    const names = [...list2.children].map((each) => each.dataset.step);
-    [...list2.children].forEach((each, place) => {
-      each.classList.toggle("step-done", step !== null && place < names.indexOf(step));
-      if (each.dataset.step === step) {
-        each.setAttribute("aria-current", "step");
-      } else {
-        each.removeAttribute("aria-current");
-      }
-    });
-    if (share === void 0) {
-      bar.removeAttribute("value");
-    } else {
-      bar.value = share;
-    }
-  }
-  function showProblem(place, refusal2) {
-    place.hidden = refusal2 === null;
-    const words = wordsOfPage();
-    const error = `${inWords(words, ERROR)} `;
-    const plain = document.title.replace(error, "");
-    document.title = refusal2 === null ? plain : error + plain;
-    if (refusal2 !== null) {
-      place.dataset.name = refusal2.name;
-      place.querySelector("[data-problem-text]").textContent = refusal2.inLanguage(words);
-      place.focus();
-    }
-  }
-
-  // webui/client/shares.js
-  var shares_exports = {};
-  __export(shares_exports, {
-    controlKit: () => controlKit,
-    makeKit: () => makeKit,
-    startFor: () => startFor
-  });
-
-  // webui/client/hpke.js
-  var hpke_exports = {};
-  __export(hpke_exports, {
-    aeadSeal: () => aeadSeal,
-    openBase: () => openBase,
-    sealBase: () => sealBase
-  });
-
-  // node_modules/@noble/hashes/hkdf.js
-  function extract(hash, ikm, salt) {
-    ahash(hash);
-    if (salt === void 0)
-      salt = new Uint8Array(hash.outputLen);
-    return hmac(hash, salt, ikm);
-  }
-  var HKDF_COUNTER = /* @__PURE__ */ Uint8Array.of(0);
-  var EMPTY_BUFFER = /* @__PURE__ */ Uint8Array.of();
-  function expand(hash, prk, info, length = 32, _recycled) {
-    ahash(hash);
-    anumber(length, "length");
-    abytes(prk, void 0, "prk");
-    const olen = hash.outputLen;
-    if (prk.length < olen)
-      throw new Error('"prk" must be at least HashLen octets');
-    if (length > 255 * olen)
-      throw new Error("Length must be <= 255*HashLen");
-    const blocks = Math.ceil(length / olen);
-    if (info === void 0)
-      info = EMPTY_BUFFER;
-    else
-      abytes(info, void 0, "info");
-    if (!blocks) {
-      if (_recycled)
-        clean(prk);
-      return new Uint8Array();
-    }
-    const okm = _recycled && blocks === 1 ? prk : new Uint8Array(blocks * olen);
-    const { iHash, oHash } = hmac.create(hash, prk);
-    const T = _recycled ? prk : new Uint8Array(olen);
-    const worker = blocks > 1 ? _recycled?.iHash || hash.create() : void 0;
-    for (let counter = 0; counter < blocks - 1; counter++) {
-      HKDF_COUNTER[0] = counter + 1;
-      const iWork = iHash._cloneInto(worker);
-      if (counter)
-        iWork.update(T);
-      iWork.update(info).update(HKDF_COUNTER).digestInto(T);
-      oHash._cloneInto(worker).update(T).digestInto(T);
-      okm.set(T, olen * counter);
-    }
-    HKDF_COUNTER[0] = blocks;
-    if (blocks > 1)
-      iHash.update(T);
-    iHash.update(info).update(HKDF_COUNTER).digestInto(T);
-    oHash.update(T).digestInto(T);
-    okm.set(T, olen * (blocks - 1));
-    iHash.destroy();
-    oHash.destroy();
-    worker?.destroy();
-    if (T !== okm)
-      clean(T);
-    clean(HKDF_COUNTER);
-    if (length === okm.length)
-      return okm;
-    const res = okm.slice(0, length);
-    clean(okm);
-    return res;
-  }
-  var hkdf = (hash, ikm, salt, info, length) => {
-    ahash(hash);
-    if (salt === void 0)
-      salt = new Uint8Array(hash.outputLen);
-    const HMAC = hmac.create(hash, salt).update(ikm);
-    return expand(hash, HMAC.digest(), info, length, HMAC);
-  };
-
-  // webui/client/hpke.js
-  var NONE = new Uint8Array();
-  var KEM = concat(ascii("KEM"), integerBytes(16, 2));
-  var SUITE = concat(ascii("HPKE"), integerBytes(16, 2), integerBytes(1, 2), integerBytes(2, 2));
-  async function aeadSeal(key, nonce, plaintext, aad) {
-    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
-    return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
-  }
-  async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
-    const enc = encodeUncompressed(mult(secret, GENERATOR));
-    const shared = sharedX(secret, publicKey);
-    const { key, nonce } = schedule(shared, enc, publicKey, info);
-    const sealed = await aeadSeal(key, nonce, plaintext, NONE);
-    key.fill(0);
-    return concat(enc, sealed);
-  }
-  async function openBase(secret, info, enc, sealed) {
-    const shared = sharedX(secret, enc);
-    const { key, nonce } = schedule(shared, enc, encodeUncompressed(mult(secret, GENERATOR)), info);
-    try {
-      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
-      return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
-    } catch {
-      throw new Refused("AuthFailure");
-    } finally {
-      key.fill(0);
-    }
-  }
-  var sharedX = (secret, publicKey) => encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
-  function schedule(shared, enc, publicKey, info) {
-    const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
-    const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
-    const context = concat(
-      Uint8Array.of(0),
-      labeledExtract(SUITE, NONE, "psk_id_hash", NONE),
-      labeledExtract(SUITE, NONE, "info_hash", info)
-    );
-    const chief = labeledExtract(SUITE, agreed, "secret", NONE);
-    const key = labeledExpand(SUITE, chief, "key", context, 32);
-    const nonce = labeledExpand(SUITE, chief, "base_nonce", context, 12);
-    [shared, prk, agreed, chief].forEach((each) => each.fill(0));
-    return { key, nonce };
-  }
-  var labeledExtract = (suite, salt, label, ikm) => extract(sha256, concat(ascii("HPKE-v1"), suite, ascii(label), ikm), salt);
-  var labeledExpand = (suite, prk, label, info, length) => expand(sha256, prk, concat(integerBytes(length, 2), ascii("HPKE-v1"), suite, ascii(label), info), length);
-
-  // webui/client/start.js
-  var start_exports = {};
-  __export(start_exports, {
-    SHORTEST: () => SHORTEST,
-    controlStart: () => controlStart,
-    makeStart: () => makeStart,
-    possessionMessage: () => possessionMessage
-  });
-
-  // node_modules/@noble/curves/secp256k1.js
-  var secp256k1_CURVE = {
-    p: BigInt("0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"),
-    n: BigInt("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"),
-    h: BigInt(1),
-    a: BigInt(0),
-    b: BigInt(7),
-    Gx: BigInt("0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"),
-    Gy: BigInt("0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8")
-  };
-  var secp256k1_ENDO = {
-    beta: BigInt("0x7ae96a2b657c07106e64479eac3434e99cf0497512f58995c1396c28719501ee"),
-    basises: [
-      [BigInt("0x3086d221a7d46bcde86c90e49284eb15"), -BigInt("0xe4437ed6010e88286f547fa90abfe4c3")],
-      [BigInt("0x114ca50f7a8e2f3f657c1108d9d44cfd8"), BigInt("0x3086d221a7d46bcde86c90e49284eb15")]
-    ]
-  };
-  var _2n4 = /* @__PURE__ */ BigInt(2);
-  function sqrtMod(y) {
-    const P2 = secp256k1_CURVE.p;
-    const _3n4 = BigInt(3), _6n = BigInt(6), _11n = BigInt(11), _22n = BigInt(22);
-    const _23n = BigInt(23), _44n = BigInt(44), _88n = BigInt(88);
-    const b2 = y * y * y % P2;
-    const b3 = b2 * b2 * y % P2;
-    const b6 = pow2(b3, _3n4, P2) * b3 % P2;
-    const b9 = pow2(b6, _3n4, P2) * b3 % P2;
-    const b11 = pow2(b9, _2n4, P2) * b2 % P2;
-    const b22 = pow2(b11, _11n, P2) * b11 % P2;
-    const b44 = pow2(b22, _22n, P2) * b22 % P2;
-    const b88 = pow2(b44, _44n, P2) * b44 % P2;
-    const b176 = pow2(b88, _88n, P2) * b88 % P2;
-    const b220 = pow2(b176, _44n, P2) * b44 % P2;
-    const b223 = pow2(b220, _3n4, P2) * b3 % P2;
-    const t1 = pow2(b223, _23n, P2) * b22 % P2;
-    const t2 = pow2(t1, _6n, P2) * b2 % P2;
-    const root = pow2(t2, _2n4, P2);
-    if (!Fpk1.eql(Fpk1.sqr(root), y))
-      throw new Error("Cannot find square root");
-    return root;
-  }
-  var Fpk1 = /* @__PURE__ */ Field(secp256k1_CURVE.p, { sqrt: sqrtMod });
-  var Pointk1 = /* @__PURE__ */ weierstrass(secp256k1_CURVE, {
-    Fp: Fpk1,
-    endo: secp256k1_ENDO
-  });
-  var secp256k1 = /* @__PURE__ */ ecdsa(Pointk1, sha256);
-
-  // webui/client/transaction.js
-  var transaction_exports = {};
-  __export(transaction_exports, {
-    accountOf: () => accountOf,
-    approval: () => approval,
-    refusal: () => refusal,
-    registration: () => registration,
-    sign: () => sign
+  // webui/client/long.js
+  var long_exports = {};
+  __export(long_exports, {
+    LONG_ENC_BYTES: () => LONG_ENC_BYTES,
+    LONG_KEY_BYTES: () => LONG_KEY_BYTES,
+    LONG_PRIVATE_BYTES: () => LONG_PRIVATE_BYTES,
+    decapsulate: () => decapsulate,
+    longKeyId: () => longKeyId,
+    longPublicKey: () => longPublicKey,
+    openLong: () => openLong,
+    sealLong: () => sealLong
   });
 
   // node_modules/@noble/hashes/sha3.js
   var _0n7 = BigInt(0);
   var _1n6 = BigInt(1);
-  var _2n5 = BigInt(2);
+  var _2n4 = BigInt(2);
   var _7n2 = BigInt(7);
   var _256n = BigInt(256);
   var _0x71n = BigInt(113);
@@ -4696,7 +4339,7 @@ var hemaledger = (() => {
     let t = _0n7;
     for (let j = 0; j < 7; j++) {
       R = (R << _1n6 ^ (R >> _7n2) * _0x71n) % _256n;
-      if (R & _2n5)
+      if (R & _2n4)
         t ^= _1n6 << (_1n6 << BigInt(j)) - _1n6;
     }
     _SHA3_IOTA.push(t);
@@ -4900,7 +4543,1206 @@ var hemaledger = (() => {
     }
   };
   var genKeccak = (suffix, blockLen, outputLen, info = {}) => createHasher(() => new Keccak(blockLen, suffix, outputLen), info);
+  var sha3_256 = /* @__PURE__ */ genKeccak(
+    6,
+    136,
+    32,
+    /* @__PURE__ */ oidNist(8)
+  );
+  var sha3_512 = /* @__PURE__ */ genKeccak(
+    6,
+    72,
+    64,
+    /* @__PURE__ */ oidNist(10)
+  );
   var keccak_256 = /* @__PURE__ */ genKeccak(1, 136, 32);
+  var genShake = (suffix, blockLen, outputLen, info = {}) => createHasher((opts2 = {}) => {
+    opts2 = checkOpts({}, opts2);
+    return new Keccak(blockLen, suffix, opts2.dkLen === void 0 ? outputLen : opts2.dkLen, true);
+  }, info);
+  var shake128 = /* @__PURE__ */ genShake(31, 168, 16, /* @__PURE__ */ oidNist(11));
+  var shake256 = /* @__PURE__ */ genShake(31, 136, 32, /* @__PURE__ */ oidNist(12));
+
+  // node_modules/@noble/post-quantum/utils.js
+  var abytesDoc = abytes;
+  var randomBytes3 = randomBytes;
+  function aarray2(item, title, inner = () => {
+  }) {
+    if (!Array.isArray(item))
+      throw new TypeError(`"${title}" expected array, got type=${typeof item}`);
+    for (let i = 0; i < item.length; i++)
+      inner(item[i], `${title}[${i}]`);
+    return item;
+  }
+  function equalBytes(a, b) {
+    a = abytes(a);
+    b = abytes(b);
+    if (a.length !== b.length)
+      return false;
+    let diff = 0;
+    for (let i = 0; i < a.length; i++)
+      diff |= a[i] ^ b[i];
+    return diff === 0;
+  }
+  function copyBytes3(bytes) {
+    return new Uint8Array(abytes(bytes));
+  }
+  function splitCoder(label, ...lengths) {
+    const getLength = (c) => typeof c === "number" ? c : c.bytesLen;
+    const bytesLen = lengths.reduce((sum, a) => sum + getLength(a), 0);
+    return {
+      bytesLen,
+      encode: (bufs) => {
+        const res = new Uint8Array(bytesLen);
+        for (let i = 0, pos = 0; i < lengths.length; i++) {
+          const c = lengths[i];
+          const l = getLength(c);
+          const b = typeof c === "number" ? bufs[i] : c.encode(bufs[i]);
+          abytes(b, l, label);
+          res.set(b, pos);
+          if (typeof c !== "number")
+            b.fill(0);
+          pos += l;
+        }
+        return res;
+      },
+      decode: (buf) => {
+        abytes(buf, bytesLen, label);
+        const res = [];
+        for (const c of lengths) {
+          const l = getLength(c);
+          const b = buf.subarray(0, l);
+          res.push(typeof c === "number" ? b : c.decode(b));
+          buf = buf.subarray(l);
+        }
+        return res;
+      }
+    };
+  }
+  function vecCoder(c, vecLen) {
+    const coder = c;
+    const bytesLen = vecLen * coder.bytesLen;
+    return {
+      bytesLen,
+      encode: (u) => {
+        const uArr = aarray2(u, "u");
+        if (uArr.length !== vecLen)
+          throw new RangeError(`vecCoder.encode: wrong length=${uArr.length}. Expected: ${vecLen}`);
+        const res = new Uint8Array(bytesLen);
+        for (let i = 0, pos = 0; i < uArr.length; i++) {
+          const b = coder.encode(uArr[i]);
+          res.set(b, pos);
+          b.fill(0);
+          pos += b.length;
+        }
+        return res;
+      },
+      decode: (a) => {
+        abytes(a, bytesLen);
+        const r = [];
+        for (let i = 0; i < a.length; i += coder.bytesLen)
+          r.push(coder.decode(a.subarray(i, i + coder.bytesLen)));
+        return r;
+      }
+    };
+  }
+  function cleanBytes(...list2) {
+    for (const t of list2) {
+      if (Array.isArray(t))
+        for (const b of t)
+          b.fill(0);
+      else
+        t.fill(0);
+    }
+  }
+  function getMask(bits) {
+    anumber(bits, "bits");
+    if (bits > 32)
+      throw new RangeError('"bits" expected <= 32, got ' + bits);
+    return bits === 32 ? 4294967295 : ~(-1 << bits) >>> 0;
+  }
+
+  // node_modules/@noble/post-quantum/_crystals.js
+  var genCrystals = (opts2) => {
+    const { newPoly, N: N2, Q: Q2, F: F2, ROOT_OF_UNITY: ROOT_OF_UNITY2, brvBits, isKyber } = opts2;
+    const mod2 = (a, modulo = Q2) => {
+      const result = a % modulo | 0;
+      return (result >= 0 ? result | 0 : modulo + result | 0) | 0;
+    };
+    const smod = (a, modulo = Q2) => {
+      const r = mod2(a, modulo) | 0;
+      return (r > modulo >> 1 ? r - modulo | 0 : r) | 0;
+    };
+    function getZettas() {
+      const out = newPoly(N2);
+      for (let i = 0; i < N2; i++) {
+        const b = reverseBits(i, brvBits);
+        const p = BigInt(ROOT_OF_UNITY2) ** BigInt(b) % BigInt(Q2);
+        out[i] = Number(p) | 0;
+      }
+      return out;
+    }
+    const nttZetas = getZettas();
+    const inv = (_a) => {
+      throw new Error("not implemented");
+    };
+    const field = isKyber ? {
+      add: (a, b) => {
+        const r = a + b | 0;
+        return r >= Q2 ? r - Q2 | 0 : r;
+      },
+      sub: (a, b) => {
+        const r = a - b | 0;
+        return r < 0 ? r + Q2 | 0 : r;
+      },
+      mul: (a, b) => mod2((a | 0) * (b | 0)) | 0,
+      inv
+    } : {
+      add: (a, b) => mod2((a | 0) + (b | 0)) | 0,
+      sub: (a, b) => mod2((a | 0) - (b | 0)) | 0,
+      mul: (a, b) => mod2((a | 0) * (b | 0)) | 0,
+      inv
+    };
+    const nttOpts = {
+      N: N2,
+      roots: nttZetas,
+      invertButterflies: true,
+      skipStages: isKyber ? 1 : 0,
+      brp: false
+    };
+    const dif = FFTCore(field, { dit: false, ...nttOpts });
+    const dit = FFTCore(field, { dit: true, ...nttOpts });
+    const NTT = {
+      encode: (r) => {
+        return dif(r);
+      },
+      decode: (r) => {
+        dit(r);
+        for (let i = 0; i < r.length; i++)
+          r[i] = mod2(F2 * r[i]);
+        return r;
+      }
+    };
+    const bitsCoder = (d, c) => {
+      for (let i = 0, bufLen = 0; i < N2; i++) {
+        bufLen += d;
+        if (bufLen > 32)
+          getMask(bufLen);
+        bufLen %= 8;
+      }
+      const mask = getMask(d);
+      const bytesLen = d * (N2 / 8);
+      return {
+        bytesLen,
+        encode: (poly_) => {
+          const poly = poly_;
+          const r = new Uint8Array(bytesLen);
+          for (let i = 0, buf = 0, bufLen = 0, pos = 0; i < poly.length; i++) {
+            buf |= (c.encode(poly[i]) & mask) << bufLen;
+            bufLen += d;
+            for (; bufLen >= 8; bufLen -= 8, buf >>= 8)
+              r[pos++] = buf & 255;
+          }
+          return r;
+        },
+        decode: (bytes) => {
+          const r = newPoly(N2);
+          for (let i = 0, buf = 0, bufLen = 0, pos = 0; i < bytes.length; i++) {
+            buf |= bytes[i] << bufLen;
+            bufLen += 8;
+            for (; bufLen >= d; bufLen -= d, buf >>= d)
+              r[pos++] = c.decode(buf & mask);
+          }
+          return r;
+        }
+      };
+    };
+    return {
+      mod: mod2,
+      smod,
+      nttZetas,
+      NTT: {
+        encode: (r) => NTT.encode(r),
+        decode: (r) => NTT.decode(r)
+      },
+      bitsCoder
+    };
+  };
+  var createXofShake = (shake) => (seed, blockLen) => {
+    if (!blockLen)
+      blockLen = shake.blockLen;
+    const _seed = new Uint8Array(seed.length + 2);
+    _seed.set(seed);
+    const seedLen = seed.length;
+    const buf = new Uint8Array(blockLen);
+    let h = shake.create({});
+    let calls = 0;
+    let xofs = 0;
+    return {
+      stats: () => ({ calls, xofs }),
+      get: (x, y) => {
+        _seed[seedLen + 0] = x;
+        _seed[seedLen + 1] = y;
+        h.destroy();
+        h = shake.create({}).update(_seed);
+        calls++;
+        return () => {
+          xofs++;
+          return h.xofInto(buf);
+        };
+      },
+      clean: () => {
+        h.destroy();
+        cleanBytes(buf, _seed);
+      }
+    };
+  };
+  var XOF128 = /* @__PURE__ */ createXofShake(shake128);
+
+  // node_modules/@noble/post-quantum/ml-kem.js
+  var N = 256;
+  var Q = 3329;
+  var F = 3303;
+  var ROOT_OF_UNITY = 17;
+  var crystals = /* @__PURE__ */ genCrystals({
+    N,
+    Q,
+    F,
+    ROOT_OF_UNITY,
+    newPoly: (n) => new Uint16Array(n),
+    brvBits: 7,
+    isKyber: true
+  });
+  var PARAMS = /* @__PURE__ */ (() => Object.freeze({
+    512: Object.freeze({ N, Q, K: 2, ETA1: 3, ETA2: 2, du: 10, dv: 4, RBGstrength: 128 }),
+    768: Object.freeze({ N, Q, K: 3, ETA1: 2, ETA2: 2, du: 10, dv: 4, RBGstrength: 192 }),
+    1024: Object.freeze({ N, Q, K: 4, ETA1: 2, ETA2: 2, du: 11, dv: 5, RBGstrength: 256 })
+  }))();
+  var compress = (d) => {
+    if (d >= 12)
+      return { encode: (i) => i, decode: (i) => i >= Q ? i - Q : i };
+    const a = 2 ** (d - 1);
+    return {
+      // This only matches standalone Compress_d after bitsCoder masks the result into Z_(2^d).
+      encode: (i) => ((i << d) + Q / 2) / Q,
+      // const decompress = (i: number) => round((Q / 2 ** d) * i);
+      decode: (i) => i * Q + a >>> d
+    };
+  };
+  var byteCoder = (d) => crystals.bitsCoder(d, d === 12 ? { encode: (i) => i, decode: (i) => i >= Q ? i - Q : i } : { encode: (i) => i, decode: (i) => i });
+  var polyCoder = (d) => d === 12 ? byteCoder(12) : crystals.bitsCoder(d, compress(d));
+  function polyAdd(a_, b_) {
+    const a = a_;
+    const b = b_;
+    for (let i = 0; i < N; i++) {
+      const r = a[i] + b[i];
+      a[i] = r >= Q ? r - Q : r;
+    }
+  }
+  function polySub(a_, b_) {
+    const a = a_;
+    const b = b_;
+    for (let i = 0; i < N; i++) {
+      const r = a[i] - b[i];
+      a[i] = r < 0 ? r + Q : r;
+    }
+  }
+  function BaseCaseMultiply(a0, a1, b0, b1, zeta) {
+    const c0 = crystals.mod(crystals.mod(a1 * b1) * zeta + a0 * b0);
+    const c1 = crystals.mod(a0 * b1 + a1 * b0);
+    return { c0, c1 };
+  }
+  function MultiplyNTTs(f_, g_) {
+    const f = f_;
+    const g = g_;
+    for (let i = 0; i < N / 2; i++) {
+      let z = crystals.nttZetas[64 + (i >> 1)];
+      if (i & 1)
+        z = -z;
+      const { c0, c1 } = BaseCaseMultiply(f[2 * i + 0], f[2 * i + 1], g[2 * i + 0], g[2 * i + 1], z);
+      f[2 * i + 0] = c0;
+      f[2 * i + 1] = c1;
+    }
+    return f;
+  }
+  function SampleNTT(xof_) {
+    const xof = xof_;
+    const r = new Uint16Array(N);
+    for (let j = 0; j < N; ) {
+      const b = xof();
+      if (b.length % 3)
+        throw new Error("SampleNTT: unaligned block");
+      for (let i = 0; j < N && i + 3 <= b.length; i += 3) {
+        const d1 = (b[i + 0] >> 0 | b[i + 1] << 8) & 4095;
+        const d2 = (b[i + 1] >> 4 | b[i + 2] << 4) & 4095;
+        if (d1 < Q)
+          r[j++] = d1;
+        if (j < N && d2 < Q)
+          r[j++] = d2;
+      }
+    }
+    return r;
+  }
+  var sampleCBDBytes = (buf, eta) => {
+    const r = new Uint16Array(N);
+    const b32 = u32(buf);
+    swap32IfBE(b32);
+    let len = 0;
+    for (let i = 0, p = 0, bb = 0, t0 = 0; i < b32.length; i++) {
+      let b = b32[i];
+      for (let j = 0; j < 32; j++) {
+        bb += b & 1;
+        b >>= 1;
+        len += 1;
+        if (len === eta) {
+          t0 = bb;
+          bb = 0;
+        } else if (len === 2 * eta) {
+          r[p++] = crystals.mod(t0 - bb);
+          bb = 0;
+          len = 0;
+        }
+      }
+    }
+    swap32IfBE(b32);
+    if (len)
+      throw new Error(`sampleCBD: leftover bits: ${len}`);
+    return r;
+  };
+  function sampleCBD(PRF_, seed, nonce, eta) {
+    const PRF = PRF_;
+    return sampleCBDBytes(PRF(eta * N / 4, seed, nonce), eta);
+  }
+  var genKPKE = (opts_) => {
+    const opts2 = opts_;
+    const { K, PRF, XOF, HASH512, ETA1, ETA2, du, dv } = opts2;
+    const poly1 = polyCoder(1);
+    const polyV = polyCoder(dv);
+    const polyU = polyCoder(du);
+    const publicCoder = splitCoder("publicKey", vecCoder(polyCoder(12), K), 32);
+    const secretCoder = vecCoder(polyCoder(12), K);
+    const cipherCoder = splitCoder("ciphertext", vecCoder(polyU, K), polyV);
+    const seedCoder = splitCoder("seed", 32, 32);
+    const encryptCore = (tHat, getA, msg, seed) => {
+      const rHat = [];
+      for (let i = 0; i < K; i++)
+        rHat.push(crystals.NTT.encode(sampleCBD(PRF, seed, i, ETA1)));
+      const tmp2 = new Uint16Array(N);
+      const u = [];
+      for (let i = 0; i < K; i++) {
+        const e1 = sampleCBD(PRF, seed, K + i, ETA2);
+        const tmp = new Uint16Array(N);
+        for (let j = 0; j < K; j++) {
+          const aij = getA(i, j);
+          polyAdd(tmp, MultiplyNTTs(aij, rHat[j]));
+        }
+        polyAdd(e1, crystals.NTT.decode(tmp));
+        u.push(e1);
+        polyAdd(tmp2, MultiplyNTTs(tHat[i], rHat[i]));
+        cleanBytes(tmp);
+      }
+      const e2 = sampleCBD(PRF, seed, 2 * K, ETA2);
+      polyAdd(e2, crystals.NTT.decode(tmp2));
+      const v = poly1.decode(msg);
+      polyAdd(v, e2);
+      cleanBytes(tHat, rHat, tmp2, e2);
+      return cipherCoder.encode([u, v]);
+    };
+    return {
+      secretCoder,
+      lengths: {
+        secretKey: secretCoder.bytesLen,
+        publicKey: publicCoder.bytesLen,
+        cipherText: cipherCoder.bytesLen
+      },
+      keygen: (seed) => {
+        abytesDoc(seed, 32, "seed");
+        const seedDst = new Uint8Array(33);
+        seedDst.set(seed);
+        seedDst[32] = K;
+        const seedHash = HASH512(seedDst);
+        const [rho, sigma] = seedCoder.decode(seedHash);
+        const sHat = [];
+        const tHat = [];
+        for (let i = 0; i < K; i++)
+          sHat.push(crystals.NTT.encode(sampleCBD(PRF, sigma, i, ETA1)));
+        const x = XOF(rho);
+        for (let i = 0; i < K; i++) {
+          const e = crystals.NTT.encode(sampleCBD(PRF, sigma, K + i, ETA1));
+          for (let j = 0; j < K; j++) {
+            const aji = SampleNTT(x.get(j, i));
+            polyAdd(e, MultiplyNTTs(aji, sHat[j]));
+          }
+          tHat.push(e);
+        }
+        x.clean();
+        const res = {
+          publicKey: publicCoder.encode([tHat, rho]),
+          secretKey: secretCoder.encode(sHat)
+        };
+        cleanBytes(rho, sigma, sHat, tHat, seedDst, seedHash);
+        return res;
+      },
+      encrypt: (publicKey, msg, seed) => {
+        const [tHat, rho] = publicCoder.decode(publicKey);
+        const x = XOF(rho);
+        const res = encryptCore(tHat, (i, j) => SampleNTT(x.get(i, j)), msg, seed);
+        x.clean();
+        return res;
+      },
+      // Expands the full Â matrix (public data derived from rho) once, so repeated encryptions
+      // against the same ek skip the K² SampleNTT XOF expansions. Cached polys are copied per
+      // call because encryptCore mutates its inputs in place.
+      prepare: (publicKey) => {
+        const [tHat, rho] = publicCoder.decode(publicKey);
+        const x = XOF(rho);
+        const A = [];
+        for (let i = 0; i < K; i++)
+          for (let j = 0; j < K; j++)
+            A.push(SampleNTT(x.get(i, j)));
+        x.clean();
+        return {
+          encrypt: (msg, seed) => encryptCore(tHat.map((p) => p.slice()), (i, j) => A[i * K + j].slice(), msg, seed),
+          clean: () => cleanBytes(tHat, A)
+        };
+      },
+      decrypt: (cipherText, privateKey) => {
+        const [u, v] = cipherCoder.decode(cipherText);
+        const sk = secretCoder.decode(privateKey);
+        const tmp = new Uint16Array(N);
+        for (let i = 0; i < K; i++)
+          polyAdd(tmp, MultiplyNTTs(sk[i], crystals.NTT.encode(u[i])));
+        polySub(v, crystals.NTT.decode(tmp));
+        const res = poly1.encode(v);
+        cleanBytes(tmp, sk, u, v);
+        return res;
+      }
+    };
+  };
+  function createKyber(opts2) {
+    const rawOpts = opts2;
+    const KPKE = genKPKE(rawOpts);
+    const { HASH256, HASH512, KDF } = rawOpts;
+    const { secretCoder: KPKESecretCoder, lengths } = KPKE;
+    const secretCoder = splitCoder("secretKey", lengths.secretKey, lengths.publicKey, 32, 32);
+    const msgLen = 32;
+    const seedLen = 64;
+    const validateModulus = (publicKey, fn) => {
+      const eke = publicKey.subarray(0, 384 * rawOpts.K);
+      const ek = KPKESecretCoder.encode(KPKESecretCoder.decode(copyBytes3(eke)));
+      const ok = equalBytes(ek, eke);
+      cleanBytes(ek);
+      if (!ok)
+        throw new Error(`ML-KEM.${fn}: wrong publicKey modulus`);
+    };
+    const kemLengths = Object.freeze({
+      ...lengths,
+      seed: 64,
+      msg: msgLen,
+      msgRand: msgLen,
+      secretKey: secretCoder.bytesLen
+    });
+    return Object.freeze({
+      info: Object.freeze({ type: "ml-kem" }),
+      lengths: kemLengths,
+      keygen: (seed) => {
+        const ownSeed = seed === void 0;
+        const s = ownSeed ? randomBytes3(seedLen) : seed;
+        let sk;
+        let publicKeyHash;
+        try {
+          abytesDoc(s, seedLen, "seed");
+          const keys = KPKE.keygen(s.subarray(0, 32));
+          const publicKey = keys.publicKey;
+          sk = keys.secretKey;
+          publicKeyHash = HASH256(publicKey);
+          const secretKey = secretCoder.encode([sk, publicKey, publicKeyHash, s.subarray(32)]);
+          return {
+            publicKey,
+            secretKey
+          };
+        } finally {
+          if (sk !== void 0)
+            cleanBytes(sk);
+          if (publicKeyHash !== void 0)
+            cleanBytes(publicKeyHash);
+          if (ownSeed)
+            cleanBytes(s);
+        }
+      },
+      getPublicKey: (secretKey) => {
+        const [_sk, publicKey, _publicKeyHash, _z] = secretCoder.decode(secretKey);
+        return Uint8Array.from(publicKey);
+      },
+      encapsulate: (publicKey, msg) => {
+        const ownMsg = msg === void 0;
+        const m = ownMsg ? randomBytes3(msgLen) : msg;
+        let kr;
+        try {
+          abytesDoc(publicKey, lengths.publicKey, "publicKey");
+          abytesDoc(m, msgLen, "message");
+          validateModulus(publicKey, "encapsulate");
+          kr = HASH512.create().update(m).update(HASH256(publicKey)).digest();
+          const cipherText = KPKE.encrypt(publicKey, m, kr.subarray(32, 64));
+          return {
+            cipherText,
+            sharedSecret: kr.subarray(0, 32)
+          };
+        } finally {
+          if (kr !== void 0)
+            cleanBytes(kr.subarray(32));
+          if (ownMsg)
+            cleanBytes(m);
+        }
+      },
+      decapsulate: (cipherText, secretKey) => {
+        abytesDoc(secretKey, secretCoder.bytesLen, "secretKey");
+        abytesDoc(cipherText, lengths.cipherText, "cipherText");
+        const k768 = secretCoder.bytesLen - 96;
+        const start = k768 + 32;
+        const test = HASH256(secretKey.subarray(k768 / 2, start));
+        if (!equalBytes(test, secretKey.subarray(start, start + 32)))
+          throw new Error("invalid secretKey: hash check failed");
+        const [sk, publicKey, publicKeyHash, z] = secretCoder.decode(secretKey);
+        const msg = KPKE.decrypt(cipherText, sk);
+        const kr = HASH512.create().update(msg).update(publicKeyHash).digest();
+        const Khat = kr.subarray(0, 32);
+        const cipherText2 = KPKE.encrypt(publicKey, msg, kr.subarray(32, 64));
+        const isValid = equalBytes(cipherText, cipherText2);
+        const Kbar = KDF.create({ dkLen: 32 }).update(z).update(cipherText).digest();
+        cleanBytes(msg, cipherText2, kr.subarray(32), !isValid ? Khat : Kbar);
+        return isValid ? Khat : Kbar;
+      },
+      /**
+       * Experimental prototype: pre-expand a public key so repeated encapsulate/decapsulate
+       * against the same key skip re-validation, H(ek), t̂ decoding and the K² SampleNTT
+       * XOF expansions of Â. Only public data is cached; see {@link KEMPrepared}.
+       */
+      prepare: (publicKey) => {
+        abytesDoc(publicKey, lengths.publicKey, "publicKey");
+        validateModulus(publicKey, "prepare");
+        const ek = copyBytes3(publicKey);
+        const publicKeyHash = HASH256(ek);
+        const cached = KPKE.prepare(ek);
+        return Object.freeze({
+          publicKey: ek,
+          encapsulate: (msg) => {
+            const ownMsg = msg === void 0;
+            const m = ownMsg ? randomBytes3(msgLen) : msg;
+            let kr;
+            try {
+              abytesDoc(m, msgLen, "message");
+              kr = HASH512.create().update(m).update(publicKeyHash).digest();
+              const cipherText = cached.encrypt(m, kr.subarray(32, 64));
+              return {
+                cipherText,
+                sharedSecret: kr.subarray(0, 32)
+              };
+            } finally {
+              if (kr !== void 0)
+                cleanBytes(kr.subarray(32));
+              if (ownMsg)
+                cleanBytes(m);
+            }
+          },
+          decapsulate: (cipherText, secretKey) => {
+            abytesDoc(secretKey, secretCoder.bytesLen, "secretKey");
+            abytesDoc(cipherText, lengths.cipherText, "cipherText");
+            const [sk, ekEmbedded, storedHash, z] = secretCoder.decode(secretKey);
+            if (!equalBytes(ekEmbedded, ek) || !equalBytes(storedHash, publicKeyHash))
+              throw new Error("ML-KEM.decapsulate: secretKey does not match prepared publicKey");
+            const msg = KPKE.decrypt(cipherText, sk);
+            const kr = HASH512.create().update(msg).update(publicKeyHash).digest();
+            const Khat = kr.subarray(0, 32);
+            const cipherText2 = cached.encrypt(msg, kr.subarray(32, 64));
+            const isValid = equalBytes(cipherText, cipherText2);
+            const Kbar = KDF.create({ dkLen: 32 }).update(z).update(cipherText).digest();
+            cleanBytes(msg, cipherText2, kr.subarray(32), !isValid ? Khat : Kbar);
+            return isValid ? Khat : Kbar;
+          },
+          clean: cached.clean
+        });
+      }
+    });
+  }
+  function shakePRF(dkLen, key, nonce) {
+    return shake256.create({ dkLen }).update(key).update(new Uint8Array([nonce])).digest();
+  }
+  var opts = /* @__PURE__ */ (() => ({
+    HASH256: sha3_256,
+    HASH512: sha3_512,
+    KDF: shake256,
+    XOF: XOF128,
+    PRF: shakePRF
+  }))();
+  var mk = (params) => createKyber({
+    ...opts,
+    ...params
+  });
+  var ml_kem768 = /* @__PURE__ */ (() => mk(PARAMS[768]))();
+
+  // webui/client/hpke.js
+  var hpke_exports = {};
+  __export(hpke_exports, {
+    aeadOpen: () => aeadOpen,
+    aeadSeal: () => aeadSeal,
+    openBase: () => openBase,
+    schedule: () => schedule,
+    sealBase: () => sealBase,
+    sharedX: () => sharedX,
+    suiteOf: () => suiteOf
+  });
+
+  // node_modules/@noble/hashes/hkdf.js
+  function extract(hash, ikm, salt) {
+    ahash(hash);
+    if (salt === void 0)
+      salt = new Uint8Array(hash.outputLen);
+    return hmac(hash, salt, ikm);
+  }
+  var HKDF_COUNTER = /* @__PURE__ */ Uint8Array.of(0);
+  var EMPTY_BUFFER = /* @__PURE__ */ Uint8Array.of();
+  function expand(hash, prk, info, length = 32, _recycled) {
+    ahash(hash);
+    anumber(length, "length");
+    abytes(prk, void 0, "prk");
+    const olen = hash.outputLen;
+    if (prk.length < olen)
+      throw new Error('"prk" must be at least HashLen octets');
+    if (length > 255 * olen)
+      throw new Error("Length must be <= 255*HashLen");
+    const blocks = Math.ceil(length / olen);
+    if (info === void 0)
+      info = EMPTY_BUFFER;
+    else
+      abytes(info, void 0, "info");
+    if (!blocks) {
+      if (_recycled)
+        clean(prk);
+      return new Uint8Array();
+    }
+    const okm = _recycled && blocks === 1 ? prk : new Uint8Array(blocks * olen);
+    const { iHash, oHash } = hmac.create(hash, prk);
+    const T = _recycled ? prk : new Uint8Array(olen);
+    const worker = blocks > 1 ? _recycled?.iHash || hash.create() : void 0;
+    for (let counter = 0; counter < blocks - 1; counter++) {
+      HKDF_COUNTER[0] = counter + 1;
+      const iWork = iHash._cloneInto(worker);
+      if (counter)
+        iWork.update(T);
+      iWork.update(info).update(HKDF_COUNTER).digestInto(T);
+      oHash._cloneInto(worker).update(T).digestInto(T);
+      okm.set(T, olen * counter);
+    }
+    HKDF_COUNTER[0] = blocks;
+    if (blocks > 1)
+      iHash.update(T);
+    iHash.update(info).update(HKDF_COUNTER).digestInto(T);
+    oHash.update(T).digestInto(T);
+    okm.set(T, olen * (blocks - 1));
+    iHash.destroy();
+    oHash.destroy();
+    worker?.destroy();
+    if (T !== okm)
+      clean(T);
+    clean(HKDF_COUNTER);
+    if (length === okm.length)
+      return okm;
+    const res = okm.slice(0, length);
+    clean(okm);
+    return res;
+  }
+  var hkdf = (hash, ikm, salt, info, length) => {
+    ahash(hash);
+    if (salt === void 0)
+      salt = new Uint8Array(hash.outputLen);
+    const HMAC = hmac.create(hash, salt).update(ikm);
+    return expand(hash, HMAC.digest(), info, length, HMAC);
+  };
+
+  // webui/client/hpke.js
+  var NONE = new Uint8Array();
+  var KEM = concat(ascii("KEM"), integerBytes(16, 2));
+  var suiteOf = (kem) => concat(ascii("HPKE"), integerBytes(kem, 2), integerBytes(1, 2), integerBytes(2, 2));
+  var SUITE = suiteOf(16);
+  async function aeadSeal(key, nonce, plaintext, aad) {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+    return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: aad }, imported, plaintext));
+  }
+  async function aeadOpen(key, nonce, sealed) {
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+      return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce, additionalData: NONE }, imported, sealed));
+    } catch {
+      throw new Refused("AuthFailure");
+    }
+  }
+  async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
+    const enc = encodeUncompressed(mult(secret, GENERATOR));
+    const agreed = encapsulated(sharedX(secret, publicKey), enc, publicKey);
+    const { key, nonce } = schedule(SUITE, agreed, info);
+    const sealed = await aeadSeal(key, nonce, plaintext, NONE);
+    key.fill(0);
+    return concat(enc, sealed);
+  }
+  async function openBase(secret, info, enc, sealed) {
+    const agreed = encapsulated(sharedX(secret, enc), enc, encodeUncompressed(mult(secret, GENERATOR)));
+    const { key, nonce } = schedule(SUITE, agreed, info);
+    try {
+      return await aeadOpen(key, nonce, sealed);
+    } finally {
+      key.fill(0);
+    }
+  }
+  var sharedX = (secret, publicKey) => encodeUncompressed(mult(secret, decodeUncompressed(publicKey))).slice(1, 1 + SCALAR_BYTES);
+  function encapsulated(shared, enc, publicKey) {
+    const prk = labeledExtract(KEM, NONE, "eae_prk", shared);
+    const agreed = labeledExpand(KEM, prk, "shared_secret", concat(enc, publicKey), 32);
+    [shared, prk].forEach((each) => each.fill(0));
+    return agreed;
+  }
+  function schedule(suite, agreed, info) {
+    const context = concat(
+      Uint8Array.of(0),
+      labeledExtract(suite, NONE, "psk_id_hash", NONE),
+      labeledExtract(suite, NONE, "info_hash", info)
+    );
+    const chief = labeledExtract(suite, agreed, "secret", NONE);
+    const key = labeledExpand(suite, chief, "key", context, 32);
+    const nonce = labeledExpand(suite, chief, "base_nonce", context, 12);
+    [agreed, chief].forEach((each) => each.fill(0));
+    return { key, nonce };
+  }
+  var labeledExtract = (suite, salt, label, ikm) => extract(sha256, concat(ascii("HPKE-v1"), suite, ascii(label), ikm), salt);
+  var labeledExpand = (suite, prk, label, info, length) => expand(sha256, prk, concat(integerBytes(length, 2), ascii("HPKE-v1"), suite, ascii(label), info), length);
+
+  // webui/client/long.js
+  var LONG_KEY_BYTES = 1249;
+  var LONG_PRIVATE_BYTES = 96;
+  var LONG_ENC_BYTES = 1153;
+  var LATTICE_KEY_BYTES = LONG_KEY_BYTES - UNCOMPRESSED_BYTES;
+  var LATTICE_ENC_BYTES = LONG_ENC_BYTES - UNCOMPRESSED_BYTES;
+  var SEED_BYTES = 64;
+  var SUITE_HYBRID = 2;
+  var SUITE2 = suiteOf(80);
+  var LABEL = ascii("MLKEM768-P256");
+  var NONE2 = new Uint8Array();
+  var longKeyId = (publicKey) => new Writer("keyid").u16(SUITE_HYBRID).raw(publicKey, LONG_KEY_BYTES).digest().slice(0, 16);
+  function longPublicKey(privateKey) {
+    const { publicKey, scalar } = takeApart(privateKey);
+    return concat(publicKey, encodeUncompressed(mult(scalar, GENERATOR)));
+  }
+  async function sealLong(publicKey, info, plaintext) {
+    if (publicKey.length !== LONG_KEY_BYTES) {
+      throw new Refused("InvalidPoint", { why: "it is not a long key" });
+    }
+    const receiver = publicKey.subarray(LATTICE_KEY_BYTES);
+    let sent;
+    try {
+      sent = ml_kem768.encapsulate(publicKey.slice(0, LATTICE_KEY_BYTES));
+    } catch {
+      throw new Refused("InvalidPoint", { why: "it is not a long key" });
+    }
+    const ephemeral = randomScalar();
+    const point = encodeUncompressed(mult(ephemeral, GENERATOR));
+    const secret = combined(sent.sharedSecret, sharedX(ephemeral, receiver), point, receiver);
+    const { key, nonce } = schedule(SUITE2, secret, info);
+    const sealed = await aeadSeal(key, nonce, plaintext, NONE2);
+    key.fill(0);
+    return concat(sent.cipherText, point, sealed);
+  }
+  function decapsulate(privateKey, enc) {
+    const { secretKey, scalar } = takeApart(privateKey);
+    const point = enc.slice(LATTICE_ENC_BYTES);
+    try {
+      const shared = ml_kem768.decapsulate(enc.slice(0, LATTICE_ENC_BYTES), secretKey);
+      return combined(shared, sharedX(scalar, point), point, encodeUncompressed(mult(scalar, GENERATOR)));
+    } catch {
+      throw new Refused("AuthFailure");
+    } finally {
+      secretKey.fill(0);
+    }
+  }
+  async function openLong(privateKey, info, sealed) {
+    const { key, nonce } = schedule(SUITE2, decapsulate(privateKey, sealed.slice(0, LONG_ENC_BYTES)), info);
+    try {
+      return await aeadOpen(key, nonce, sealed.slice(LONG_ENC_BYTES));
+    } finally {
+      key.fill(0);
+    }
+  }
+  function takeApart(privateKey) {
+    if (privateKey.length !== LONG_PRIVATE_BYTES) {
+      throw new Refused("EncodingError", { what: "long key", why: "it ends too early" });
+    }
+    return { ...ml_kem768.keygen(privateKey.slice(0, SEED_BYTES)), scalar: parseKey(privateKey.slice(SEED_BYTES)) };
+  }
+  function combined(first, second2, ephemeral, receiver) {
+    const secret = sha3_256(concat(first, second2, ephemeral, receiver, LABEL));
+    [first, second2].forEach((each) => each.fill(0));
+    return secret;
+  }
+
+  // webui/client/lockbox.js
+  var FORMAT = "hemaledger-lockbox-1";
+  var LOCKBOX_CAP = 4096;
+  var TAG_BYTES = 16;
+  var KEY_BYTES = 32;
+  var LOWEST = { memory_kib: 65536, passes: 3, lanes: 4 };
+  var HIGHEST = { memory_kib: 1 << 20, passes: 16, lanes: 16 };
+  var MOST_USE = 3;
+  var SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" };
+  var PUBLIC = {
+    share: SEAT,
+    kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
+    "long-kit": { ...SEAT, chain_id: "integer", authority: 20, consortium: 32, long_keys: "integer" },
+    start: { account: 20, chain_id: "integer", authority: 20, consortium: 32 }
+  };
+  var SECRETS = { share: 1, kit: 2, "long-kit": 2, start: 2 };
+  var MOST_LONG_KEYS = 12;
+  var FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
+  var KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
+  var refuse2 = (why, facts = {}) => {
+    throw new Refused("KeystoreUnreadable", { ...facts, why });
+  };
+  function parseLockbox(file) {
+    if (file.length > LOCKBOX_CAP) {
+      refuse2("it has more than {cap} bytes", { cap: LOCKBOX_CAP });
+    }
+    let box;
+    try {
+      const value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file));
+      if (!equal(writeDocument(value), file)) {
+        refuse2("it is not in canonical form");
+      }
+      box = takeApart2(value);
+    } catch (error) {
+      const facts = error instanceof Refused ? error.facts : { why: "it is not JSON" };
+      refuse2("it is not a key file ({reason})", { ...facts, reason: facts.why });
+    }
+    const names = Object.keys(LOWEST);
+    if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
+      refuse2("its key derivation is weaker or more expensive than this version allows");
+    }
+    return box;
+  }
+  async function unlock(box, password, progress) {
+    const key = deriveKey(password, box.salt, box.cost, progress);
+    let payload;
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+      const options = { name: "AES-GCM", iv: box.nonce, additionalData: box.aad };
+      payload = new Uint8Array(await crypto.subtle.decrypt(options, imported, box.sealed));
+      const [start, count] = [2 * SCALAR_BYTES, box.public.long_keys ?? 0];
+      return {
+        share: parseKey(payload.subarray(0, SCALAR_BYTES)),
+        accountKey: payload.slice(SCALAR_BYTES, start),
+        longKeys: Array.from({ length: count }, (_, at) => payload.slice(start + at * LONG_PRIVATE_BYTES, start + (at + 1) * LONG_PRIVATE_BYTES))
+      };
+    } catch {
+      return refuse2("the password is wrong or the file is damaged");
+    } finally {
+      key.fill(0);
+      payload?.fill(0);
+    }
+  }
+  async function lock(kind, open, payload, password, progress) {
+    checkPublic(open, PUBLIC[kind]);
+    const [salt, nonce] = [16, 12].map((length) => crypto.getRandomValues(new Uint8Array(length)));
+    const bound2 = { format: FORMAT, kind, kdf: { name: "argon2id", ...LOWEST, salt: toHex(salt) }, public: open };
+    const key = deriveKey(password, salt, LOWEST, progress);
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+      const options = { name: "AES-GCM", iv: nonce, additionalData: writeDocument(bound2) };
+      const sealed = new Uint8Array(await crypto.subtle.encrypt(options, imported, payload));
+      return writeDocument({ ...bound2, nonce: toHex(nonce), sealed: toHex(sealed) });
+    } finally {
+      key.fill(0);
+    }
+  }
+  function deriveKey(password, salt, cost, progress = () => {
+  }) {
+    let told = -1;
+    const onProgress = (share) => {
+      const percent = Math.floor(share * 100);
+      if (percent > told) {
+        told = percent;
+        progress(share);
+      }
+    };
+    const { memory_kib: m, passes: t, lanes: p } = cost;
+    return argon2id(new TextEncoder().encode(password), salt, { m, t, p, dkLen: KEY_BYTES, onProgress });
+  }
+  function takeApart2(value) {
+    only(value, FIELDS);
+    only(value.kdf, KDF_FIELDS);
+    if (value.format !== FORMAT || value.kdf.name !== "argon2id") {
+      refuse2("its format is unknown");
+    }
+    const { kind } = value;
+    if (!Object.hasOwn(PUBLIC, kind)) {
+      refuse2("its kind is unknown");
+    }
+    checkPublic(value.public, PUBLIC[kind]);
+    const { nonce, sealed, ...bound2 } = value;
+    const cost = Object.fromEntries(Object.keys(LOWEST).map((name) => [name, integer(value.kdf[name], name)]));
+    return {
+      kind,
+      public: Object.freeze({ ...value.public }),
+      cost,
+      salt: fromHex(value.kdf.salt, "salt", 16),
+      nonce: fromHex(nonce, "nonce", 12),
+      sealed: fromHex(
+        sealed,
+        "sealed",
+        SCALAR_BYTES * SECRETS[kind] + LONG_PRIVATE_BYTES * (value.public.long_keys ?? 0) + TAG_BYTES
+      ),
+      aad: writeDocument(bound2)
+    };
+  }
+  function checkPublic(fields, forms) {
+    only(fields, Object.keys(forms));
+    for (const [name, form] of Object.entries(forms)) {
+      if (form === "integer") {
+        integer(fields[name], name);
+      } else {
+        fromHex(fields[name], name, form);
+      }
+    }
+    if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
+      refuse2("its use {use} is unknown", { use: fields.use });
+    }
+    if ("long_keys" in forms && (fields.long_keys < 1 || fields.long_keys > MOST_LONG_KEYS)) {
+      refuse2("it has {count} long keys", { count: fields.long_keys });
+    }
+  }
+  function only(value, names) {
+    const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
+    if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
+      refuse2("it must have exactly the fields {names}", { names: names.join(", ") });
+    }
+  }
+  function integer(value, name) {
+    if (!Number.isSafeInteger(value)) {
+      refuse2("{field} is not an integer", { field: name });
+    }
+    return value;
+  }
+
+  // webui/client/approve.js
+  var ERROR = "Error:";
+  var STEPS = {
+    reading: "Reading your key file …",
+    checking: "Checking the request …",
+    opening: "Opening your key file. This takes some seconds on purpose …",
+    computing: "Computing and sealing your answer …",
+    sending: "Sending your answer …"
+  };
+  function control(form, facts, script) {
+    const one = (name) => form.querySelector(`[data-${name}]`);
+    const buttons = [one("approve"), one("refuse")];
+    const show = (step, share) => showStep(one, step, share);
+    const answer2 = async (reason) => {
+      if (!form.reportValidity()) {
+        return;
+      }
+      showProblem(one("problem"), null);
+      buttons.forEach((button) => {
+        button.disabled = true;
+      });
+      form.setAttribute("aria-busy", "true");
+      try {
+        show("reading");
+        const kit = await readKit(one("kit").files[0]);
+        const job = { facts, kit, reason, password: one("password").value, now: Math.floor(Date.now() / 1e3) };
+        one("password").value = "";
+        const sealed = await compute(script, job, show);
+        show("sending");
+        window.location.assign(await send(facts.submit_url, form.elements.csrf_token.value, sealed));
+      } catch (error) {
+        showProblem(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+        buttons.forEach((button) => {
+          button.disabled = false;
+        });
+        show(null);
+      } finally {
+        one("password").value = "";
+        form.removeAttribute("aria-busy");
+      }
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      answer2(event.submitter === one("refuse") ? Number(one("reason").value) : null);
+    });
+    buttons.forEach((button) => {
+      button.disabled = false;
+    });
+  }
+  async function readKit(file) {
+    if (file.size > LOCKBOX_CAP) {
+      throw new Refused("KeystoreUnreadable", { why: "it has more than {cap} bytes", cap: LOCKBOX_CAP });
+    }
+    try {
+      return new Uint8Array(await file.arrayBuffer());
+    } catch {
+      throw new Refused("KeystoreUnreadable", { why: "this browser cannot read it" });
+    }
+  }
+  function compute(script, job, show) {
+    const worker = new Worker(script);
+    const done = new Promise((resolve, reject) => {
+      worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
+      worker.addEventListener("message", ({ data }) => {
+        if (data.step !== void 0) {
+          show(data.step, data.share);
+        } else if (data.error !== void 0) {
+          reject(Refused.received(data.error, data.facts));
+        } else {
+          resolve(data);
+        }
+      });
+      worker.postMessage(job, job.kit === void 0 ? [] : [job.kit.buffer]);
+    });
+    return done.finally(() => worker.terminate());
+  }
+  async function send(address, token, answer2) {
+    const url = ownAddress(address);
+    let response;
+    let body;
+    try {
+      response = await fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": token },
+        body: JSON.stringify({ envelope: answer2.envelope, transaction: answer2.transaction })
+      });
+      body = response.redirected ? { location: response.url } : await response.json().catch(() => ({}));
+    } catch {
+      throw new Refused("SiteUnavailable");
+    }
+    if (!response.ok) {
+      const why = typeof body.message === "string" ? body.message : "it answered with status {status}.";
+      throw new Refused("SiteRefused", { why, status: response.status });
+    }
+    return ownAddress(body.location);
+  }
+  function ownAddress(address) {
+    const url = new URL(address ?? window.location.href, window.location.href);
+    if (url.origin !== window.location.origin) {
+      throw new Refused("SiteRefused", { why: "its answer leads to another site." });
+    }
+    return url.href;
+  }
+  function showStep(one, step, share) {
+    const words = step === null ? "" : inWords(wordsOfPage(), STEPS[step]);
+    if (one("progress").textContent !== words) {
+      one("progress").textContent = words;
+    }
+    const [list2, bar] = [one("steps"), one("bar")];
+    if (list2 === null || bar === null) {
+      return;
+    }
+    list2.hidden = bar.hidden = step === null;
+    const names = [...list2.children].map((each) => each.dataset.step);
+    [...list2.children].forEach((each, place) => {
+      each.classList.toggle("step-done", step !== null && place < names.indexOf(step));
+      if (each.dataset.step === step) {
+        each.setAttribute("aria-current", "step");
+      } else {
+        each.removeAttribute("aria-current");
+      }
+    });
+    if (share === void 0) {
+      bar.removeAttribute("value");
+    } else {
+      bar.value = share;
+    }
+  }
+  function showProblem(place, refusal2) {
+    place.hidden = refusal2 === null;
+    const words = wordsOfPage();
+    const error = `${inWords(words, ERROR)} `;
+    const plain = document.title.replace(error, "");
+    document.title = refusal2 === null ? plain : error + plain;
+    if (refusal2 !== null) {
+      place.dataset.name = refusal2.name;
+      place.querySelector("[data-problem-text]").textContent = refusal2.inLanguage(words);
+      place.focus();
+    }
+  }
+
+  // webui/client/shares.js
+  var shares_exports = {};
+  __export(shares_exports, {
+    controlKit: () => controlKit,
+    makeKit: () => makeKit,
+    startFor: () => startFor
+  });
+
+  // webui/client/start.js
+  var start_exports = {};
+  __export(start_exports, {
+    SHORTEST: () => SHORTEST,
+    controlStart: () => controlStart,
+    makeStart: () => makeStart,
+    possessionMessage: () => possessionMessage
+  });
+
+  // node_modules/@noble/curves/secp256k1.js
+  var secp256k1_CURVE = {
+    p: BigInt("0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"),
+    n: BigInt("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"),
+    h: BigInt(1),
+    a: BigInt(0),
+    b: BigInt(7),
+    Gx: BigInt("0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"),
+    Gy: BigInt("0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8")
+  };
+  var secp256k1_ENDO = {
+    beta: BigInt("0x7ae96a2b657c07106e64479eac3434e99cf0497512f58995c1396c28719501ee"),
+    basises: [
+      [BigInt("0x3086d221a7d46bcde86c90e49284eb15"), -BigInt("0xe4437ed6010e88286f547fa90abfe4c3")],
+      [BigInt("0x114ca50f7a8e2f3f657c1108d9d44cfd8"), BigInt("0x3086d221a7d46bcde86c90e49284eb15")]
+    ]
+  };
+  var _2n5 = /* @__PURE__ */ BigInt(2);
+  function sqrtMod(y) {
+    const P2 = secp256k1_CURVE.p;
+    const _3n4 = BigInt(3), _6n = BigInt(6), _11n = BigInt(11), _22n = BigInt(22);
+    const _23n = BigInt(23), _44n = BigInt(44), _88n = BigInt(88);
+    const b2 = y * y * y % P2;
+    const b3 = b2 * b2 * y % P2;
+    const b6 = pow2(b3, _3n4, P2) * b3 % P2;
+    const b9 = pow2(b6, _3n4, P2) * b3 % P2;
+    const b11 = pow2(b9, _2n5, P2) * b2 % P2;
+    const b22 = pow2(b11, _11n, P2) * b11 % P2;
+    const b44 = pow2(b22, _22n, P2) * b22 % P2;
+    const b88 = pow2(b44, _44n, P2) * b44 % P2;
+    const b176 = pow2(b88, _88n, P2) * b88 % P2;
+    const b220 = pow2(b176, _44n, P2) * b44 % P2;
+    const b223 = pow2(b220, _3n4, P2) * b3 % P2;
+    const t1 = pow2(b223, _23n, P2) * b22 % P2;
+    const t2 = pow2(t1, _6n, P2) * b2 % P2;
+    const root = pow2(t2, _2n5, P2);
+    if (!Fpk1.eql(Fpk1.sqr(root), y))
+      throw new Error("Cannot find square root");
+    return root;
+  }
+  var Fpk1 = /* @__PURE__ */ Field(secp256k1_CURVE.p, { sqrt: sqrtMod });
+  var Pointk1 = /* @__PURE__ */ weierstrass(secp256k1_CURVE, {
+    Fp: Fpk1,
+    endo: secp256k1_ENDO
+  });
+  var secp256k1 = /* @__PURE__ */ ecdsa(Pointk1, sha256);
+
+  // webui/client/transaction.js
+  var transaction_exports = {};
+  __export(transaction_exports, {
+    accountOf: () => accountOf,
+    approval: () => approval,
+    refusal: () => refusal,
+    registration: () => registration,
+    sign: () => sign
+  });
 
   // webui/client/rlp.js
   var NO_BYTES = new Uint8Array();
@@ -5166,7 +6008,8 @@ var hemaledger = (() => {
     KEY_USE: () => KEY_USE,
     RELEASE: () => RELEASE,
     checkCapsule: () => checkCapsule,
-    parseCapsule: () => parseCapsule
+    parseCapsule: () => parseCapsule,
+    suiteOfCapsule: () => suiteOfCapsule
   });
 
   // webui/client/envelope.js
@@ -5174,7 +6017,7 @@ var hemaledger = (() => {
   __export(envelope_exports, {
     CORE_BYTES: () => CORE_BYTES,
     KIND: () => KIND,
-    SUITE_HYBRID: () => SUITE_HYBRID,
+    SUITE_HYBRID: () => SUITE_HYBRID2,
     SUITE_P256: () => SUITE_P256,
     coreBytes: () => coreBytes,
     memberKeyId: () => memberKeyId,
@@ -5184,15 +6027,15 @@ var hemaledger = (() => {
   var MAGIC = ascii("BAFL");
   var VERSION = 1;
   var SUITE_P256 = 1;
-  var SUITE_HYBRID = 2;
+  var SUITE_HYBRID2 = 2;
   var CORE_BYTES = 138;
   var KIND = Object.freeze({ MODEL: 2, RECORD: 5, PARTIAL: 6 });
   var TAG_BYTES2 = 16;
   var MAX_READERS = 1024;
-  var SEALED_KEY_BYTES = 113;
+  var SEALED_KEY_BYTES = { [SUITE_P256]: 113, [SUITE_HYBRID2]: 1201 };
   var NONCE = new Uint8Array(12);
   function coreBytes(core) {
-    return new Writer().raw(MAGIC, 4).u8(VERSION).u8(core.kind).u16(SUITE_P256).u16(0).raw(core.consortium, 32).u64(core.chainId).raw(core.contract, 20).raw(core.sender, 20).u64(core.round).u32(core.epoch).u32(core.seq).raw(core.context, 32).bytes();
+    return new Writer().raw(MAGIC, 4).u8(VERSION).u8(core.kind).u16(core.suite ?? SUITE_P256).u16(0).raw(core.consortium, 32).u64(core.chainId).raw(core.contract, 20).raw(core.sender, 20).u64(core.round).u32(core.epoch).u32(core.seq).raw(core.context, 32).bytes();
   }
   function parseHeader(bytes) {
     const reader = new Reader(bytes, "envelope header");
@@ -5224,7 +6067,7 @@ var hemaledger = (() => {
     const derived = (label) => hkdf(sha256, contentKey, sha2562(first), domain(label), 32);
     const bodyKey = derived("body");
     const head = new Writer().raw(first, CORE_BYTES).raw(derived("commit"), 32).u64(plaintext.length + TAG_BYTES2).u16(readers.length).bytes();
-    const wraps = await Promise.all(readers.map((reader, at) => wrap(head, reader, contentKey, secrets[at])));
+    const wraps = await Promise.all(readers.map((reader, at) => wrap(core.suite ?? SUITE_P256, head, reader, contentKey, secrets[at])));
     const prefix = concat(head, ...wraps);
     const body = await aeadSeal(bodyKey, NONCE, plaintext, sha2562(prefix));
     contentKey.fill(0);
@@ -5232,18 +6075,89 @@ var hemaledger = (() => {
     return concat(prefix, body);
   }
   var fresh = () => crypto.getRandomValues(new Uint8Array(32));
-  async function wrap(head, reader, contentKey, secret) {
-    const keyId = memberKeyId(reader);
+  async function wrap(suite, head, reader, contentKey, secret) {
+    const long = suite === SUITE_HYBRID2;
+    const keyId = long ? longKeyId(reader) : memberKeyId(reader);
     const info = new Writer("wrap").raw(sha2562(head), 32).raw(keyId, 16).bytes();
-    const sealed = await sealBase(reader, info, contentKey, secret);
-    return new Writer().raw(keyId, 16).u16(sealed.length).raw(sealed, SEALED_KEY_BYTES).bytes();
+    const sealed = await (long ? sealLong(reader, info, contentKey) : sealBase(reader, info, contentKey, secret));
+    return new Writer().raw(keyId, 16).u16(sealed.length).raw(sealed, SEALED_KEY_BYTES[suite]).bytes();
+  }
+
+  // webui/client/long_half.js
+  var long_half_exports = {};
+  __export(long_half_exports, {
+    committeeId: () => committeeId,
+    halfBinding: () => halfBinding,
+    openShares: () => openShares,
+    readHalf: () => readHalf
+  });
+  var KEY_SUITE = 257;
+  var KEY_ID_BYTES = 16;
+  var FIRST_BYTES = 8;
+  var LEAST_THRESHOLD = 2;
+  var MOST_SEATS = 32;
+  var SEALED_BYTES2 = LONG_ENC_BYTES + 32 + 16;
+  function readHalf(reader) {
+    const refuse4 = (why, facts = {}) => {
+      throw new Refused("EncodingError", { ...facts, what: "shares for decades", why });
+    };
+    const [threshold, count] = [reader.u16(), reader.u16()];
+    if (threshold < LEAST_THRESHOLD || threshold > count || count > MOST_SEATS) {
+      refuse4("{threshold} of {count} trustees is out of bounds", { threshold, count });
+    }
+    const seats = Array.from({ length: count }, () => ({ id: reader.raw(KEY_ID_BYTES), commitment: reader.raw(32), sealed: reader.raw(SEALED_BYTES2) }));
+    if (new Set(seats.map(({ id }) => toHex(id))).size !== count) {
+      refuse4("two trustees have the same key");
+    }
+    return { threshold, seats };
+  }
+  function committeeId(key, { threshold, seats }) {
+    const first = new Writer("keyid").u16(KEY_SUITE).raw(encodeUncompressed(key), UNCOMPRESSED_BYTES).digest();
+    const writer = new Writer("longcommittee").raw(encodePoint(key), POINT_BYTES).u16(threshold).u16(seats.length);
+    seats.forEach(({ id }) => writer.raw(id, KEY_ID_BYTES));
+    return concat(first.slice(0, FIRST_BYTES), writer.digest().slice(0, KEY_ID_BYTES - FIRST_BYTES));
+  }
+  function halfBinding({ threshold, seats }, key, label, { u, uBar }) {
+    const writer = new Writer("longhalf").raw(label, 32);
+    [key, u, uBar].forEach((point) => writer.raw(encodePoint(point), POINT_BYTES));
+    writer.u16(threshold).u16(seats.length);
+    seats.forEach(({ id, commitment }) => writer.raw(id, KEY_ID_BYTES).raw(commitment, 32));
+    return writer.digest();
+  }
+  async function openShares(half, key, label, ciphertext, longKeys) {
+    const binding = halfBinding(half, key, label, ciphertext);
+    const wrong = () => new Refused("CiphertextInvalid", { what: "a share for decades is not what its sealer committed to" });
+    const held = new Map(longKeys.map((each) => [toHex(longKeyId(longPublicKey(each))), each]));
+    const found = [];
+    for (const [place, { id, commitment, sealed }] of half.seats.entries()) {
+      const own = held.get(toHex(id));
+      if (own === void 0) {
+        continue;
+      }
+      const seat = place + 1;
+      const share = await openLong(own, new Writer("longshare").raw(binding, 32).u16(seat).bytes(), sealed);
+      try {
+        parseScalar(share);
+      } catch {
+        throw wrong();
+      }
+      if (!equal(new Writer("longcommit").raw(label, 32).u16(seat).raw(share, 32).digest(), commitment)) {
+        throw wrong();
+      }
+      found.push({ seat, share });
+    }
+    const writer = new Writer().u8(found.length);
+    found.forEach(({ seat, share }) => writer.u16(seat).raw(share, 32));
+    const bytes = writer.bytes();
+    found.forEach(({ share }) => share.fill(0));
+    return bytes;
   }
 
   // webui/client/threshold.js
   var threshold_exports = {};
   __export(threshold_exports, {
     CIPHERTEXT_BYTES: () => CIPHERTEXT_BYTES,
-    KEY_ID_BYTES: () => KEY_ID_BYTES,
+    KEY_ID_BYTES: () => KEY_ID_BYTES2,
     PARTIAL_BYTES: () => PARTIAL_BYTES,
     decryptPartially: () => decryptPartially,
     labelOf: () => labelOf,
@@ -5309,12 +6223,12 @@ var hemaledger = (() => {
   }
 
   // webui/client/threshold.js
-  var KEY_SUITE = 257;
-  var KEY_ID_BYTES = 16;
+  var KEY_SUITE2 = 257;
+  var KEY_ID_BYTES2 = 16;
   var CIPHERTEXT_BYTES = 2 * POINT_BYTES + PROOF_BYTES;
   var PARTIAL_BYTES = POINT_BYTES + PROOF_BYTES;
   var second = null;
-  var thresholdKeyId = (key) => new Writer("keyid").u16(KEY_SUITE).raw(encodeUncompressed(key), UNCOMPRESSED_BYTES).digest().slice(0, KEY_ID_BYTES);
+  var thresholdKeyId = (key) => new Writer("keyid").u16(KEY_SUITE2).raw(encodeUncompressed(key), UNCOMPRESSED_BYTES).digest().slice(0, KEY_ID_BYTES2);
   var labelOf = (core) => new Writer("label").raw(core, CORE_BYTES).digest();
   function parseCiphertext(bytes) {
     const reader = new Reader(bytes, "threshold ciphertext");
@@ -5367,20 +6281,20 @@ var hemaledger = (() => {
   function parseCapsule(bytes) {
     const reader = new Reader(bytes, "capsule");
     const core = reader.raw(CORE_BYTES);
-    const keyId = reader.raw(KEY_ID_BYTES);
+    const keyId = reader.raw(KEY_ID_BYTES2);
     const ciphertext = parseCiphertext(reader.raw(CIPHERTEXT_BYTES));
     const policy = reader.raw(reader.u32());
-    reader.end();
     const header = parseHeader(core);
-    return { core, header, keyId, ciphertext, policy: policyOf(header, policy) };
+    const half = header.kind === KIND.RECORD && header.suite === SUITE_HYBRID2 ? readHalf(reader) : null;
+    reader.end();
+    return { core, header, keyId, ciphertext, policy: policyOf(header, policy), half };
   }
   function checkCapsule(capsule, binding, key) {
     const { header, policy } = capsule;
-    const keyId = thresholdKeyId(key);
+    const keyId = capsule.half === null ? thresholdKeyId(key) : committeeId(key, capsule.half);
     for (const [what, right] of [
       ["this key does not open its kind of file", KIND_OF_USE[binding.use] === header.kind],
-      ["it is sealed for decades (suite 2), and this cannot be opened here", header.suite !== SUITE_HYBRID],
-      ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
+      ["its suite or flags are unknown", header.suite === suiteOfCapsule(capsule) && header.flags === 0],
       ["its label is not the requested one", equal(labelOf(capsule.core), binding.label)],
       ["it is sealed to another key", equal(capsule.keyId, keyId)],
       ["its context does not follow from its policy or round", inContext(capsule, binding, keyId)]
@@ -5398,12 +6312,13 @@ var hemaledger = (() => {
     verifyCiphertext(capsule.ciphertext, binding.label);
     return capsule.ciphertext;
   }
+  var suiteOfCapsule = ({ half }) => half === null ? SUITE_P256 : SUITE_HYBRID2;
   var allows = (policy, purpose) => purpose >= 1 && purpose <= RELEASE && (policy.consent >> purpose - 1 & 1) === 1;
   function inContext({ header, policy }, binding, keyId) {
     if (policy === null) {
       return equal(header.context, binding.modelContext);
     }
-    const context = new Writer("rec").raw(policy.bytes, POLICY_BYTES).raw(keyId, KEY_ID_BYTES).digest();
+    const context = new Writer("rec").raw(policy.bytes, POLICY_BYTES).raw(keyId, KEY_ID_BYTES2).digest();
     return header.round === 0n && header.seq === 0 && equal(header.context, context);
   }
   function policyOf(header, bytes) {
@@ -5466,6 +6381,7 @@ var hemaledger = (() => {
       trustee: hex("trustee", 20),
       trusteeKeyEpoch: small("trustee_key_epoch"),
       readers: list(given, "recipients").map(parseRecipient),
+      longIds: list({ long_ids: given.long_ids ?? [] }, "long_ids").map((each) => fromHex(withoutPrefix(each), "long_ids", 16)),
       nonce: whole("nonce"),
       gas: wholeNumber(fees?.gas, "gas"),
       maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
@@ -5496,13 +6412,18 @@ var hemaledger = (() => {
     if (binding.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
       throw new Refused("PolicyNotApproved", { what: "a record may be opened only for the requester" });
     }
-    return checkCapsule(capsule, binding, key);
+    checkCapsule(capsule, binding, key);
+    const suite = suiteOfCapsule(capsule);
+    if (facts.readers.some((reader) => reader.suite !== suite)) {
+      throw new Refused("EncodingError", { what: "recipient", why: "its key is of another suite" });
+    }
+    return capsule;
   }
   async function approve(facts, { kit, password, now, say = () => {
   } }) {
     say("checking");
     const agreed = terms(facts);
-    const ciphertext = checkRequest(facts, now);
+    const capsule = checkRequest(facts, now);
     say("opening");
     const secrets = await openKit(facts, kit, password, (share) => say("opening", share));
     say("computing");
@@ -5510,11 +6431,11 @@ var hemaledger = (() => {
       if (!mult(secrets.share, GENERATOR).equals(facts.publicShare)) {
         throw new Refused("PartialInvalid");
       }
-      const envelope = await answer(facts, ciphertext, secrets.share);
+      const envelope = await answer(facts, capsule, secrets.share, secrets.longKeys);
       const data = approval(facts.binding.number, sha2562(envelope));
       return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
     } finally {
-      secrets.accountKey.fill(0);
+      [secrets.accountKey, ...secrets.longKeys].forEach((each) => each.fill(0));
     }
   }
   async function refuse3(facts, reason, { kit, password, say = () => {
@@ -5531,10 +6452,18 @@ var hemaledger = (() => {
       accountKey.fill(0);
     }
   }
-  async function answer(facts, ciphertext, share) {
-    const { binding, index, publicShare } = facts;
-    const partial = decryptPartially(share, index, binding, ciphertext);
-    verifyPartial(partial, publicShare, index, binding, ciphertext);
+  async function answer(facts, capsule, share, longKeys = []) {
+    const { binding, index, publicShare, key } = facts;
+    const { ciphertext, half } = capsule;
+    let body = decryptPartially(share, index, binding, ciphertext);
+    verifyPartial(body, publicShare, index, binding, ciphertext);
+    if (half !== null) {
+      const held = longKeys.map((each) => longKeyId(longPublicKey(each)));
+      if (held.length === 0 || !facts.longIds.every((id) => held.some((each) => equal(each, id)))) {
+        throw new Refused("KeystoreUnreadable", { why: "it does not have your long key, and this record is encrypted for decades; make a new approval kit" });
+      }
+      body = concat(body, await openShares(half, key, binding.label, ciphertext, longKeys));
+    }
     const core = {
       kind: KIND.PARTIAL,
       consortium: facts.consortium,
@@ -5544,13 +6473,14 @@ var hemaledger = (() => {
       round: binding.number,
       epoch: facts.trusteeKeyEpoch,
       seq: 0,
-      context: partialContext(binding, index)
+      context: partialContext(binding, index),
+      suite: suiteOfCapsule(capsule)
     };
-    return seal(core, facts.readers, partial);
+    return seal(core, facts.readers.map((reader) => reader.publicKey), body);
   }
   async function openKit(facts, kit, password, progress) {
     const box = parseLockbox(kit);
-    if (box.kind !== "kit") {
+    if (box.kind !== "kit" && box.kind !== "long-kit") {
       throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
     }
     const { binding } = facts;
@@ -5581,11 +6511,13 @@ var hemaledger = (() => {
     return { chainId, to: facts.authority, nonce, gas, maxFee, maxPriorityFee };
   }
   function parseRecipient(given) {
-    const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key", UNCOMPRESSED_BYTES);
-    if (!equal(memberKeyId(publicKey), fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
+    const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key");
+    const suite = publicKey.length === LONG_KEY_BYTES ? SUITE_HYBRID2 : SUITE_P256;
+    const keyId = suite === SUITE_HYBRID2 ? longKeyId(publicKey) : memberKeyId(publicKey);
+    if (!equal(keyId, fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
       throw new Refused("EncodingError", { what: "recipient", why: "its key_id does not match its key" });
     }
-    return publicKey;
+    return { publicKey, suite };
   }
   function list(given, name) {
     if (!Array.isArray(given[name])) {

@@ -15,7 +15,7 @@ from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
 from fl.protocol.names import Digest, KeyUse
 from webui.config import Limit
-from webui.errors import NotFound, RecordDamaged, WishNeeded
+from webui.errors import NotFound, RecordDamaged, TrusteesNotReady, WishNeeded
 from webui.ports.consent import Choice, purposes_in
 from webui.ports.federation import Prediction
 from webui.ports.records import RecordService, SealedRecord
@@ -207,6 +207,7 @@ class PatientRecords:
 
         Raises:
             NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
+            TrusteesNotReady: the same, and this site seals for decades, and cannot seal to the trustees now.
             WishNeeded: the patient chose the same, but not even the patient could ask for a record.
         """
         if choice.locks_out:
@@ -214,6 +215,8 @@ class PatientRecords:
         committee = self._service.committee()
         if choice.readers == Readers.TRUSTEES and committee is None:
             raise NoCommittee(KeyUse.RECORDS)
+        if choice.readers == Readers.TRUSTEES and committee is not None and not committee.ready:
+            raise TrusteesNotReady
         change = self._changes.begin(patient_id, choice, committee.key_id if committee is not None else NO_KEY)
         now = change if change.done else self._go_on(change, AT_ONCE) or change
         return now.changed, now.unopened
@@ -248,7 +251,7 @@ class PatientRecords:
     def follow_key(self) -> int:
         """Seal some records to the current threshold key if they are sealed to another key or none; return how many."""
         committee = self._service.committee()
-        if committee is None:
+        if committee is None or not committee.ready:
             return 0
         row_ids = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
         rows = (self._store.whole(row_id) for row_id in row_ids)

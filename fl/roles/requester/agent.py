@@ -10,27 +10,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fl.crypto import long_partials
 from fl.crypto import partial_decryption as partials
 from fl.crypto.capsule import Capsule
-from fl.crypto.curve import Point
-from fl.crypto.threshold import ThresholdKey
+from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.protocol.errors import MalformedError, RecipientNotFound, TamperedError, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.keys.requests import DecryptionRequest, RequestPhase
-from fl.protocol.names import Address, KeyUse, Purpose
+from fl.protocol.names import Address, KeyUse, Purpose, Suite
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import DecryptionFulfilled, DecryptionRequested
 from fl.replay.committees import committee_keys
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, holder_of, open_partial, read_capsule
 from fl.replay.ledger_view import Keyring
+from fl.replay.long_keys import long_keys_of
 
 
 @dataclass(frozen=True)
 class Opened:
     """The result of enough valid answers."""
 
-    key: ThresholdKey
-    secret: Point = field(repr=False)
+    key: CommitteeKey
+    secret: CommitteeSecret = field(repr=False)
     """For envelope.open_with."""
     wrong: tuple[Address, ...]
     """Trustees whose answers were wrong or missing."""
@@ -55,11 +56,16 @@ class Requester:
 
         Raises:
             NoCommittee: no committee ever held the key that the file is sealed to.
+            LongKeyMissing: the record has suite 2, and this member has no long key, so nobody could answer.
             RefusedError: the rules forbid it (PROTOCOL.md 9).
             UnavailableError: the chain or the vault does not answer.
         """
         use = KeyUse.RECORDS if capsule.policy is not None else KeyUse.MODEL
-        epoch = holder_of(federation, use, (capsule.key_id,)).epoch
+        epoch = holder_of(federation, use, capsule).epoch
+        if capsule.suite == Suite.HYBRID:
+            me = federation.book.active(self.account)
+            if me.key is not None:
+                long_keys_of(federation, {me.account: me.key}, self._vault)
         digest = self._vault.put(capsule.to_bytes())
         record = DecryptionRequested(self._ledger.account, 0, use, epoch, capsule.label, digest, purpose, deadline)
         made = self._ledger.append(record).entry.record
@@ -72,7 +78,7 @@ class Requester:
 
         Raises:
             WrongRequest: no request has this number.
-            QuorumNotReached: fewer valid answers than the threshold.
+            QuorumNotReached: fewer valid answers than the threshold; in suite 2 also, fewer shares than were needed.
             CiphertextInvalid, HashMismatch, VaultMissing: the capsule cannot be used.
         """
         request = federation.threshold.request(number)
@@ -87,8 +93,11 @@ class Requester:
                 answers[trustee] = open_partial(file, federation, binding, trustee, self._keyring)
             except (MalformedError, TamperedError, RecipientNotFound, VaultMissing):
                 unread.append(trustee)
-        combined = partials.combine(answers, committee, binding, capsule.ciphertext)
-        return Opened(committee.key, combined.secret, (*unread, *combined.wrong))
+        if capsule.half is None:
+            combined = partials.combine(answers, committee, binding, capsule.ciphertext)
+            return Opened(committee.key, combined.secret, (*unread, *combined.wrong))
+        halves = long_partials.combine(answers, committee, binding, capsule)
+        return Opened(capsule.half.seats(committee.key), halves.secret, (*unread, *halves.wrong))
 
     def fulfil(self, request: DecryptionRequest) -> None:
         """Record once that this member opened the answer to its request."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 from fl.crypto.capsule import Capsule
-from fl.crypto.curve import Point
+from fl.crypto.key_wrapping import CommitteeKey, CommitteeSecret
 from fl.crypto.threshold import ThresholdKey
 from fl.events import Event
 from fl.protocol.codec import sha256
@@ -41,7 +41,7 @@ class Releases:
         self._view = view
         self._requester = requester
 
-    def __call__(self, current: Round, file: bytes) -> tuple[ThresholdKey, Point]:
+    def __call__(self, current: Round, file: bytes) -> tuple[CommitteeKey, CommitteeSecret]:
         """Return what opens the file of a round's model, or raise NotReleased."""
         federation = self._view.federation
         for request in requests_for(federation, capsule_of(federation, file)):
@@ -137,7 +137,7 @@ class ReleaseDesk:
 
     def _holder(self, federation: Federation, current: Round) -> Committee:
         """Return the newest committee of the key that the model is sealed to."""
-        return holder_of(federation, KeyUse.MODEL, (self._capsule_of(federation, current).key_id,))
+        return holder_of(federation, KeyUse.MODEL, self._capsule_of(federation, current))
 
     def _standing(self, federation: Federation, current: Round) -> str:
         """Return what the coordinator's newest request waits for; empty if a new request is needed."""

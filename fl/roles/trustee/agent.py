@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from fl.crypto import long_partials
 from fl.crypto import partial_decryption as partials
+from fl.crypto.capsule import Capsule
 from fl.crypto.encrypted_keystore import HeldShare
 from fl.crypto.envelope import seal
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.crypto.sharing import Share
 from fl.events import Event
 from fl.protocol.errors import (
     DeadlinePassed,
     DuplicateStep,
     KeyExpired,
+    KeystoreUnreadable,
     MalformedError,
     NotInCommittee,
     PolicyNotApproved,
@@ -31,8 +35,16 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.requests import DecryptionRequest
 from fl.protocol.names import Blob, Digest, KeyUse, Refusal
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
-from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, check_standing, key_of, read_capsule, readers_of
+from fl.replay.decryption_requests import (
+    PARTIAL_CAP,
+    answer_readers,
+    binding_of,
+    check_standing,
+    key_of,
+    read_capsule,
+)
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.long_committees import stated_ids
 from fl.roles.trustee.ceremonies import CeremonyPart
 from fl.roles.trustee.member_keys import KeyKeeper
 from fl.roles.trustee.stores import TrusteeStores
@@ -49,6 +61,7 @@ class Trustee:
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._shares = safe.shares
+        self._keys_here = safe.keys
         self._release_models = release_models
         self._account = ports.ledger.account
         self._ceremonies = CeremonyPart(ports, safe)
@@ -95,6 +108,9 @@ class Trustee:
         Raises:
             WrongRequest, StaleCommittee, NotInCommittee, DuplicateStep: this trustee cannot answer it.
             CiphertextInvalid, HashMismatch, PolicyNotApproved: nobody may approve it; nothing was computed.
+            AuthFailure: the share for this trustee's long key is damaged.
+            LongKeyMissing: the record is sealed for decades, and the requester has no long key for its newest key.
+            KeystoreUnreadable: this trustee's share, or its long key, is not here.
             RefusedError, UnavailableError: as Ledger.append.
         """
         federation = self.view.refresh()
@@ -126,13 +142,31 @@ class Trustee:
         capsule = read_capsule(request, self._ports.vault)
         check_standing(federation, request, capsule)
         binding = binding_of(federation, request, capsule)
-        capsule.check(binding, key_of(request))  # before the share is decrypted
+        key = key_of(request)
+        capsule.check(binding, key)  # before the share is decrypted
+        readers = answer_readers(federation, request, capsule, self._ports.vault)
         stored = self._shares.get(request.key_use, request.epoch)
         share = Share(stored.seat.index, stored.share)
-        body = partials.approve(capsule, binding, key_of(request), share)
+        if capsule.half is None:
+            body = partials.approve(capsule, binding, key, share)
+        else:
+            body = long_partials.approve(capsule, binding, key, share, self._seats(federation, capsule))
         own = federation.book.active(self._account).key
         core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, binding, share.index)
-        return seal(core, readers_of(request, federation.book), body)
+        return seal(core, readers, body)
+
+    def _seats(self, federation: Federation, capsule: Capsule) -> list[LongPrivateKey]:
+        """Return the long keys to which shares of a record are sealed.
+
+        Raises:
+            KeystoreUnreadable: a long key that this trustee stated is not here, or cannot be opened.
+        """
+        wanted = set(capsule.half.long_ids if capsule.half else ())
+        held = [key for key in self._keys_here.long_keys() if key.key_id in wanted]
+        missing = (wanted & stated_ids(federation, self._account, self._ports.vault)) - {key.key_id for key in held}
+        if missing:
+            raise KeystoreUnreadable("long key", "this machine does not have the long key to which a share is sealed")
+        return held
 
     def _answerable(self, federation: Federation, number: int) -> DecryptionRequest:
         """Return a request that this trustee may answer now, or raise the error the contract would return."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from fl.crypto.encrypted_keystore import HeldShare
 from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.hybrid_kem import LongPrivateKey
 from fl.protocol.names import KeyUse
 
 
@@ -49,6 +50,9 @@ class MemberKeys(Protocol):
 
     def destroy(self, epoch: int) -> None:
         """Overwrite and remove a key, if there is one."""
+
+    def long_keys(self) -> Sequence[LongPrivateKey]:
+        """Return the long keys here, own ones and those of seats that were taken over, or raise KeystoreUnreadable."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_a_file_that_is_sealed_to_no_committees_key_is_not_asked_for(clinic: Cli
     with pytest.raises(NoCommittee):
         clinic.ask(replace(capsule, key_id=bytes(16)))
     with pytest.raises(NoCommittee):
-        holder_of(clinic.federation, KeyUse.MODEL, (capsule.key_id,))
+        holder_of(clinic.federation, KeyUse.MODEL, capsule)
 
 
 def test_a_model_held_back_with_the_first_key_is_released_by_its_committee(clinic: Clinic) -> None:

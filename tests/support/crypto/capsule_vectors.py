@@ -107,7 +107,7 @@ def capsules() -> list[Case]:
         ("a record without policy", packed(CORE, ciphertext, b""), patient, "EncodingError"),
         _headed("round 1", "CiphertextInvalid", round=1),
         _headed("seq 1", "CiphertextInvalid", seq=1),
-        _headed("suite 2", "CiphertextInvalid", suite=2),
+        _headed("suite 2", "EncodingError", suite=2),
         _headed("flags 1", "CiphertextInvalid", flags=1),
         _headed("another kind", "EncodingError", kind=9),
         _headed("version 2", "EncodingError", version=2),

@@ -13,6 +13,7 @@ from fl.crypto.envelope_form import Core, Expected, Kind, sealed_size
 from fl.crypto.group import base_mult, encode_point, mult, random_scalar
 from fl.crypto.hashing import hash_to_curve
 from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.long_committee import HALF_CAP
 from fl.crypto.partial_decryption import PARTIAL_BYTES, CombinedDecryption, approve, combine, partial_core
 from fl.crypto.sharing import Share
 from fl.crypto.threshold import Ciphertext, ThresholdKey, encapsulate, label_of, second_generator
@@ -133,7 +134,7 @@ def test_a_file_to_a_member_and_a_committee_opens_for_both(made: Made) -> None:
     assert int.from_bytes(file[180 + 131 + 16 : 180 + 131 + 18], "big") == 178
     assert receive(file, expected(file, record.core), MEMBER) == PLAINTEXT
     capsule = Capsule.of(file, key, record.capsule.policy.to_bytes() if record.capsule.policy else b"")
-    assert len(capsule.to_bytes()) == CAPSULE_CAP
+    assert len(capsule.to_bytes()) == CAPSULE_CAP - HALF_CAP
     answers = made.answers(capsule, record.binding, made.committee.accounts[1:])
     opening = combine(answers, made.committee, record.binding, capsule.ciphertext)
     assert open_with(file, expected(file, record.core), key, opening.secret) == PLAINTEXT

@@ -14,7 +14,7 @@ from chain.transactions import keystore
 from fl.crypto.encrypted_keystore import HeldShare, Seat
 from fl.protocol.errors import HemaledgerError, KeystoreUnreadable, RoleRunning, SettingInvalid
 from fl.protocol.names import Address, KeyUse, Role
-from fl.storage.keyring import LONG, create_key, load_keys, load_long_keys
+from fl.storage.keyring import LONG, SEATS, create_key, load_keys, load_long_keys, load_seats
 from fl.storage.lock import only_one
 from fl.storage.shares import FolderShares
 from fl.storage.staged_keys import finish_change
@@ -43,6 +43,7 @@ def member(tmp_path: Path) -> MemberHome:
     made = home.member("ada")
     create_key(made.folder, 2, OLD)
     LONG.create(made.folder, 2, OLD)
+    SEATS.create(made.folder, 1, OLD)
     FolderShares(made.folder / "shares", OLD).put(SHARE)
     return made
 
@@ -61,6 +62,7 @@ def opens(member: MemberHome, password: str) -> bool:
         lambda: keystore.load(member.account_file, password),
         lambda: load_keys(member.folder, password)[2],
         lambda: load_long_keys(member.folder, password)[2],
+        lambda: load_seats(member.folder, password)[1],
         lambda: FolderShares(member.folder / "shares", password).get(SHARE.seat.use, SHARE.seat.epoch),
     )
     results = {_succeeds(each) for each in tried}
@@ -80,7 +82,7 @@ def test_no_member_begins_with_a_weak_password(tmp_path: Path, role: str, weak: 
 
 def test_a_changed_password_opens_every_key_and_the_old_one_none(member: MemberHome) -> None:
     account = keystore.load(member.account_file, OLD).address
-    assert change_password(member, NEW) == 5
+    assert change_password(member, NEW) == 6
     assert opens(member, NEW)
     assert not opens(member, OLD)
     assert keystore.load(member.account_file, NEW).address == account

@@ -18,7 +18,7 @@ VERIFIER = ROOT / "webui" / "static" / "js" / "verify.js"
 DIGEST = ROOT / "webui" / "static" / "js" / "digest.js"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 PACKAGE = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
-BUNDLED = ("@noble/curves", "@noble/hashes")
+BUNDLED = ("@noble/curves", "@noble/hashes", "@noble/post-quantum")
 
 
 @pytest.mark.parametrize(
