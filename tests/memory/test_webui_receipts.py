@@ -204,6 +204,7 @@ def test_the_receipt_gets_its_proof_by_itself_on_page_paper_and_file(tmp_path: P
     page = visitor.text(location)
     assert "It waits: the fingerprint is on the ledger" in page
     assert "That the answer is right, that the program worked" in page
+    assert "The witnesses saw the fingerprint there" not in page, "not yet"
     early = visitor.get(f"{location}/receipt.tlog-proof")
     assert (early.status_code, early.location) == (302, location)
     town.paper.now = Reach(1)

@@ -121,6 +121,7 @@ RECORDS: Mapping[str, Any] = {
     "doctor.patient": _l("A patient"),
     "pictures.thumb": _l("A small picture of a check"),
     "pictures.view": _l("A picture of a check"),
+    "receipts.as_proof": _l("The proof of a receipt"),
     "receipts.as_json": _l("The receipt of a check, as data"),
     "receipts.as_pdf": _l("The receipt of a check, on paper"),
     "accesses.file": _l("Who asked for and opened my data, as a file"),

@@ -121,7 +121,7 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         not_said=[*not_said, gettext("Research software, not a medical device.")],
         compare=_compare(),
         trust=_trust(printed) if receipt.proof else "",
-        shows=receipt_shows(),
+        shows=receipt_shows(receipt.far),
         shows_not=receipt_does_not_show(),
         code=printed.address,
         foot=_foot(printed),
@@ -156,7 +156,7 @@ def risk_sheet(record: RiskRecord, receipt: Receipt, printed: Printed) -> Sheet:
         not_said=[gettext("This is not a diagnosis."), gettext("Research software, not a medical device.")],
         compare=_compare(),
         trust=_trust(printed) if receipt.proof else "",
-        shows=receipt_shows(),
+        shows=receipt_shows(receipt.far),
         shows_not=receipt_does_not_show(),
         code=printed.address,
         foot=_foot(printed),
@@ -200,18 +200,23 @@ class ReceiptPanel:
 def receipt_panel(far: Far, trust_code: str) -> ReceiptPanel:
     """Return the words about a receipt."""
     code = code_in_groups(trust_code) if far is Far.THERE else ""
-    return ReceiptPanel(far is Far.THERE, receipt_far(far), code, receipt_shows(), receipt_does_not_show())
+    return ReceiptPanel(far is Far.THERE, receipt_far(far), code, receipt_shows(far), receipt_does_not_show())
 
 
-def receipt_shows() -> list[str]:
-    """Return what a receipt with its proof shows."""
+def receipt_shows(far: Far) -> list[str]:
+    """Return what a receipt shows, with its proof or until it is there."""
+    when_recorded = (
+        _("It recorded it before its fingerprint was written to the ledger. The witnesses saw the fingerprint there.")
+        if far is Far.THERE
+        else _("Once its proof is there: when at the latest, because witnesses saw the fingerprint on the ledger.")
+    )
     return [
         _("What it shows:"),
         _(
             "This hospital recorded this answer, with this model, this program, and this very picture or these values. "
             "Nothing of it was changed since."
         ),
-        _("It recorded it before its fingerprint was written to the ledger. The witnesses saw the fingerprint there."),
+        when_recorded,
     ]
 
 
