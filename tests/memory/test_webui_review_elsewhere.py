@@ -35,7 +35,7 @@ def sheets(monkeypatch: pytest.MonkeyPatch) -> list[Sheet]:
     """Return the texts of the sheets that are printed."""
     printed: list[Sheet] = []
 
-    def keep(sheet: Sheet) -> bytes:
+    def keep(sheet: Sheet, _attached: tuple[str, bytes]) -> bytes:
         printed.append(sheet)
         return b"%PDF-"
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.approval_site import served
 from tests.support.browser import PATIENCE_MS, says
 from tests.support.paper_receipt import PICTURE, TrustingTown
-from tests.support.proof_world import ProofWorld
+from tests.support.proof_world import KINDS, ProofWorld
 from tests.support.site_town import MAYA, cell
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -20,6 +20,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 FOUND = """async (tags) => (await axe.run(document, {runOnly: {type: 'tag', values: tags}}))
   .violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.target.join(' ')).join(', '))"""
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+CUT = """[...document.querySelectorAll('[data-result] *')].filter((one) => one.scrollWidth > one.clientWidth + 1
+  && getComputedStyle(one).display !== 'inline').map((one) => one.outerHTML)"""
 SENT = "performance.getEntriesByType('resource').map((one) => one.name)"
 
 
@@ -94,7 +96,13 @@ def test_anybody_checks_a_receipt_and_a_proof_without_an_account(town: TrustingT
         tried(page, town)
         assert page.evaluate(SENT) == loaded, "nothing is sent"
         page.set_viewport_size({"width": 320, "height": 800})
-        assert page.evaluate(WIDER) <= 0
+        page.set_input_files("[data-trust]", [])
+        for kind in KINDS:
+            give(page, "[data-proof]", f"{kind}.tlog-proof", ProofWorld(5, inner=kind).proof().encoded())
+            says(page, f"{kind}.tlog-proof", "The proof holds")
+            page.locator("[data-result] details").evaluate("(one) => { one.open = true; }")
+            assert page.evaluate(WIDER) <= 0, kind
+            assert page.evaluate(CUT) == [], kind
 
 
 def test_the_saved_page_checks_without_a_network(town: TrustingTown, page: Any, tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ function proofParts(voice, { proven, shown, trust }) {
     made("details", "details", made("summary", "", voice.say("Facts for experts")), factList([
       [voice.say("Entry of the log"), voice.say("{index} of {size}", { index: voice.number(index), size: facts.size })],
       [voice.say("Signed transaction"), code(toHex(event.transaction)), true],
-      ...Object.entries(record.fields).filter(([, value]) => value instanceof Uint8Array)
+      ...[record, proven.step].flatMap((each) => Object.entries(each?.fields ?? {}))
+        .filter(([, value]) => value instanceof Uint8Array)
         .map(([name, value]) => [labelOf(voice, name), code(toHex(value)), true]),
     ])),
   ];

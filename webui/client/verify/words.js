@@ -32,6 +32,7 @@ const SENTENCES = {
   RecordsAnchored: "{who} recorded the root {root} of its records, batch {batch}.",
   KeyRegistered: "{who} registered its key of epoch {epoch}: {public_key}.",
   KeyRotated: "{who} registered its key of epoch {epoch}: {public_key}.",
+  StepsAnchored: "In round {round}, {who} recorded a batch of {count} steps.",
   StatementMade: "{who} stated {kind}: {text} ({digest}).",
 };
 

@@ -5323,6 +5323,7 @@ ${text2}`);
     RecordsAnchored: "{who} recorded the root {root} of its records, batch {batch}.",
     KeyRegistered: "{who} registered its key of epoch {epoch}: {public_key}.",
     KeyRotated: "{who} registered its key of epoch {epoch}: {public_key}.",
+    StepsAnchored: "In round {round}, {who} recorded a batch of {count} steps.",
     StatementMade: "{who} stated {kind}: {text} ({digest})."
   };
   var LABELS = {
@@ -5585,7 +5586,7 @@ ${text2}`);
       made("details", "details", made("summary", "", voice.say("Facts for experts")), factList([
         [voice.say("Entry of the log"), voice.say("{index} of {size}", { index: voice.number(index), size: facts.size })],
         [voice.say("Signed transaction"), code(toHex(event.transaction)), true],
-        ...Object.entries(record.fields).filter(([, value]) => value instanceof Uint8Array).map(([name, value]) => [labelOf(voice, name), code(toHex(value)), true])
+        ...[record, proven.step].flatMap((each) => Object.entries(each?.fields ?? {})).filter(([, value]) => value instanceof Uint8Array).map(([name, value]) => [labelOf(voice, name), code(toHex(value)), true])
       ]))
     ];
   }
