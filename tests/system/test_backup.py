@@ -73,6 +73,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, chain: str) -> Home:
     (alpha / "control" / "3.safetensors").write_bytes(b"control variate")
     (alpha / "outbox").mkdir()
     (alpha / "outbox" / "secret").write_bytes(b"sealed")
+    for name in ("log-key.pem", "witness-key.pem", "witness-state.note"):
+        (alpha / name).write_bytes(b"of the log")
     journal = SqliteJournal(alpha / "journal.sqlite")
     journal.once("keys/" + "00" * 32, b"secret of a round")
     journal.once("spent/" + "ab" * 32, b"7")
@@ -117,7 +119,8 @@ def test_an_empty_machine_gets_every_member_back(home: Home, tmp_path: Path) -> 
 def test_another_program_opens_a_backup_and_no_secret_of_a_round_is_in_it(home: Home, tmp_path: Path) -> None:
     assert backup(home, tmp_path / "b.age").exit_code == 0
     found = contents(tmp_path / "b.age")
-    assert "members/alpha/account.json" in found
+    assert {"members/alpha/account.json", "members/alpha/witness-key.pem"} <= set(found)
+    assert not {"members/alpha/log-key.pem", "members/alpha/witness-state.note"} & set(found)
     assert not [name for name in found if "journal" in name or "outbox" in name or name.endswith("/password")]
     assert [name for name in found if name.startswith("members/zoë/")] == [
         "members/zoë/account.json",

@@ -116,6 +116,13 @@ def test_a_finished_demo_that_is_resumed_keeps_its_history(home: Path) -> None:
     assert [again[fact] for fact in facts] == [first[fact] for fact in facts]
 
 
+def test_the_demo_s_log_has_all_witnesses_and_its_proof_holds_elsewhere(home: Path) -> None:
+    done = hemaledger("verify", home / "model.tlog-proof", "--trust", home / "trust.json")
+    assert done.returncode == 0, done.stderr
+    assert "recorded that the model" in done.stdout
+    assert "4 of 4 witnesses cosigned the checkpoint" in done.stdout
+
+
 def test_resuming_nothing_says_so(tmp_path: Path) -> None:
     done = hemaledger("demo", "--resume", "--home", tmp_path, "--no-serve")
     assert done.returncode == 78
