@@ -32,7 +32,7 @@ from fl.protocol.tlog.notes import Note
 from fl.protocol.tlog.trust import Trust, parse_trust
 from fl.storage.cosigned_notes import CosignedNotes
 from fl.storage.log_folder import CHECKPOINT, COSIGNED, DISPUTED
-from fl.storage.seen_log import Reported, SqliteSeenLog
+from fl.storage.seen_log import FILE, Reported, SqliteSeenLog, open_findings
 from fl.storage.witness_state import FolderWitnessState
 from fl.transport.http_log import HttpKeeper, HttpWitness
 from scripts.wiring.clock import now
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 LOG_FOLDER = "log"
 """Below a run's folder."""
-STATE = "monitor.sqlite"
-"""What the monitor saw, in the member's folder."""
 EVIDENCE = "evidence"
 """The folder of evidence in the member's folder, if no other one is named."""
 GRACE_S = 3600
@@ -86,7 +84,7 @@ class Monitor:
 
         self._account = load_account(self.member)
         self._facts: OfflineFacts = OfflineFacts()
-        self.store = SqliteSeenLog(self.member.folder / STATE)
+        self.store = SqliteSeenLog(self.member.folder / FILE)
         self._anchor = self.home.deployment.anchor
         self._opened: Replayed | None = None
         self._files_asked = 0
@@ -270,10 +268,5 @@ class Monitor:
 
 def findings_of(home: Home) -> dict[str, list[Reported]]:
     """Return what the monitors of this run's members reported and nobody accepted, by the member's name."""
-    found = {}
-    for member in home.members():
-        if (member.folder / STATE).exists():
-            log = SqliteSeenLog(member.folder / STATE)
-            found[member.name] = [each for each in log.findings() if each.open]
-            log.close()
+    found = {member.name: open_findings(member.folder) for member in home.members()}
     return {name: each for name, each in found.items() if each}
