@@ -120,6 +120,17 @@ def founding_of(node: Node, authority: Address) -> bytes | None:
     return node.parsed(raw_of_json, node.request("eth_getTransactionByHash", logs[0]["transactionHash"]))
 
 
+def header_at(node: Node, number: int) -> tuple[str, bytes] | None:
+    """Return hash and header (RLP) of a node's block; None if it has no such block.
+
+    Two QBFT nodes may have other seals under one block, so only the hash says whether two blocks are the same.
+    """
+    answer = node.request("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - JSON
+    if answer is None:
+        return None
+    return node.parsed(lambda found: (str(_object(found).get("hash")), header_of_json(_object(found))), answer)
+
+
 def qbft_validators(node: Node) -> tuple[Address, ...]:
     """Return the validators that the newest block of a QBFT chain names; none on any other chain."""
     block = node.parsed(_object, node.request("eth_getBlockByNumber", "latest", False))  # noqa: FBT003 - JSON

@@ -38,18 +38,19 @@ class Found:
     verdict: Verdict | None = None
 
 
-def look(scene: Scene, me: OwnMember, consortium: Consortium | None) -> list[Found]:
+def look(scene: Scene, me: OwnMember, consortium: Consortium | None, more: Iterable[Case] = ()) -> list[Found]:
     """Return everything that is wrong now, also what was found before.
 
     Args:
         scene: What was seen.
         me: Whose monitor this is.
         consortium: The ledger and its files; None while the chain shows another history than before.
+        more: What else was found.
 
     Raises:
         UnavailableError: the node or the vault does not answer.
     """
-    cases: list[Iterable[Case]] = [histories(scene), times(scene), cosigned_in_my_name(scene, me)]
+    cases: list[Iterable[Case]] = [histories(scene), times(scene), cosigned_in_my_name(scene, me), more]
     if consortium is not None:
         cases += [in_my_name(scene, me, consortium), left_out(scene, me, consortium), withheld(scene, consortium)]
     found: dict[str, Found] = {}

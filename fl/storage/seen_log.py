@@ -19,6 +19,8 @@ from fl.protocol.names import Digest
 from fl.protocol.ports import Sight
 from fl.protocol.tlog.notes import Note, parse_line
 
+FILE = "monitor.sqlite"
+"""Its name in a member's folder."""
 VERSION = 1
 LOCK_S = 10.0
 MOST_LINES = 4_000
@@ -165,3 +167,18 @@ class SqliteSeenLog:
                 raise StorageFull(str(self._path), "the disk is full or refuses to write") from error
             why = "another program locks it" if code == sqlite3.SQLITE_BUSY else "it is damaged"
             raise JournalUnreadable(str(self._path), why) from error
+
+
+def open_findings(folder: Path) -> list[Reported] | None:
+    """Return what the monitor of a member's folder reported and nobody accepted; None if it never looked.
+
+    Raises:
+        JournalUnreadable: its memory is damaged, or locked for too long.
+    """
+    if not (folder / FILE).exists():
+        return None
+    log = SqliteSeenLog(folder / FILE)
+    try:
+        return [each for each in log.findings() if each.open]
+    finally:
+        log.close()

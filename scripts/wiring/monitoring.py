@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fl.files import write_atomic
-from fl.proofs.evidence import SUFFIX, Claim, Evidence, Kind, TransactionItem, claim_digest
+from fl.proofs.evidence import SUFFIX, Claim, Evidence, HeaderItem, Kind, TransactionItem, claim_digest
 from fl.proofs.evidence_pieces import account_of
 from fl.proofs.finding import Records
 from fl.proofs.monitor import Found, continues, judged_of, look, remember, signed_notes
@@ -25,14 +25,22 @@ from fl.proofs.watch_history import History, first_difference, on_chain, seen
 from fl.proofs.watch_member import Consortium, OwnMember
 from fl.proofs.watch_rules import Case, Scene
 from fl.protocol.codec import sha256
-from fl.protocol.errors import ChainReorg, LedgerRolledBack, ServerSilent, WitnessForgot, WrongChain
+from fl.protocol.errors import (
+    ChainReorg,
+    LedgerRolledBack,
+    NodesDisagree,
+    ServerSilent,
+    UnavailableError,
+    WitnessForgot,
+    WrongChain,
+)
 from fl.protocol.names import Address, Digest
 from fl.protocol.tlog.checkpoint import parse_checkpoint
 from fl.protocol.tlog.notes import Note
 from fl.protocol.tlog.trust import Trust, parse_trust
 from fl.storage.cosigned_notes import CosignedNotes
 from fl.storage.log_folder import CHECKPOINT, COSIGNED, DISPUTED
-from fl.storage.seen_log import Reported, SqliteSeenLog
+from fl.storage.seen_log import FILE, Reported, SqliteSeenLog, open_findings
 from fl.storage.witness_state import FolderWitnessState
 from fl.transport.http_log import HttpKeeper, HttpWitness
 from scripts.wiring.clock import now
@@ -40,12 +48,11 @@ from scripts.wiring.proofs import node_of, read_note
 
 if TYPE_CHECKING:
     from chain.proofs.facts import OfflineFacts
+    from chain.rpc.node import Node
     from scripts.wiring.home import Home, MemberHome
 
 LOG_FOLDER = "log"
 """Below a run's folder."""
-STATE = "monitor.sqlite"
-"""What the monitor saw, in the member's folder."""
 EVIDENCE = "evidence"
 """The folder of evidence in the member's folder, if no other one is named."""
 GRACE_S = 3600
@@ -86,7 +93,7 @@ class Monitor:
 
         self._account = load_account(self.member)
         self._facts: OfflineFacts = OfflineFacts()
-        self.store = SqliteSeenLog(self.member.folder / STATE)
+        self.store = SqliteSeenLog(self.member.folder / FILE)
         self._anchor = self.home.deployment.anchor
         self._opened: Replayed | None = None
         self._files_asked = 0
@@ -101,7 +108,7 @@ class Monitor:
         good = continues(known, live)
         trust = self._trust(log if good else None)
         scene = self._scene(trust, known, live)
-        found = look(scene, self._me(), self._consortium(log) if good else None)
+        found = look(scene, self._me(), self._consortium(log) if good else None, self._nodes())
         if good:
             remember(self.store, known, live)
             self.store.keep(_LOOKED, str(now()).encode())
@@ -262,6 +269,27 @@ class Monitor:
             raise error
         return [judged]
 
+    def _nodes(self) -> Iterator[Case]:
+        """Yield each further node of this member that shows another block than the first one, where blocks count."""
+        from chain.finality import Finality
+        from chain.proofs.source import header_at
+        from chain.rpc.node import NodeSettings, connect
+        from scripts.wiring import nodes
+
+        deployment, finality = self.home.deployment, Finality(self.home.confirmations)
+        shown: list[Node] = []
+        for url in deployment.urls if len(deployment.urls) > 1 else ():
+            try:
+                shown.append(connect(nodes.node_of(deployment, NodeSettings.timeout_s, only=url)))
+            except UnavailableError as error:
+                self.silent.append(str(error))
+        number = min((finality.head(each) for each in shown), default=-1)
+        blocks = [header_at(each, number) for each in shown] if number >= 0 else []
+        for place, block in enumerate(blocks[1:], start=1):
+            if block is not None and blocks[0] is not None and block[0] != blocks[0][0]:
+                pair = Evidence(Kind.CHAIN_FORKED, (HeaderItem(blocks[0][1]), HeaderItem(block[1])))
+                yield Case(f"nodes/{place}", pair, NodesDisagree(number))
+
     def _speak(self, kind: Kind, digest: Digest, number: int, time: int) -> Claim:
         account: Address = self._account.address
         signature = self._account.sign_digest(claim_digest(kind, self._anchor.consortium, digest, number, time))
@@ -270,10 +298,5 @@ class Monitor:
 
 def findings_of(home: Home) -> dict[str, list[Reported]]:
     """Return what the monitors of this run's members reported and nobody accepted, by the member's name."""
-    found = {}
-    for member in home.members():
-        if (member.folder / STATE).exists():
-            log = SqliteSeenLog(member.folder / STATE)
-            found[member.name] = [each for each in log.findings() if each.open]
-            log.close()
+    found = {member.name: open_findings(member.folder) for member in home.members()}
     return {name: each for name, each in found.items() if each}

@@ -289,6 +289,18 @@ def test_two_roots_of_one_round_are_proven_without_a_checkpoint_of_the_other_his
     assert all("does not show that both were included" in each["limits"] for each in found)
 
 
+def test_two_nodes_that_show_different_blocks_are_found(base: Path, tmp_path: Path) -> None:
+    with opened(copied(base, tmp_path, "mine")) as mine, opened(copied(base, tmp_path, "theirs")) as theirs:
+        both = replace(mine.home.deployment, more_urls=(theirs.home.deployment.url,))
+        mine.home.save(both)
+        assert "Nothing is wrong" in mine.monitor()
+        mine.root("beta", 1, "one root")
+        assert "Nothing is wrong" in mine.monitor(), "a node may be behind"
+        theirs.root("beta", 1, "another root")
+        said = mine.monitor(code=76)
+    assert "NodesDisagree: Two of this member's nodes show different blocks" in said
+
+
 def test_a_checkpoint_with_a_time_before_its_records_is_found_and_proven(base: Path, tmp_path: Path) -> None:
     with opened(copied(base, tmp_path, "late")) as place:
         place.root("beta", 1, "root of beta")

@@ -57,6 +57,7 @@ from fl.protocol.errors.findings import (
     LedgerRolledBack,
     LeftOut,
     LogGap,
+    NodesDisagree,
     RecordBackdated,
     TwoRoots,
 )

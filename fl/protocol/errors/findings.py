@@ -62,6 +62,14 @@ class HistoryChanged(TamperedError):
 
 
 @dataclass(eq=False)
+class NodesDisagree(TamperedError):
+    """Two nodes of a member show different blocks of one number."""
+
+    number: int
+    sentence = "Two of this member's nodes show different blocks with the number {number}."
+
+
+@dataclass(eq=False)
 class LedgerReset(TamperedError):
     """An operator founded another consortium at the same addresses of a chain with the same id."""
 

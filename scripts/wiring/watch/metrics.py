@@ -50,6 +50,8 @@ class Figures:
     heads: Callable[[], Heads | None] = lambda: None
     disk: Callable[[], tuple[int, int] | None] = lambda: None
     """Free and all bytes."""
+    findings: Callable[[], int | None] = lambda: None
+    """How many findings of the member's monitor nobody accepted; None if it never looked."""
     _counted: dict[bytes, dict[str, str]] = field(default_factory=dict)
     """Whom each ended round left out, by its context: an ended round does not change."""
 
@@ -95,6 +97,9 @@ class Figures:
         yield _counter("hemaledger_vault_errors", "Faults of the vault, by kind.", "kind", by_kind)
         yield _total("hemaledger_chain_errors", "Times that the chain gave no answer.", seen.chain_errors)
         yield _total("hemaledger_retries", "Steps that had to be tried again.", seen.retries)
+        findings = self.findings()
+        if findings is not None:
+            yield _gauge("hemaledger_monitor_findings", "Findings of the monitor that nobody accepted.", findings)
         disk = self.disk()
         if disk is not None:
             yield _gauge("hemaledger_disk_free_bytes", "Free bytes where the agent writes.", disk[0])

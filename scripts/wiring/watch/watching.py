@@ -25,6 +25,7 @@ from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Ledger, Vault
 from fl.replay.batched_ledger import BatchedLedger
 from fl.roles.coordinator.clock import SKEW_S, TimedLedger
+from fl.storage.seen_log import open_findings
 from fl.storage.sign_board import open_board
 from scripts.wiring.clock import now
 from scripts.wiring.joining import own_version
@@ -134,6 +135,7 @@ class Watching:
 
         figures = Figures(self.speaker, own_version(), self.seen, self.probes, self.federation, lambda: self._heads)
         figures.disk = partial(_room, self.home)
+        figures.findings = partial(_findings, self.home, self.speaker.member)
         pages = {
             "/metrics": lambda: Answer(200, CONTENT_TYPE_LATEST, figures.text()),
             "/healthz": lambda: Answer.of({"status": "ok"}),
@@ -260,6 +262,15 @@ def _not_connected(home: Home) -> UnavailableError:
     from fl.protocol.errors import ChainUnavailable
 
     return ChainUnavailable(home.deployment.url, "it did not answer yet")
+
+
+def _findings(home: Home, name: str) -> int | None:
+    """Return how many findings of a member's monitor are open; None if it never looked, or cannot be read now."""
+    try:
+        found = open_findings(home.member(name).folder)
+    except HemaledgerError:
+        return None
+    return None if found is None else len(found)
 
 
 def _room(home: Home) -> tuple[int, int] | None:

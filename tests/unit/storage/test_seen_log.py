@@ -8,7 +8,7 @@ from fl.protocol.errors import JournalUnreadable
 from fl.protocol.names import Digest
 from fl.protocol.ports import Sight
 from fl.protocol.tlog.notes import Note, SignatureLine
-from fl.storage.seen_log import Reported, SqliteSeenLog
+from fl.storage.seen_log import Reported, SqliteSeenLog, open_findings
 
 
 def sight(number: int) -> Sight:
@@ -45,7 +45,9 @@ def test_a_finding_is_kept_once_until_it_is_accepted(tmp_path: Path) -> None:
     log.report(finding)
     log.report(better)
     assert log.findings() == [better]
+    assert open_findings(tmp_path) == [better]
     log.accept()
+    assert (open_findings(tmp_path), open_findings(tmp_path / "nobody")) == ([], None)
     assert [each.open for each in log.findings()] == [False]
 
 

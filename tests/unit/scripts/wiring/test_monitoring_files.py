@@ -30,6 +30,7 @@ def figures() -> Figures:
     made.federation = lambda: small_history().federation
     made.heads = lambda: Heads(12, 1_796_000_000, 10)
     made.disk = lambda: (1, 2)
+    made.findings = lambda: 1
     return made
 
 
