@@ -87,6 +87,9 @@ class Event(StrEnum):
     UPLOAD_REFUSED = "refused an upload"
     UPLOAD_AWAITED = "waits for an upload"
     KEY_ORDER_REFUSED = "refused an order for a new key"
+    WITHDRAWN = "took back"
+    """The hospital stated a withdrawal that its site ordered; facts are the rows that are gone, 0 for the hospital."""
+    WITHDRAWAL_REFUSED = "refused an order for a withdrawal"
     SET_ENDORSED = "endorsed"
     SHARES_REVEALED = "revealed"
     MASK_OPENED = "opened a mask"
@@ -117,6 +120,15 @@ class Event(StrEnum):
     REQUEST_NOT_ANSWERED = "not answered"
     MEMBER_KEY_REPLACED = "replaced the member key"
     MEMBER_KEY_DESTROYED = "destroyed an old member key"
+
+    # The log of the ledger's records
+    CHECKPOINT_SIGNED = "signed a checkpoint"
+    """The keeper signed the log as it is, and recorded its root on the ledger."""
+    CHECKPOINT_COSIGNED = "cosigned a checkpoint"
+    CHECKPOINT_PUBLISHED = "published a checkpoint"
+    """Enough witnesses cosigned it, so proofs can be made from it."""
+    WITNESS_FAILED = "got no cosignature"
+    """A witness does not answer, or refused; it is asked again."""
 
     # Ceremonies
     DEALING_COMMITTED = "committed a dealing"

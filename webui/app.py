@@ -29,7 +29,15 @@ from webui.http.languages import init_languages, zone
 from webui.http.machines import PageSessions
 from webui.http.metrics import init_metrics
 from webui.http.once import FormProtect, init_once
-from webui.http.page_lookups import committee_names, hospital_called, key_maker, look_again, menu_count, trustee_name
+from webui.http.page_lookups import (
+    committee_names,
+    hospital_called,
+    is_ended,
+    key_maker,
+    look_again,
+    menu_count,
+    trustee_name,
+)
 from webui.http.request_ids import init_request_ids
 from webui.http.rim import rimmed
 from webui.http.second_step import init_second_step
@@ -55,6 +63,7 @@ from webui.presentation import (
     schema_words,
     token_forms,
     verdict_wording,
+    withdrawal_wording,
     wording,
 )
 from webui.site import EXTENSION, build_site
@@ -79,6 +88,7 @@ WORDINGS = (
     numbers_and_dates,
     verdict_wording,
     key_wording,
+    withdrawal_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent
@@ -145,7 +155,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
                 zoned = "zone" in signature(function).parameters
                 app.jinja_env.globals[name] = partial(_in_zone, function) if zoned else function
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone())
-    app.jinja_env.globals["key_maker"] = key_maker
+    app.jinja_env.globals |= {"key_maker": key_maker, "is_ended": is_ended}
     app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
     app.jinja_env.globals["hospital_called"] = hospital_called
     app.jinja_env.globals |= {"menu_count": menu_count}

@@ -25,6 +25,8 @@ FORM_OVERHEAD = 64 * KIBIBYTE
 """Bytes of a form besides its file."""
 MIN_SECRET_BYTES = 32
 MAX_CARE_DAYS = 3650
+MAX_ANCHOR_MINUTES = 24 * 60
+"""PROTOCOL.md 9 wants a root at least once a day."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Limits:
     sign_up_address: Limit = Limit(20, 60 * 60)
     checks: Limit = Limit(60, 60 * 60)
     """Checks of images by one patient."""
+    private: Limit = Limit(5, 24 * 60 * 60)
+    """Private predictions by one patient, because all hospitals together have few."""
     new_passwords: Limit = Limit(10, 60 * 60)
     """Attempts to replace a password, by one account or address."""
     searches: Limit = Limit(60, 60 * 60)
@@ -89,6 +93,10 @@ class Limits:
     """Files of many patients by one doctor."""
     new_keys: Limit = Limit(6, 24 * 60 * 60)
     """Orders for a new key of the hospital, by all its staff."""
+    withdrawals: Limit = Limit(20, 24 * 60 * 60)
+    """Orders for withdrawals, by all the hospital's staff."""
+    objections: Limit = Limit(6, 24 * 60 * 60)
+    """Wishes of one patient to be left out of the training."""
     openings: Limit = Limit(3000, 60 * 60)
     """Records that the lists of one person open to sort or filter them, beyond those that a page shows."""
     open_bookings: int = 3
@@ -168,6 +176,8 @@ class SiteConfig:
     """Idle seconds after which a session ends."""
     care_days: int = 90
     """How long after the last appointment a doctor can see a patient's records."""
+    anchor_minutes: int = 30
+    """How long new records and lines of the access log wait at most for a root on the ledger."""
     picture_frame: Frame | None = None
     """What the hospital's pictures of cells on black show; None if it must be inferred from the size of each cell."""
     passwords: PasswordCost = PasswordCost()
@@ -191,7 +201,7 @@ class SiteConfig:
         """Refuse invalid values.
 
         Raises:
-            SettingInvalid: a short secret, an unknown zone, a cap below one byte, or too many days of care.
+            SettingInvalid: a short secret, an unknown zone, a cap below one byte, or too many days of care or minutes.
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
@@ -199,6 +209,8 @@ class SiteConfig:
             raise SettingInvalid("image_cap, file_cap, session_s", "each must be at least 1")
         if not 0 <= self.care_days <= MAX_CARE_DAYS:
             raise SettingInvalid("care_days", f"it must be between 0 and {MAX_CARE_DAYS}")
+        if not 1 <= self.anchor_minutes <= MAX_ANCHOR_MINUTES:
+            raise SettingInvalid("anchor_minutes", f"it must be between 1 and {MAX_ANCHOR_MINUTES}")
         for host in self.hosts:
             if "/" in host or "@" in host or not host.isascii() or not host.isprintable() or " " in host:
                 raise SettingInvalid("site-host", f"{host!r} is not the name of a site; write it like clinic.example")

@@ -15,6 +15,7 @@ from flask import Flask
 
 from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedError
 from webui.http.error_pages import ALARM
+from webui.pages.withdrawals import settle
 from webui.presentation.letters import news_letter, request_letters, superseded_letters
 from webui.site import EXTENSION, Site
 from webui.store.patient_notices import News
@@ -49,6 +50,7 @@ def keep_up(site: Site) -> None:
             "telling people about models that are no longer in use",
             lambda: site.superseded_notices.keep_up(lambda: superseded_letters(site.config.address)),
         ),
+        ("noting what became of withdrawals", lambda: settle(site)),
         ("telling patients about their data", lambda: site.patient_notices.keep_up(lambda kind: _news(site, kind))),
         ("sending mail", site.mail.keep_up),
         ("forgetting old sessions", site.sessions.forget_old),

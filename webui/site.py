@@ -13,7 +13,7 @@ from threading import Event
 
 from flask import current_app
 
-from fl.protocol.errors import UnavailableError
+from fl.protocol.errors import HemaledgerError, UnavailableError
 from webui.config import SiteConfig
 from webui.ports.federation import Services
 from webui.ports.records import CommitteeFacts
@@ -51,6 +51,7 @@ from webui.store.staff import StaffStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
 from webui.store.tokens import TokenStore
+from webui.store.training_objections import ObjectionStore
 from webui.store.trustee_registrations import TrusteeRegistrations
 from webui.store.uploads import UploadStore
 from webui.store.waiting import WaitingStore
@@ -66,13 +67,16 @@ from webui.usecases.gists import Gists
 from webui.usecases.key_orders import HospitalKeys
 from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
+from webui.usecases.line_proofs import LineProofs
 from webui.usecases.mail import Mail
+from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.notices import Notices
 from webui.usecases.open_results import OpenResults
 from webui.usecases.own_tools import OwnTools
 from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_notices import PatientNotices
 from webui.usecases.patient_records import PatientRecords
+from webui.usecases.proof_states import far_reach
 from webui.usecases.reasons import Reasons
 from webui.usecases.receipt_checks import ReceiptChecks
 from webui.usecases.receipts import Receipts
@@ -86,6 +90,7 @@ from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.trustee_shares import TrusteeShares
 from webui.usecases.ways_back import WaysBack
+from webui.usecases.withdrawals import Withdrawals
 from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
@@ -129,8 +134,10 @@ class Site:
     care: CareStore
     openings: Openings
     accesses: Accesses
+    line_proofs: LineProofs
     throttle: Throttle
     replays: Replays
+    models_in_use: ModelsInUse
     receipts: Receipts
     receipt_checks: ReceiptChecks
     mail: Mail
@@ -164,6 +171,7 @@ class Site:
     staff: StaffStore
     own_tools: OwnTools
     hospital_keys: HospitalKeys
+    withdrawals: Withdrawals
     shares: TrusteeShares
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
@@ -172,6 +180,13 @@ class Site:
         if user is None:
             return Line(None, "", event, what, about, network)
         return Line(user.id, user.role.value, event, what, about, network)
+
+    def trust_code(self) -> str:
+        """Return the code of the trust file with which proofs hold; empty without one, or if nothing answers now."""
+        try:
+            return self.services.proofs.trust_code()
+        except HemaledgerError:
+            return ""
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -188,7 +203,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     log, throttle, receipts = AccessLog(database, clock), Throttle(database, clock), ReceiptStore(database)
-    anchoring = Anchoring(LeafStore(database), services.records, clock, log)
+    anchoring = Anchoring(LeafStore(database), services.records, clock, log, 60 * config.anchor_minutes)
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
     reasons, cared = Reasons(ReasonStore(database), services.records), CareStore(database, care)
     doors = Doors.of(config.places)
@@ -196,11 +211,13 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     risks = Risks(services.tables, records, opened, cared, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
+    told = PatientNoticeStore(database, clock)
     mail, one_time = Mail(MailStore(database, clock), carrier_of(config.mail)), OneTimeStore(database, clock)
     book = _book(config, database, mail, clock)
     notices = Notices(mail, config.hospital_name, config.address)
     steps = SecondSteps(database, FactorStore(database, keyed, clock), notices, clock)
     asked = RecordRequests(requests, openings, records, services.requests, reasons, clock)
+    in_use = ModelsInUse(services.predictions, services.tables)
     return Site(
         config=config,
         services=services,
@@ -218,9 +235,11 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         care=cared,
         openings=openings,
         accesses=Accesses(openings, requests, asked),
+        line_proofs=LineProofs(log, LeafStore(database), services.proofs, lambda: services.records.sealer().account),
         throttle=throttle,
         replays=Replays(services.audits, clock),
-        receipts=Receipts(receipts, anchoring, services.records, services.proofs, clock),
+        models_in_use=in_use,
+        receipts=Receipts(receipts, anchoring, services.records, services.proofs, in_use, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
         mail=mail,
         book=book,
@@ -240,7 +259,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         worklist=Worklist(work, records, opened, services.records, mail, gists),
         gists=gists,
         open_results=OpenResults(OpenChecks(database), opened, gists),
-        patient_notices=PatientNotices(PatientNoticeStore(database, clock), mail),
+        patient_notices=PatientNotices(told, mail, lambda: far_reach(services.proofs).root),
         request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         superseded_notices=SupersededNotices(database, cared, services.predictions, mail, clock),
         reasons=reasons,
@@ -254,6 +273,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         own_tools=OwnTools(UploadStore(database, clock), services.hospital),
         shares=TrusteeShares(services.shares, log),
         hospital_keys=HospitalKeys(database, services.keys, services.hospital),
+        withdrawals=Withdrawals(database, services.withdrawals, ObjectionStore(database, clock)),
     )
 
 

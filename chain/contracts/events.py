@@ -182,6 +182,14 @@ def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
         raise EncodingError(kind.__name__, "its call cannot be read") from error
 
 
+def kind_of_call(contract: str, data: bytes) -> type[Record]:
+    """Return which record a call to "KeyAuthority" or "FederationLedger" makes, or raise EncodingError."""
+    for kind, name in FUNCTIONS.items():
+        if CONTRACT_OF[kind] == contract and data.startswith(_selector(contract, name)):
+            return kind
+    raise EncodingError("transaction", "its call makes no record")
+
+
 @cache
 def _selector(contract: str, name: str) -> bytes:
     """Return the first four bytes of a call."""

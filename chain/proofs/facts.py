@@ -5,18 +5,21 @@ Source: PROTOCOL.md 8T.6; fl/protocol/ports.py (ChainFacts).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import rlp
+from eth_utils.crypto import keccak
 
-from chain.authorship import check_author
+from chain.authorship import check_author, created_by
 from chain.contracts import events
-from chain.proofs.headers import Header, parse_header
+from chain.proofs.headers import QBFT, Header, parse_header
 from chain.proofs.trie import WrongBytesError, value_at
+from chain.transactions.eip712 import signer_of
 from chain.transactions.signed import SignedCall, of_signed
 from fl.protocol.errors import BindingInvalid, EncodingError, ProofChanged, RecordForged
 from fl.protocol.names import ADDRESS_BYTES, Address
-from fl.protocol.ports import BoundEvent
+from fl.protocol.ports import BoundEvent, Sent
 from fl.protocol.records import Record
 from fl.protocol.tlog.entry import LogEntry
 from fl.protocol.tlog.extra import ReceiptBinding
@@ -38,7 +41,7 @@ class OfflineFacts:
             call = of_signed(transaction)
         except ValueError as error:
             raise ProofChanged(6, "the transaction in it is not a signed transaction") from error
-        if call.hash != event.transaction:
+        if keccak(transaction) != event.transaction:
             raise ProofChanged(6, "the transaction in it is not the one that the entry names")
         try:
             check_author(record, event.contract, call, event.chain_id)
@@ -58,6 +61,28 @@ class OfflineFacts:
             raise BindingInvalid(error.why) from error
         except ValueError as error:
             raise BindingInvalid("the transaction in it is not a signed transaction") from error
+
+    def sent(self, transaction: bytes) -> Sent:
+        try:
+            call = of_signed(transaction)
+        except ValueError as error:
+            raise EncodingError("transaction", "it is not a signed transaction") from error
+        creates = created_by(call) if call.to is None else None
+        return Sent(call.account, call.chain_id, call.nonce, call.to, creates, call.data, call.hash)
+
+    def call_of(self, sent: Sent, *, of_authority: bool) -> tuple[type[Record], Mapping[str, object]]:
+        kind = events.kind_of_call(_AUTHORITY if of_authority else _LEDGER, sent.data)
+        return kind, events.decode_call(kind, sent.data)
+
+    def sealed(self, header: bytes) -> tuple[int, bytes, frozenset[Address]]:
+        try:
+            found = parse_header(header, QBFT)
+        except WrongBytesError as error:
+            raise EncodingError("header", str(error)) from error
+        return found.number, found.hash, found.sealers
+
+    def signer(self, digest: bytes, signature: bytes) -> Address:
+        return signer_of(digest, signature)
 
 
 def _bound(header: Header, log: tuple[Address, list[bytes], bytes], call: SignedCall, chain_id: int) -> BoundEvent:

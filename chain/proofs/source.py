@@ -13,7 +13,7 @@ from typing import Any
 import rlp
 from eth_utils.crypto import keccak
 
-from chain.contracts import log_entry
+from chain.contracts import events, log_entry
 from chain.proofs.headers import QBFT, header_of_json, parse_header
 from chain.proofs.trie import WrongBytesError, proof_of, root_of
 from chain.rpc import shapes
@@ -21,7 +21,7 @@ from chain.rpc.node import Node
 from chain.transactions.signed import raw_of_json
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
-from fl.protocol.records import Entry
+from fl.protocol.records import ConsortiumFounded, Entry
 from fl.protocol.tlog.entry import LogEntry
 from fl.protocol.tlog.extra import ReceiptBinding
 
@@ -108,6 +108,16 @@ def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
+
+
+def founding_of(node: Node, authority: Address) -> bytes | None:
+    """Return the raw transaction that created the key authority at an address; None if nothing founded there."""
+    topic = "0x" + events.topic(ConsortiumFounded).hex()
+    where = {"fromBlock": "0x0", "toBlock": "latest", "address": "0x" + authority.hex(), "topics": [topic]}
+    logs = node.parsed(shapes.logs, node.request("eth_getLogs", where))
+    if not logs:
+        return None
+    return node.parsed(raw_of_json, node.request("eth_getTransactionByHash", logs[0]["transactionHash"]))
 
 
 def qbft_validators(node: Node) -> tuple[Address, ...]:

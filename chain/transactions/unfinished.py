@@ -3,8 +3,9 @@
 Invariant: a transaction is written here before it is sent, and leaves when its receipt counts or can never come. So a
 process that starts again finds what it sent, and does not send the same call with another nonce.
 
-Layout: one file for each call, NONCE-HASH.json. Several processes may share a folder. After a power cut a file may be
-missing or empty, as if it was never written; what the contracts refuse then is found by the dry run.
+Layout: one file for each call, NONCE-HASH.json, and the list of all that were ever sent (sent_list.py). Several
+processes may share a folder. After a power cut a file may be missing or empty, as if it was never written; what the
+contracts refuse then is found by the dry run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from chain.transactions import sent_list
 from chain.transactions.fees import Bid, fields_of
 from fl.protocol import strict_json
 from fl.protocol.errors import EncodingError, UnavailableError, refused_write
@@ -88,6 +90,7 @@ class Unfinished:
         """Keep a call with all its transactions; raise StorageFull if the disk refuses."""
         self._known[sending.name] = sending
         if self._folder is not None:
+            sent_list.note(self._folder, sending.nonce, sending.newest.hash)
             _write(self._folder, sending)
 
     def forget(self, sending: Sending) -> None:

@@ -17,10 +17,11 @@ from fl.protocol.ports import Vault
 from fl.protocol.records import Position
 from fl.protocol.rounds.config import Check
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.check_verdicts import Verdict, blame, checked, cleared, differences, judged, statements
+from fl.replay.check_verdicts import blame, checked, cleared, directions_before, judged, statements
 from fl.replay.expected_files import sketch_recipients
 from fl.replay.file_reader import FileReader
 from fl.replay.round_check import Judging, Known, openings_of
+from fl.replay.verdict import Verdict, differences
 
 SUBJECT = "check of the updates"
 
@@ -67,7 +68,8 @@ class UpdateCheckAudit:
         with FindingCollector(self._report, current.number, f"{SUBJECT} by {name}", AuditStep.REPORTS):
             missing = frozenset(who for who, fault in stated.named.items() if fault == SketchMissing.__name__)
             openings = openings_of(self._federation, current, self._vault, position)
-            known = Known(openings, stated.absent, missing)
+            earlier = directions_before(self._federation, current, stated.auditor, self._vault, position)
+            known = Known(openings, stated.absent, missing, earlier)
             keys = sketch_recipients(current, self._federation.book)
             try:
                 verdict = Judging(current, reader, keys, known).verdict(stated.auditor)

@@ -29,6 +29,8 @@ from fl.protocol.ports import Anchor
 
 SIGNATURE, KEY = "model.sig", "member.pem"
 """The names of the bundle, and of the member's public key, beside the model's files."""
+MODEL_PROOF, KEY_PROOF = "model.tlog-proof", "key.tlog-proof"
+"""The names of the proofs that the ledger names the model, and that the key is the member's (PROTOCOL.md 8T)."""
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://model_signing/signature/v1.0"
 PAYLOAD = "application/vnd.in-toto+json"
@@ -73,11 +75,16 @@ def bundle(key: PrivateKey, account: Address, model: SignedModel, files: Mapping
     payload = _json(_statement(key.epoch, account, model, files))
     signed = f"DSSEv1 {len(PAYLOAD)} {PAYLOAD} {len(payload)} ".encode() + payload
     signature = key.secret.sign(signed, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    return envelope(public_pem(key.public_key), payload, signature)
+
+
+def envelope(pem: bytes, payload: bytes, signature: bytes) -> bytes:
+    """Return the bundle of a statement and its signature (DER)."""
     return _json(
         {
             "mediaType": BUNDLE,
             "verificationMaterial": {
-                "publicKey": {"hint": sha256(public_pem(key.public_key)).hexdigest()},
+                "publicKey": {"hint": sha256(pem).hexdigest()},
                 "tlogEntries": [],
             },
             "dsseEnvelope": {

@@ -9,14 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from fl.protocol.batches import MAX_STEPS, STEP_CAP, Batch
-from fl.protocol.errors import RecordMissing, SettingInvalid
+from fl.protocol import merkle
+from fl.protocol.batches import Batch, cap_of
+from fl.protocol.cluster_index import ClusterIndex, index_cap
+from fl.protocol.errors import RecordMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address
+from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.records import (
     DecryptionApproved,
+    DecryptionRequested,
     Entry,
+    FederationOpened,
+    KeyRegistered,
+    KeyRotated,
     ModelAttested,
     RecordsAnchored,
     RoundFinalised,
@@ -24,13 +30,12 @@ from fl.protocol.records import (
     UpdateCommitted,
     WideFinalised,
 )
-from fl.protocol.rounds.clusters import terms_of
-from fl.protocol.rounds.round import Phase
-from fl.protocol.tlog.extra import InnerStep, Path
+from fl.protocol.rounds.clusters import Clusters, clusters_of
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.tlog.extra import Inner, InnerClusterStep, InnerStep, Path
 from fl.replay.vault_files import read_document
 
 R = TypeVar("R")
-_HEAD = 64
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Found:
     """An entry, and what its proof shows inside it."""
 
     entry: Entry
-    inner: InnerStep | None = None
+    inner: Inner | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,6 @@ class Records:
 
         Raises:
             RecordMissing: it recorded none.
-            SettingInvalid: the round has clusters.
             VaultMissing, VaultUnavailable: the file with the steps is not there.
         """
         return self._step(number, hospital, UpdateCommitted, StepsAnchored, Phase.MASK)
@@ -84,6 +88,32 @@ class Records:
             self._newest(RecordsAnchored, lambda each: (each.batch, each.sender) == (batch, hospital), f"batch {batch}")
         )
 
+    def request(self, number: int) -> Found:
+        """Return how somebody asked the trustees, or raise RecordMissing."""
+        return Found(self._newest(DecryptionRequested, lambda each: each.request == number, f"request {number}"))
+
+    def key(self, member: Address, epoch: int | None = None) -> Found:
+        """Return how a member registered its key of an epoch, by default the newest, or raise RecordMissing."""
+
+        def names(each: object) -> bool:
+            if not isinstance(each, KeyRegistered | KeyRotated):
+                return False
+            return each.sender == member and epoch in {None, each.epoch}
+
+        return Found(self._last(names, "key of this member"))
+
+    def made(self, number: int, digest: Digest) -> Found:
+        """Return what made a model final, or opened the ledger with it, or raise RecordMissing."""
+
+        def names(each: object) -> bool:
+            if isinstance(each, FederationOpened):
+                return (each.last_round, each.model_digest) == (number, digest)
+            if isinstance(each, RoundFinalised | WideFinalised):
+                return (each.round, each.model_digest) == (number, digest)
+            return False
+
+        return Found(self._last(names, f"model of round {number}"))
+
     def at(self, block: int, index: int) -> Found:
         """Return the entry at a place of the chain, or raise RecordMissing."""
         for entry in self.entries:
@@ -103,8 +133,6 @@ class Records:
         current = self.federation.round(number)
         if current.wide is None:
             return Found(self._newest(alone, lambda each: (each.round, each.sender) == (number, member), what))
-        if terms_of(current) is not None and phase != Phase.PROPOSED:
-            raise SettingInvalid("round", "in a round with clusters a single step cannot be proven yet")
         entry = self._newest(
             batched,
             lambda each: each.round == number and (not isinstance(each, StepsAnchored) or each.phase == phase),
@@ -113,17 +141,42 @@ class Records:
         record = entry.record
         if not isinstance(record, StepsAnchored | WideFinalised):
             raise RecordMissing(what)
-        data = read_document(self.vault, record.file_digest, _HEAD + min(record.count, MAX_STEPS) * (1 + STEP_CAP))
-        batch = Batch.from_bytes(data, current.context, phase)
-        step = next((each for each in batch.steps if each.account == member), None)
-        if step is None:
-            raise RecordMissing(what)
-        place, nodes = batch.proof(member)
-        path = Path(place, len(batch.steps), nodes)
-        return Found(entry, InnerStep(step.to_bytes(), int(member in batch.going), path))
+        clusters = clusters_of(current) if phase == Phase.MASK else None
+        if clusters is not None:
+            if member not in current.roster:
+                raise RecordMissing(what)
+            return Found(entry, self._in_cluster(record, current, clusters, member))
+        data = read_document(self.vault, record.file_digest, cap_of(record.count, current, phase))
+        return Found(entry, _in_batch(Batch.from_bytes(data, current.context, phase), member, what))
+
+    def _in_cluster(
+        self, record: StepsAnchored | WideFinalised, current: Round, clusters: Clusters, member: Address
+    ) -> InnerClusterStep:
+        """Return a hospital's step of MASK, under the root of its cluster."""
+        number, count = clusters.number_of(member), len(clusters.parts)
+        data = read_document(self.vault, record.file_digest, index_cap(count))
+        index = ClusterIndex.from_bytes(data, current.context, Phase.MASK, count)
+        file = index.files[number]
+        steps = read_document(self.vault, file.digest, cap_of(file.count, current, Phase.MASK))
+        batch = Batch.from_bytes(steps, current.context, Phase.MASK)
+        found = _in_batch(batch, member, f"update of this hospital in round {current.number}")
+        above = merkle.inclusion_path([each.root for each in index.files], number)
+        return InnerClusterStep(found.step, found.goes_on, found.path, Path(number, count, above))
 
     def _newest(self, kind: type[R], fits: Callable[[R], bool], what: str) -> Entry:
+        return self._last(lambda each: isinstance(each, kind) and fits(each), what)
+
+    def _last(self, fits: Callable[[object], bool], what: str) -> Entry:
         for entry in reversed(self.entries):
-            if isinstance(entry.record, kind) and fits(entry.record):
+            if fits(entry.record):
                 return entry
         raise RecordMissing(what)
+
+
+def _in_batch(batch: Batch, member: Address, what: str) -> InnerStep:
+    """Return a member's step under the root of a file, or raise RecordMissing."""
+    step = next((each for each in batch.steps if each.account == member), None)
+    if step is None:
+        raise RecordMissing(what)
+    place, nodes = batch.proof(member)
+    return InnerStep(step.to_bytes(), int(member in batch.going), Path(place, len(batch.steps), nodes))

@@ -24,6 +24,8 @@ class LogView:
         """Read from the chain's own ledger, not from one that shows the steps inside batches."""
         self._ledger = ledger
         self.entries: list[Entry] = []
+        self.anchors: list[int] = []
+        """The places of the entries that record a checkpoint."""
         self.tree = GrowingTree()
         self.origin = origin_of(ledger.anchor.consortium)
 
@@ -37,6 +39,8 @@ class LogView:
         for entry in entries:
             if not entry.leaf:
                 raise EncodingError("log", "this ledger does not give the raw event of a record")
+            if isinstance(entry.record, CheckpointAnchored):
+                self.anchors.append(len(self.entries))
             self.tree.append(entry.leaf)
             self.entries.append(entry)
 

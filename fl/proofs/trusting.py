@@ -17,7 +17,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Role, StatementKind
 from fl.protocol.tlog.checkpoint import log_key, witness_key
 from fl.protocol.tlog.notes import VerifierKey, parse_key
-from fl.protocol.tlog.policy import Group, Policy
+from fl.protocol.tlog.policy import NONE, Group, Policy
 from fl.protocol.tlog.trust import CONSENSUS, Trust, TrustedMember
 
 ALL = "all-witnesses"
@@ -35,6 +35,14 @@ class Consensus:
     validators: tuple[Address, ...] = ()
 
 
+def watching_trust(federation: Federation, made_at: int, quorum: int | None, consensus: Consensus | None) -> Trust:
+    """Return the trust with which a monitor looks: as `trust_of`, but without a quorum while it cannot be met."""
+    try:
+        return trust_of(federation, made_at, quorum, consensus)
+    except SettingInvalid:
+        return _trust(federation, made_at, consensus or Consensus(), quorum=0)
+
+
 def trust_of(
     federation: Federation, made_at: int, quorum: int | None = None, consensus: Consensus | None = None
 ) -> Trust:
@@ -42,17 +50,20 @@ def trust_of(
 
     Args:
         federation: The ledger, folded.
-        made_at: Seconds since 1970.
+        made_at: Seconds since 1970; see `settled_at`.
         quorum: How many witnesses must cosign; None: more than half of the hospitals and auditors.
         consensus: How blocks are sealed; None: no seal can be checked.
 
     Raises:
         SettingInvalid: no keeper stated the log's key, or there are fewer witnesses than the quorum.
     """
-    book, sealed = federation.book, consensus or Consensus()
-    keepers, logs = keys_of(federation, StatementKind.LOG)
-    if not logs:
+    if not keys_of(federation, StatementKind.LOG)[1]:
         raise SettingInvalid("log", "no member keeps the log yet: the coordinator runs `hemaledger log init`")
+    return _trust(federation, made_at, consensus or Consensus(), quorum)
+
+
+def _trust(federation: Federation, made_at: int, sealed: Consensus, quorum: int | None) -> Trust:
+    keepers, logs = keys_of(federation, StatementKind.LOG)
     _, witnesses = keys_of(federation, StatementKind.WITNESS)
     present = [opening.anchor.contract for opening in federation.openings]
     ledgers = present if federation.anchor.contract in present else [*present, federation.anchor.contract]
@@ -63,11 +74,20 @@ def trust_of(
         ledgers=tuple(ledgers),
         policy=_policy(federation, logs, witnesses, quorum),
         keepers=tuple(keepers),
-        members=tuple(TrustedMember(each.account, each.role, each.name) for each in book.members.values()),
+        members=tuple(TrustedMember(each.account, each.role, each.name) for each in federation.book.members.values()),
         made_at=made_at,
         consensus=sealed.name,
         validators=sealed.validators,
     )
+
+
+def settled_at(federation: Federation) -> int:
+    """Return when a key of the log or of a witness was last stated, or a ledger opened, in seconds since 1970.
+
+    With it as `made_at`, everybody makes the same trust file from one ledger, and so the same code.
+    """
+    made = [entry for kind in (StatementKind.LOG, StatementKind.WITNESS) for entry, _ in federation.stated(kind)]
+    return max((each.timestamp for each in (*made, *(each.opened for each in federation.openings))), default=0)
 
 
 def keys_of(federation: Federation, kind: StatementKind) -> tuple[list[Address], list[VerifierKey]]:
@@ -102,6 +122,9 @@ def _stated(consortium: bytes, account: Address, kind: StatementKind, text: str)
 def _policy(
     federation: Federation, logs: Sequence[VerifierKey], witnesses: Sequence[VerifierKey], quorum: int | None
 ) -> Policy:
+    named = {f"w-{key.name.rpartition('0x')[2][:_SHORT]}": key for key in witnesses}
+    if quorum == 0:
+        return Policy(tuple(logs), named, {}, NONE)
     needed = quorum_of(federation) if quorum is None else quorum
     if not 1 <= needed <= len(witnesses):
         why = (
@@ -109,7 +132,6 @@ def _policy(
             "`hemaledger witness init`, or choose --quorum"
         )
         raise SettingInvalid("quorum", why)
-    named = {f"w-{key.name.rpartition('0x')[2][:_SHORT]}": key for key in witnesses}
     return Policy(tuple(logs), named, {ALL: Group(needed, tuple(named))}, ALL)
 
 

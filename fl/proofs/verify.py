@@ -36,10 +36,10 @@ from fl.protocol.records import (
     WideFinalised,
 )
 from fl.protocol.rounds.round import Phase
-from fl.protocol.tlog.checkpoint import Checkpoint
+from fl.protocol.tlog.checkpoint import Checkpoint, parse_checkpoint
 from fl.protocol.tlog.entry import LogEntry, leaf_hash, parse_entry
-from fl.protocol.tlog.extra import InnerLeaf, InnerLine, InnerStep, Path
-from fl.protocol.tlog.notes import cosigned_at, log_signed
+from fl.protocol.tlog.extra import InnerClusterStep, InnerLeaf, InnerLine, InnerStep, Path
+from fl.protocol.tlog.notes import Note, VerifierKey, cosigned_at, log_signed
 from fl.protocol.tlog.proof_file import ProofFile, parse_proof
 from fl.protocol.tlog.tree import root_from
 from fl.protocol.tlog.trust import Trust
@@ -48,6 +48,7 @@ QBFT = "qbft"
 ACCESS_LINE, ACCESS_BATCH = b"hemaledger-access-line-1\n", b"hemaledger-access-batch-1\n"
 """What a line of an access log, and its batch, begin with (webui/store/access_log.py)."""
 _BATCH_FIELDS = 5
+FEWEST_CLUSTERS = 2
 _BATCH_CAP = 4096
 
 
@@ -88,9 +89,8 @@ def verify(data: bytes, trust: Trust, facts: ChainFacts) -> Proven:
         WitnessesMissing: too few witnesses of the trust file cosigned.
     """
     proof = parse_proof(data)  # step 1
-    checkpoint = proof.checkpoint
-    _check_log(proof, checkpoint, trust)  # step 2
-    cosigned = _check_witnesses(proof, trust)  # step 3
+    checkpoint, _ = check_log(proof.note, trust)  # step 2
+    cosigned = check_witnesses(proof.note, trust)  # step 3
     event, record = _check_entry(proof, trust, facts)  # step 4
     _check_inclusion(proof, checkpoint)  # step 5
     facts.check_author(event, record, proof.extra.transaction)  # step 6
@@ -99,31 +99,49 @@ def verify(data: bytes, trust: Trust, facts: ChainFacts) -> Proven:
     return _with_inner(proof, proven)  # step 8
 
 
-def _check_log(proof: ProofFile, checkpoint: Checkpoint, trust: Trust) -> None:
-    """Step 2: the checkpoint is of the consortium's log, which signed it."""
+def cosigners(note: Note, trust: Trust) -> dict[str, int]:
+    """Return when each known witness cosigned a checkpoint; steps 2 and 3, and raises as these."""
+    check_log(note, trust)
+    return check_witnesses(note, trust)
+
+
+def check_log(note: Note, trust: Trust) -> tuple[Checkpoint, VerifierKey]:
+    """Step 2: return the checkpoint of the consortium's log, and the log's key that signed it.
+
+    Raises:
+        ProofMalformed: its text is no checkpoint.
+        LogSignatureInvalid: it is of another log, or no log of the trust file signed it.
+    """
+    checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != trust.origin:
         raise LogSignatureInvalid("the checkpoint is of another log than that of your trust file")
-    signed = False
-    for line in proof.note.lines:
+    signed: VerifierKey | None = None
+    for line in note.lines:
         for key in trust.policy.logs:
             if key.name == checkpoint.origin and line.is_of(key):
-                if not log_signed(line, key, proof.note.text, note_keys.verify):
+                if not log_signed(line, key, note.text, note_keys.verify):
                     raise LogSignatureInvalid("its signature is not of this checkpoint")
                 if signed:
                     raise LogSignatureInvalid("it has two signatures of the log")
-                signed = True
-    if not signed:
+                signed = key
+    if signed is None:
         raise LogSignatureInvalid("no log of your trust file signed the checkpoint")
+    return checkpoint, signed
 
 
-def _check_witnesses(proof: ProofFile, trust: Trust) -> dict[str, int]:
-    """Step 3: each line of a known witness is its cosignature, none comes twice, and the quorum is met."""
+def check_witnesses(note: Note, trust: Trust) -> dict[str, int]:
+    """Step 3: return when each known witness cosigned, by the policy's name of it; the quorum is met.
+
+    Raises:
+        CosignatureInvalid: a line of a known witness is not its cosignature, or is there twice.
+        WitnessesMissing: too few witnesses cosigned.
+    """
     cosigned: dict[str, int] = {}
-    for line in proof.note.lines:
+    for line in note.lines:
         for name, key in trust.policy.witnesses.items():
             if not line.is_of(key):
                 continue
-            time = cosigned_at(line, key, proof.note.text, note_keys.verify)
+            time = cosigned_at(line, key, note.text, note_keys.verify)
             if time is None:
                 raise CosignatureInvalid(name, "its signature is not of this checkpoint and time")
             if name in cosigned:
@@ -179,6 +197,8 @@ def _with_inner(proof: ProofFile, proven: Proven) -> Proven:
     try:
         if isinstance(inner, InnerStep) and isinstance(record, StepsAnchored | WideFinalised):
             return replace(proven, step=_step(inner, record))
+        if isinstance(inner, InnerClusterStep) and isinstance(record, StepsAnchored):
+            return replace(proven, step=_cluster_step(inner, record))
         if isinstance(inner, InnerLeaf) and isinstance(record, RecordsAnchored):
             _check_path(inner.leaf, inner.path, record.root)
             return replace(proven, leaf=inner.leaf)
@@ -193,10 +213,28 @@ def _with_inner(proof: ProofFile, proven: Proven) -> Proven:
 
 def _step(inner: InnerStep, record: StepsAnchored | WideFinalised) -> StepRecord:
     """Return what a member's step in the batch of a record says."""
-    step = Step.from_bytes(inner.step)
+    step = _parsed_step(inner)
+    _check_path(leaf(step, goes_on=bool(inner.goes_on)), inner.path, record.root, record.count)
+    return _said(step, record)
+
+
+def _cluster_step(inner: InnerClusterStep, record: StepsAnchored) -> StepRecord:
+    """Return what a member's step in the file of its cluster says."""
+    step, paths = _parsed_step(inner), (inner.path, inner.above)
+    if inner.above.size < FEWEST_CLUSTERS or max(each.size for each in paths) > record.count:
+        raise ProofChanged(8, "the record holds another number of steps or clusters")
+    at, path = leaf_hash(leaf(step, goes_on=bool(inner.goes_on))), inner.path
+    _check_path(root_from(at, path.index, path.size, path.nodes, 8), inner.above, record.root)
+    return _said(step, record)
+
+
+def _parsed_step(inner: InnerStep | InnerClusterStep) -> Step:
     if inner.goes_on > 1:
         raise EncodingError("step", "it neither goes on nor stops")
-    _check_path(leaf(step, goes_on=bool(inner.goes_on)), inner.path, record.root, record.count)
+    return Step.from_bytes(inner.step)
+
+
+def _said(step: Step, record: StepsAnchored | WideFinalised) -> StepRecord:
     try:
         phase = Phase(record.phase) if isinstance(record, StepsAnchored) else Phase.PROPOSED
         return record_of(step, phase, record.round)

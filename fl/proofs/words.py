@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from fl.proofs.verify import Proven
+from fl.protocol import strict_json
+from fl.protocol.codec import JsonValue
+from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address, Digest, show, shown
 from fl.protocol.records import (
     DecryptionApproved,
@@ -25,9 +28,12 @@ from fl.protocol.records import (
     UpdateCommitted,
     WideFinalised,
 )
+from fl.protocol.tlog.notes import LAST_TIME
 from fl.protocol.tlog.trust import Trust
 
 _ACCOUNT_BYTES = 20
+_LINE_FIELDS, _LINE_CAP = 10, 4096
+_TIMES = range(2**33)
 
 
 def what_of(record: Record, who: str) -> str:  # noqa: PLR0911 - one sentence for each kind
@@ -58,7 +64,7 @@ def what_of(record: Record, who: str) -> str:  # noqa: PLR0911 - one sentence fo
 def lines_of(proven: Proven, trust: Trust) -> list[str]:
     """Return what a proof shows, a fact in a line."""
     event, checkpoint = proven.event, proven.checkpoint
-    lines = [what_of(proven.record, _named(trust, proven.record.sender)), *_inside(proven, trust)]
+    lines = [what_of(proven.record, named(trust, proven.record.sender)), *_inside(proven, trust)]
     lines += [
         f"Recorded on {at(event.time)} in block {event.block}, in the signed transaction {show(event.transaction)}.",
         f"It is entry {proven.index} of the log; the checkpoint covers {checkpoint.size} entries.",
@@ -67,12 +73,23 @@ def lines_of(proven: Proven, trust: Trust) -> list[str]:
     return [*lines, _tie(proven, trust)]
 
 
+def lines_of_receipt(core: Mapping[str, JsonValue]) -> list[str]:
+    """Return what the core of a receipt says; what has another form is left out."""
+    answer, model, when = core.get("answer"), core.get("model"), core.get("checked_at")
+    lines = [f"Checked on {at(when)}."] if isinstance(when, int) and 0 <= when <= LAST_TIME else []
+    if isinstance(answer, dict):
+        lines.append(f"Answer: {shown(', '.join(f'{name} {value}' for name, value in answer.items()))}.")
+    if isinstance(model, dict):
+        lines.append(f"Model: round {shown(str(model.get('round')))}, {shown(str(model.get('model_digest')))}.")
+    return lines
+
+
 def _tie(proven: Proven, trust: Trust) -> str:
     """Say what ties the checkpoint to the chain."""
     bound = proven.bound
     if bound is None:
         return "Nothing in it ties the checkpoint to the chain: the log and its witnesses vouch for it."
-    keeper = _named(trust, bound.record.sender)
+    keeper = named(trust, bound.record.sender)
     sealed = len(bound.sealers & set(trust.validators))
     if sealed:
         return (
@@ -109,6 +126,7 @@ def document_of(proven: Proven) -> dict[str, object]:
         "bound_block": None if bound is None else bound.block,
         "step": None if proven.step is None else {"record": type(proven.step).__name__, **_plain(proven.step)},
         "leaf": show(proven.leaf) if proven.leaf else None,
+        "line": proven.line.decode("utf-8", "replace") if proven.line else None,
     }
 
 
@@ -119,18 +137,38 @@ def _plain(record: object) -> dict[str, object]:
 
 def at(seconds: int) -> str:
     """Return a time for people, in UTC."""
+    if seconds > LAST_TIME:
+        return f"second {seconds} since 1970"
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _inside(proven: Proven, trust: Trust) -> Sequence[str]:
     if proven.step is not None:
-        inside = what_of(proven.step, _named(trust, proven.step.sender))
+        inside = what_of(proven.step, named(trust, proven.step.sender))
         return [f"Inside: {inside} The coordinator's batch holds this step; the step's own signature was not checked."]
     if proven.leaf:
         return [f"Inside: the salted fingerprint {show(proven.leaf)} of one patient record or answer."]
     if proven.line:
-        return [f"Inside: a line of the access log: {shown(proven.line.decode('utf-8', 'replace'))}"]
+        return [f"Inside: {_line(proven.line)}"]
     return []
+
+
+def _line(line: bytes) -> str:
+    """Return what a line of an access log says; one of another form as it is."""
+    text = line.partition(b"\n")[2].decode("utf-8", "replace")
+    try:
+        fields = strict_json.loads(text.encode(), "access log", _LINE_CAP)
+    except EncodingError:
+        fields = None
+    if not isinstance(fields, list) or len(fields) != _LINE_FIELDS or fields[1] not in _TIMES:
+        return f"a line of the access log: {shown(text)}"
+    number, when, account, role, event, page, about, _network, name, _salt = map(_plainly, fields)
+    who = f"{name or 'somebody'} ({role}, account {account} of this hospital)"
+    return f"line {number} of the access log: on {at(int(when))} {who} {event} {page}, {about}."
+
+
+def _plainly(field: object) -> str:
+    return shown(str(field))
 
 
 def _witnesses(proven: Proven, trust: Trust) -> str:
@@ -138,7 +176,7 @@ def _witnesses(proven: Proven, trust: Trust) -> str:
     if not known:
         return "Your trust file names no witnesses: only the log's own signature was checked."
     who = [
-        f"{_named(trust, _account_of(known[name].name))} ({at(seen)})" for name, seen in sorted(proven.cosigned.items())
+        f"{named(trust, _account_of(known[name].name))} ({at(seen)})" for name, seen in sorted(proven.cosigned.items())
     ]
     return f"{len(who)} of {len(known)} witnesses cosigned the checkpoint: {', '.join(who) or 'none'}."
 
@@ -149,7 +187,8 @@ def _account_of(key_name: str) -> Address:
     return Address(bytes.fromhex(found.group(1)) if found else bytes(_ACCOUNT_BYTES))
 
 
-def _named(trust: Trust, account: Address) -> str:
+def named(trust: Trust, account: Address) -> str:
+    """Return a member's name and role, or an account that the trust file does not name."""
     member = next((each for each in trust.members if each.account == account), None)
     return show(account) if member is None else f"{shown(member.name)} ({member.role.name.lower()})"
 

@@ -7,7 +7,7 @@ Source: A. Cockburn, "Hexagonal architecture" (ports and adapters).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from fl.protocol.names import Address, Blob, Digest
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Entry, KeyRegistered, Position, Receipt, Record
 from fl.protocol.tlog.entry import LogEntry
 from fl.protocol.tlog.extra import ReceiptBinding
+from fl.protocol.tlog.notes import Note
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,23 @@ class BoundEvent:
     """Who sealed the header; empty on chains where this cannot be seen from it."""
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A signed transaction, as its bytes show it."""
+
+    account: Address
+    """Who signed it."""
+    chain_id: int | None
+    """None: it holds on every chain (before EIP-155)."""
+    nonce: int
+    to: Address | None
+    """None: it creates the contract `creates`."""
+    creates: Address | None
+    data: bytes
+    hash: bytes
+    """32 bytes."""
+
+
 class ChainFacts(Protocol):
     """What bytes of the chain say, for a verifier without a node (PROTOCOL.md 8T.6)."""
 
@@ -249,6 +267,59 @@ class ChainFacts(Protocol):
         Raises:
             BindingInvalid: the parts do not fit each other.
         """
+
+    def sent(self, transaction: bytes) -> Sent:
+        """Return what a raw transaction says and who signed it, or raise EncodingError."""
+
+    def call_of(self, sent: Sent, *, of_authority: bool) -> tuple[type[Record], Mapping[str, object]]:
+        """Return which record a call makes and the fields that it sets, or raise EncodingError."""
+
+    def sealed(self, header: bytes) -> tuple[int, bytes, frozenset[Address]]:
+        """Return number, hash and sealers of a QBFT header in RLP, or raise EncodingError."""
+
+    def signer(self, digest: bytes, signature: bytes) -> Address:
+        """Return the account that signed 32 bytes (r ‖ s ‖ v, 65 bytes), or raise SignatureInvalid."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A record as it was seen on the chain: everything that a proof of it needs beside a checkpoint."""
+
+    leaf: Digest
+    entry: bytes
+    """Bytes of the log entry (tlog.entry)."""
+    data: bytes
+    """The event's data, if the entry holds only their SHA-256; otherwise empty."""
+    transaction: bytes
+    """The raw signed transaction."""
+
+
+class SeenLog(Protocol):
+    """What a monitor saw, durably: without it, a restart after a rollback or reset sees nothing wrong."""
+
+    def leaves(self) -> Sequence[bytes]:
+        """Return the leaf of every record that was seen, in order."""
+
+    def sight(self, place: int) -> Sight:
+        """Return the record at a place, or raise IndexError."""
+
+    def add(self, sights: Sequence[Sight]) -> None:
+        """Keep the next records durably."""
+
+    def forget_from(self, place: int) -> None:
+        """Forget the records at `place` and behind it: a person took another history for right."""
+
+    def notes(self) -> Sequence[Note]:
+        """Return every checkpoint that was seen, each with all its lines."""
+
+    def add_note(self, note: Note) -> None:
+        """Keep a checkpoint, and each new line under it, durably."""
+
+    def fact(self, name: str) -> bytes | None:
+        """Return what was kept under a name, or None."""
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Keep a value under a name in place of the last one, durably."""
 
 
 class ChainSource(Protocol):

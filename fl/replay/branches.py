@@ -8,12 +8,13 @@ Source: PROTOCOL.md 5X.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fl.protocol.branch import BRANCH, Branch, Turn, turn_of
 from fl.protocol.errors import BranchWrong, MalformedError, TamperedError, VaultMissing
 from fl.protocol.federation import Federation
+from fl.protocol.grants import Source
 from fl.protocol.lineage import Reversion
 from fl.protocol.names import Address, StatementKind
 from fl.protocol.ports import Vault
@@ -23,7 +24,9 @@ from fl.protocol.rounds.round import Round
 from fl.protocol.withdrawal import HOSPITAL, WITHDRAWAL_CAP, Withdrawal
 from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
-from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
+from fl.training.aggregation.choice import SCAFFOLD, STATE
+from fl.training.model.weights import Manifest, model_digest
+from fl.training.vector import Vector
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,15 @@ def pending(federation: Federation, vault: Vault) -> list[Pending]:
     for entry, made in federation.stated(StatementKind.WITHDRAWAL):
         what = withdrawal_of(made, vault)
         until = None if what.what == HOSPITAL else entry.position
-        used = [each for each in lineage if made.sender in each.hospitals and _since(each, what.since, until)]
+        used = used_by(lineage, made.sender, what.since, until)
         if used:
             found.append(Pending(made.sender, what, entry, number_before(federation, used[-1])))
     return found
+
+
+def used_by(rounds: Iterable[Round], hospital: Address, since: int, until: Position | None) -> list[Round]:
+    """Return the rounds of number `since` or later that have a hospital and opened before `until`, in their order."""
+    return [each for each in rounds if hospital in each.hospitals and _since(each, since, until)]
 
 
 def withdrawal_of(made: StatementMade, vault: Vault) -> Withdrawal:
@@ -63,10 +71,11 @@ def withdrawal_of(made: StatementMade, vault: Vault) -> Withdrawal:
     return stated if stated.what == everything.what else everything
 
 
-def withdrawn(federation: Federation) -> frozenset[Address]:
-    """Return the hospitals that took themselves back; they are in no later roster."""
+def withdrawn(federation: Federation, before: Position | None = None) -> frozenset[Address]:
+    """Return the hospitals that took themselves back, before a record if one is named; they are in no later roster."""
     made = federation.stated(StatementKind.WITHDRAWAL)
-    return frozenset(each.sender for _, each in made if each.text == HOSPITAL)
+    timely = (each for entry, each in made if before is None or entry.position < before)
+    return frozenset(each.sender for each in timely if each.text == HOSPITAL)
 
 
 def base_without(federation: Federation, hospital: Address, since: int = 1) -> int | None:
@@ -74,7 +83,7 @@ def base_without(federation: Federation, hospital: Address, since: int = 1) -> i
 
     0: the first model. None: the current model is free of them.
     """
-    used = [each for each in federation.lineage.ancestors() if hospital in each.hospitals and each.number >= since]
+    used = used_by(federation.lineage.ancestors(), hospital, since, None)
     return number_before(federation, used[-1]) if used else None
 
 
@@ -99,10 +108,10 @@ def with_branch(config: RoundConfig, branch: Branch | None) -> RoundConfig:
 
 
 def check_branch(federation: Federation, current: Round, config: RoundConfig, vault: Vault) -> None:
-    """Check that a round has the entry that the returns before it give, and work that can go on from there.
+    """Check that a round has the entry that the returns before it give.
 
     Raises:
-        BranchWrong: it has another entry, or a rule that a branch cannot have.
+        BranchWrong: it has another entry.
         VaultMissing, HashMismatch, EncodingError: the configuration of the first round.
     """
     entry, backs = Branch.of(config.training), _before(federation, current.opened.position)
@@ -110,16 +119,37 @@ def check_branch(federation: Federation, current: Round, config: RoundConfig, va
         return
     if entry != _entry(federation, backs, vault) and (backs or not _is_first(federation, entry, vault)):
         raise BranchWrong(current.number, "its entry is not the one that follows from the last return to a model")
-    check_possible(current.number, config)
 
 
-def check_possible(number: int, config: RoundConfig) -> None:
-    """Raise BranchWrong if a round's work keeps something about earlier rounds outside the model."""
-    rule = Aggregation.of(config.training).rule
-    if rule in (SCAFFOLD, VOTED):
-        raise BranchWrong(number, f"{rule} keeps facts of superseded rounds; a new federation is needed")
-    if "design" in config.training:
-        raise BranchWrong(number, "the design of a table comes from sums of all hospitals; a new federation is needed")
+def start_of(config: RoundConfig, manifest: Manifest, previous: Vector) -> Vector:
+    """Return the model from which a round starts, float32 [manifest.length].
+
+    It is the model before it, but a branch of `scaffold` begins with control variates of zero: the hospitals' own ones
+    of the base are not on the ledger, and may be gone. So the server's one, the mean of them, is zero there too.
+    """
+    branch = Branch.of(config.training)
+    if branch is None or manifest.state != STATE[SCAFFOLD] or model_digest(manifest.digest, previous) != branch.base:
+        return previous
+    start = previous.copy()
+    start[manifest.weights :] = 0
+    return start
+
+
+def branch_began(federation: Federation) -> Position | None:
+    """Return where the branch of the current model begins on the ledger; None without a return."""
+    return federation.reverted[-1].opened.position if federation.reverted else None
+
+
+def branch_before(federation: Federation, number: int) -> tuple[Round | None, Source]:
+    """Return the newest round before the branch of round `number`, and where the branch's base comes from.
+
+    Without a return before that round: None, and the first model.
+    """
+    opened = next((each.opened.position for each in federation.rounds if each.number == number), None)
+    backs = federation.reverted if opened is None else _before(federation, opened)
+    if not backs:
+        return None, federation.openings[0]
+    return max(_until(federation, backs), key=lambda each: each.number, default=None), backs[-1].source
 
 
 def turn(federation: Federation, current: Round, config: RoundConfig) -> Turn:

@@ -10,34 +10,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
-from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import (
     AggregationUnusable,
     CheckUnusable,
-    ClaimOutOfBounds,
     EncodingError,
     HashMismatch,
     MalformedError,
     SketchDisputed,
-    SketchFalse,
-    SketchInvalid,
-    SketchMissing,
     TooLarge,
-    UpdateTooLong,
+    UpdateAgainstOthers,
     VaultMissing,
 )
 from fl.protocol.federation import Federation
 from fl.protocol.keys.members import KeyBook
-from fl.protocol.names import Address, Digest, Protection, Role, StatementKind, Suite, address, digest, parse_hex, show
+from fl.protocol.names import Address, Protection, Role, StatementKind, Suite
 from fl.protocol.ports import Vault
-from fl.protocol.records import Entry, StatementMade
+from fl.protocol.records import Entry, Position, StatementMade
 from fl.protocol.rounds.config import Check, RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.round_documents import read_config
 from fl.replay.vault_files import read_document
+from fl.replay.verdict import FAULTS, Verdict
 from fl.training.aggregation.choice import FEDADAM, FEDAVG, FEDAVGM, FEDYOGI, Aggregation
 from fl.training.aggregation.lengths import next_bound
 from fl.training.aggregation.work import SumSpec
@@ -48,116 +43,6 @@ WORDS_PER_BUCKET = 256
 """A model needs so many weights for each bucket, so that a sketch is a small part of an update."""
 LARGEST_RATIO = 128
 """C / c with words of 32 bits, so that no sum of an honest hospital wraps."""
-_WHAT = "statement about updates"
-FAULTS = {
-    SketchMissing.__name__: "the auditor cannot open its sketches",
-    SketchInvalid.__name__: "its sketches are not those that it promised",
-    SketchFalse.__name__: "it promised a false sketch of a mask",
-    SketchDisputed.__name__: "it and another hospital say different things about their mask",
-    ClaimOutOfBounds.__name__: "it claims numbers that no honest hospital has",
-    UpdateTooLong.__name__: "its update is longer than that of any honest hospital",
-}
-"""The faults of a verdict, for people."""
-TEXT_CAP = 200
-"""Characters of the names in a statement."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One auditor's judgement of the updates of a round."""
-
-    auditor: Address
-    round: int
-    set_digest: Digest
-    named: Mapping[Address, str] = field(default_factory=dict)
-    """Hospital -> the name of the error in what it sent."""
-    unclear: Mapping[Address, str] = field(default_factory=dict)
-    """Hospital -> the name of an error that it or somebody else made."""
-    absent: tuple[Address, ...] = ()
-    """Whose answer or sketches were not there, ascending."""
-    lifted: tuple[Address, ...] = ()
-    """Whom the auditor does not name any more although the files are the same: a person decided so; ascending."""
-    usual: float = 0.0
-    """Lower median of the lengths per weight, in units of weights, rounded up to 6 binary digits; 0 if unknown."""
-    times: Mapping[Address, float] = field(default_factory=dict)
-    """Hospital -> how many times its update is longer than an honest one can look."""
-
-    @property
-    def clean(self) -> bool:
-        return not self.named and not self.unclear
-
-    @property
-    def disputed(self) -> bool:
-        """Return whether an opening could still settle something."""
-        return SketchDisputed.__name__ in self.unclear.values()
-
-    def to_bytes(self) -> bytes:
-        return write_document(
-            {
-                "absent": [show(each) for each in self.absent],
-                "auditor": show(self.auditor),
-                "lifted": [show(each) for each in self.lifted],
-                "named": {show(who): name for who, name in self.named.items()},
-                "round": self.round,
-                "set": show(self.set_digest),
-                "times": {show(who): times for who, times in self.times.items()},
-                "unclear": {show(who): name for who, name in self.unclear.items()},
-                "usual": self.usual,
-            }
-        )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Verdict:
-        """Parse a canonical document, or raise EncodingError."""
-        fields = Fields(parse_document(data, _WHAT), _WHAT)
-        fields.only("absent", "auditor", "lifted", "named", "round", "set", "times", "unclear", "usual")
-        times = Fields(fields.mapping("times"), _WHAT)
-        return cls(
-            _account(fields.text("auditor")),
-            fields.integer("round"),
-            digest(parse_hex(fields.text("set"), 32, _WHAT)),
-            _faults(fields.mapping("named")),
-            _faults(fields.mapping("unclear")),
-            _accounts(fields.value.get("absent")),
-            _accounts(fields.value.get("lifted")),
-            fields.number("usual"),
-            {_account(who): times.number(who) for who in times.value},
-        )
-
-    def sentence(self, book: KeyBook) -> str:
-        """Return who is named and who is not to blame for sure, for people; empty if everything is in order."""
-        parts = [f"{book.name_of(who)}: {self._fault(who, name)}" for who, name in self.named.items()]
-        parts += [f"unclear, {book.name_of(who)}: {self._fault(who, name)}" for who, name in self.unclear.items()]
-        return "; ".join(parts)
-
-    def _fault(self, who: Address, name: str) -> str:
-        times = f", {self.times[who]:.3g} times what may be" if who in self.times else ""
-        return f"{FAULTS.get(name, name)}{times}"
-
-
-def lifted(verdict: Verdict, hospital: Address) -> Verdict:
-    """Return the verdict that names a hospital no more, because a person looked into it."""
-    named = {who: name for who, name in verdict.named.items() if who != hospital}
-    return replace(verdict, named=named, lifted=tuple(sorted({*verdict.lifted, hospital})))
-
-
-def _account(text: str) -> Address:
-    return address(parse_hex(text, 20, _WHAT))
-
-
-def _accounts(value: JsonValue) -> tuple[Address, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise EncodingError(_WHAT, "a list of accounts is missing")
-    found = tuple(_account(str(each)) for each in value)
-    if list(found) != sorted(set(found)):
-        raise EncodingError(_WHAT, "accounts do not ascend")
-    return found
-
-
-def _faults(value: Mapping[str, JsonValue]) -> dict[Address, str]:
-    if not all(isinstance(name, str) and name.isidentifier() and len(name) <= TEXT_CAP for name in value.values()):
-        raise EncodingError(_WHAT, "a fault is not the name of an error")
-    return {_account(who): str(name) for who, name in value.items()}
 
 
 # --- Which rounds ----------------------------------------------------------------------------------------------
@@ -251,6 +136,29 @@ def verdicts(federation: Federation, current: Round, vault: Vault) -> dict[Addre
     return {verdict.auditor: verdict for _, verdict in statements(federation, current, vault)}
 
 
+def directions_before(
+    federation: Federation, current: Round, auditor: Address, vault: Vault, before: Position | None = None
+) -> list[Mapping[Address, int]]:
+    """Return the directions that an auditor stated about earlier rounds, the oldest first, before a position.
+
+    They begin behind the last round in which the auditor named, or lifted, a hospital for its direction: that hospital
+    turned the sum with which the others were compared.
+    """
+    found: list[Mapping[Address, int]] = []
+    for earlier in federation.rounds:
+        if earlier.number >= current.number or not judged(earlier):
+            continue
+        stated = statements(federation, earlier, vault)
+        own = [
+            each for entry, each in stated if each.auditor == auditor and (before is None or entry.position < before)
+        ]
+        if own and (UpdateAgainstOthers.__name__ in own[-1].named.values() or own[-1].lifted):
+            found.clear()
+        elif own:
+            found.append(own[-1].directions)
+    return found
+
+
 def blame(found: Mapping[Address, Verdict], book: KeyBook) -> str:
     """Return what auditors found wrong, for people; empty if nothing."""
     return "; ".join(
@@ -291,13 +199,3 @@ def bound_after(federation: Federation, config: RoundConfig, vault: Vault) -> fl
             usual = [each.usual for each in verdicts(federation, current, vault).values() if each.clean]
             return next_bound(config.l2_bound, max(usual, default=0.0))
     return config.l2_bound
-
-
-def differences(stated: Verdict, found: Verdict) -> str:
-    """Return in what a statement differs from the files, with what its auditor alone can know taken as it says."""
-    named = {who: name for who, name in found.named.items() if who not in stated.lifted}
-    if dict(stated.named) != named:
-        return "it names others"
-    if dict(stated.unclear) != dict(found.unclear):
-        return "other hospitals are unclear"
-    return "" if stated.usual == found.usual else "the usual length is another one"

@@ -12,7 +12,7 @@ Source: PROTOCOL.md 9P.
 from __future__ import annotations
 
 from fl.crypto.encrypted_head import HeadFacts
-from fl.protocol.errors import DeadlinePassed, HeadUnknown, QuotaUsed, WrongRole
+from fl.protocol.errors import DeadlinePassed, HeadUnknown, KeyExpired, QuotaUsed, StaleCommittee, WrongRole
 from fl.protocol.federation import Federation
 from fl.protocol.keys.requests import DecryptionRequest, check_holder
 from fl.protocol.names import DIGEST_BYTES, Address, Digest, KeyUse, Role
@@ -41,6 +41,31 @@ def announced(federation: Federation, head: Digest, model: Digest, now: int) -> 
         if by_auditor and request.record.capsule_digest == model and now <= request.record.deadline:
             return request
     raise HeadUnknown(head)
+
+
+def newest_of(federation: Federation, model: Digest, now: int) -> DecryptionRequest | None:
+    """Return the newest announcement of a head of `model` under the present key that holds at `now`."""
+    committee = federation.threshold.in_force(KeyUse.INFERENCE)
+    if committee is None:
+        return None
+    for request in reversed(federation.threshold.requests):
+        if request.key_use != KeyUse.INFERENCE or request.record.capsule_digest != model:
+            continue
+        by_auditor = federation.book.members[request.requester].role == Role.AUDITOR
+        present = request.committee.public_key == committee.public_key
+        if by_auditor and present and now <= request.record.deadline:
+            return request
+    return None
+
+
+def usable_of(federation: Federation, head: Digest, hospital: Address, now: int) -> list[DecryptionRequest]:
+    """Return the requests with which a hospital may have answers of a head at `now`; what ends first is first."""
+    found = [
+        each
+        for each in _about(federation, head)
+        if each.requester == hospital and now <= each.record.deadline and _can_answer(federation, each, now)
+    ]
+    return sorted(found, key=lambda each: (each.record.deadline, each.number))
 
 
 def allowances(federation: Federation, head: Digest, facts: HeadFacts) -> tuple[dict[int, int], int]:
@@ -83,6 +108,15 @@ def usable(federation: Federation, number: int, hospital: Address, head: Digest,
     if now > request.record.deadline:
         raise DeadlinePassed(request.record.deadline)
     return request
+
+
+def _can_answer(federation: Federation, request: DecryptionRequest, now: int) -> bool:
+    """Return whether the committee that a request names can answer at `now`."""
+    try:
+        check_holder(request.epoch, federation.threshold.holder(request.key_use, request.epoch), now)
+    except (StaleCommittee, KeyExpired):
+        return False
+    return True
 
 
 def _about(federation: Federation, head: Digest) -> list[DecryptionRequest]:

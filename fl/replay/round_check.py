@@ -37,6 +37,7 @@ from fl.protocol.errors import (
     SketchMissing,
     TamperedError,
     UnavailableError,
+    UpdateAgainstOthers,
     UpdateTooLong,
 )
 from fl.protocol.federation import Federation
@@ -46,13 +47,14 @@ from fl.protocol.ports import Vault
 from fl.protocol.records import Position
 from fl.protocol.rounds.config import BUCKETS, RoundConfig
 from fl.protocol.rounds.round import Round
-from fl.replay.check_verdicts import Verdict
 from fl.replay.file_reader import FileReader
 from fl.replay.participants import participants
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import partners, read_responses, uncovered_by
 from fl.replay.vault_files import read_document
-from fl.training.aggregation.lengths import Measured, fault_of, usual_length
+from fl.replay.verdict import Verdict
+from fl.training.aggregation.directions import against, directions, histories, scaled
+from fl.training.aggregation.lengths import ROWS, Measured, fault_of, usual_length
 
 Pairs = dict[Address, dict[Address, PairSketch]]
 """Hospital -> partner -> what the hospital says about their mask."""
@@ -121,6 +123,8 @@ class Known:
     """None: those whose files are not in the vault now."""
     missing: frozenset[Address] = frozenset()
     """Whose answer or sketches another auditor could not open, as it says."""
+    earlier: Sequence[Mapping[Address, int]] = ()
+    """The directions that the same auditor stated about earlier rounds, the oldest first."""
 
 
 class Judging:
@@ -177,7 +181,8 @@ class Judging:
         measured = self._measured(said, uncovered)
         for who, each in measured.items():
             self._weigh(who, each, present=who in tags)
-        good = [each for who, each in measured.items() if who not in self.named and who not in self.unclear]
+        good = {who: each for who, each in measured.items() if who not in self.named and who not in self.unclear}
+        pointing = self._directions({who: each for who, each in good.items() if who in tags})
         faults = {**self.unclear, **self.named}
         return Verdict(
             auditor=auditor,
@@ -186,8 +191,9 @@ class Judging:
             named={who: self.named[who].name for who in sorted(self.named)},
             unclear={who: self.unclear[who].name for who in sorted(self.unclear)},
             absent=absent,
-            usual=usual_length(good, self._config),
+            usual=usual_length(good.values(), self._config),
             times={who: error.times for who, error in sorted(faults.items()) if isinstance(error, UpdateTooLong)},
+            directions=pointing,
         )
 
     def _absent_now(self) -> tuple[Address, ...]:
@@ -300,6 +306,19 @@ class Judging:
             self.named.setdefault(who, error)
         elif who not in self.named:
             self.unclear.setdefault(who, error)
+
+    def _directions(self, measured: Mapping[Address, Measured]) -> dict[Address, int]:
+        """Return where updates point, if that counts; name who points against the others over several rounds."""
+        rounds = self._config.check.direction if self._config.check else 0
+        if not rounds:
+            return {}
+        units = {who: unit for who, each in measured.items() if (unit := scaled(each.sums)) is not None}
+        found = directions(units)
+        history = histories([*self._known.earlier, found])
+        who = against({each: history[each] for each in found}, rounds, ROWS * self._buckets)
+        if who is not None:
+            self.named[who] = UpdateAgainstOthers(rounds)
+        return found
 
     @property
     def _buckets(self) -> int:

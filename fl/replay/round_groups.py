@@ -10,8 +10,9 @@ Source: PROTOCOL.md 5V.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fl.protocol.branch import Branch
 from fl.protocol.codec import Writer, sha256
 from fl.protocol.errors import AggregationUnusable
 from fl.protocol.federation import Federation, LedgerOpening
@@ -20,6 +21,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import MIN_MASKED
+from fl.replay.branches import branch_before, withdrawn
 from fl.replay.round_documents import digest_of, read_config
 from fl.replay.trained_rounds import check_recipe
 from fl.training.aggregation.choice import VOTED, Aggregation
@@ -37,30 +39,51 @@ class Cycle:
     """The last final round before the cycle, or how the first ledger began."""
     groups: tuple[Round, ...] = ()
     """The final rounds of groups since then."""
+    branch: Branch | None = None
+    """The branch in which it is."""
+    began: int = 0
+    """The newest round before the branch."""
 
     @property
     def seed(self) -> Digest:
-        """Return H("BAFL/1/groups" || context of the base[32] || digest of its model[32])."""
-        return Writer("groups").raw(self.base.context, 32).raw(digest_of(self.base), 32).digest()
+        """Return H("BAFL/1/groups" || context of the base[32] || digest of its model[32]).
+
+        In a branch it is H("BAFL/1/branchgroups" || base of the branch[32] || place of the cycle's base u64 || digest
+        of its model[32]), so that who has the entry deals the same groups on any ledger.
+        """
+        if self.branch is None:
+            return Writer("groups").raw(self.base.context, 32).raw(digest_of(self.base), 32).digest()
+        place = max(self.base.number - self.began, 0) if isinstance(self.base, Round) else 0
+        return Writer("branchgroups").raw(self.branch.base, 32).u64(place).raw(digest_of(self.base), 32).digest()
 
 
-def cycle_before(federation: Federation, number: int, vault: Vault) -> Cycle:
-    """Return the cycle to which round `number` belongs, as it was before that round.
+def cycle_before(federation: Federation, number: int, branch: Branch | None, vault: Vault) -> Cycle:
+    """Return the cycle to which round `number` belongs, as it was before that round; a branch begins with a new one.
+
+    Args:
+        federation: The ledger.
+        number: Of the round, or of the next one.
+        branch: The round's entry.
+        vault: Where configurations are.
 
     Raises:
         VaultMissing, HashMismatch, EncodingError: a configuration.
     """
+    began, base = branch_before(federation, number)
+    last = began.number if began is not None else 0
     groups: list[Round] = []
     ended = False
     for each in reversed(federation.rounds):
         if each.number >= number or each.phase != Phase.FINAL:
             continue
+        if each.number <= last:
+            break
         group = group_of(read_config(each, vault).training)
         if ended or group is None:
-            return Cycle(each, tuple(reversed(groups)))
+            return Cycle(each, tuple(reversed(groups)), branch, last)
         groups.append(each)
         ended = group == 1
-    return Cycle(federation.openings[0], tuple(reversed(groups)))
+    return Cycle(base, tuple(reversed(groups)), branch, last)
 
 
 def continued(cycle: Cycle, began: Accounts, present: Container[Address], groups: int, fewest: int) -> Cycle:
@@ -76,7 +99,7 @@ def continued(cycle: Cycle, began: Accounts, present: Container[Address], groups
     done = len(cycle.groups)
     if not 0 < done < groups or sum(each in present for each in deal(cycle.seed, began, groups)[done]) >= fewest:
         return cycle
-    return Cycle(cycle.groups[-1])
+    return replace(cycle, base=cycle.groups[-1], groups=())
 
 
 def fewest_of(*, masked: bool) -> int:
@@ -91,8 +114,12 @@ def deal(seed: Digest, hospitals: Accounts, groups: int) -> tuple[Accounts, ...]
 
 
 def members_of(federation: Federation, current: Round) -> Accounts:
-    """Return all hospitals that could take part when a round opened: with a key, and readers of the model before."""
-    readers, book = federation.readers_before(current), federation.book
+    """Return all hospitals that could take part when a round opened.
+
+    They have a key, are readers of the model before, and have not taken themselves back.
+    """
+    book = federation.book
+    readers = federation.readers_before(current) - withdrawn(federation, current.opened.position)
     return tuple(sorted(each for each in current.keys if each in readers and book.members[each].role == Role.HOSPITAL))
 
 
@@ -107,7 +134,7 @@ def check_groups(federation: Federation, current: Round, config: RoundConfig, va
     if not (is_vote(config) or is_group(config)):
         return
     groups, everybody = Aggregation.of(config.training).groups, members_of(federation, current)
-    cycle = cycle_before(federation, current.number, vault)
+    cycle = cycle_before(federation, current.number, Branch.of(config.training), vault)
     began = members_of(federation, cycle.groups[0]) if cycle.groups else everybody
     cycle = continued(cycle, began, current.keys, groups, fewest_of(masked=current.masked))
     turn, number = len(cycle.groups) + 1, group_of(config.training) if is_group(config) else groups + 1

@@ -29,6 +29,7 @@ from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Phase, Round
+from fl.replay.branches import start_of
 from fl.replay.round_documents import digest_of, read_config
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
@@ -109,7 +110,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
     if current.masked:
         check_agreement(current, tools.endorser, tools.vault)
     total, rejected = _sum_of(current, tools, work)
-    outcome = work.apply(total, previous)
+    outcome = work.apply(total, start_of(config, manifest, previous))
     digest = model_digest(manifest.digest, outcome.model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)

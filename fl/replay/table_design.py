@@ -19,12 +19,13 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Role, show
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import UPDATE_READERS
 from fl.replay.file_reader import FileReader
 from fl.replay.round_documents import digest_of, read_config, read_manifest
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
+from fl.replay.trained_rounds import finals_before
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.totals import totals_of
@@ -76,15 +77,17 @@ class TableDesigns:
             raise DesignMismatch(current.number, different)
 
     def before(self, federation: Federation, number: int) -> Summed | None:
-        """Return what the newest final round of statistics before round `number` says; None if there is none."""
-        for each in reversed(federation.rounds):
-            if each.number < number and each.phase == Phase.FINAL:
-                if each.context in self._known:
-                    return self._known[each.context]
-                config = read_config(each, self._vault)
-                spec = SumSpec.from_dict(config.training)
-                if spec is not None and spec.plan.purpose == STATISTICS:
-                    return self._known.setdefault(each.context, self._summed(federation, each, config, spec))
+        """Return what the newest statistics say from which round `number` goes on; None without any.
+
+        Statistics of superseded rounds count no more: they are sums with those who left.
+        """
+        for each in finals_before(federation, number):
+            if each.context in self._known:
+                return self._known[each.context]
+            config = read_config(each, self._vault)
+            spec = SumSpec.from_dict(config.training)
+            if spec is not None and spec.plan.purpose == STATISTICS:
+                return self._known.setdefault(each.context, self._summed(federation, each, config, spec))
         return None
 
     def _summed(self, federation: Federation, current: Round, config: RoundConfig, spec: SumSpec) -> Summed:

@@ -37,7 +37,7 @@ def is_untrained(federation: Federation, current: Round, vault: Vault) -> bool:
         VaultMissing, HashMismatch, EncodingError: a configuration since the newest training.
     """
     first = federation.openings[0].record.model_digest
-    made = [current, *_finals_before(federation, current.number)]
+    made = [current, *finals_before(federation, current.number)]
     for place, each in enumerate(made):
         earlier = [first, *(digest_of(one) for one in made[place + 1 :])]
         if digest_of(each) not in earlier and _changes_weights(read_config(each, vault)):
@@ -69,7 +69,7 @@ def check_recipe(current: Round, config: RoundConfig, training: Round, vault: Va
 
 def newest_training(federation: Federation, number: int, vault: Vault) -> Round | None:
     """Return the newest final round before round `number` in which hospitals trained, a group's too."""
-    finals = _finals_before(federation, number)
+    finals = finals_before(federation, number)
     return next((each for each in finals if SumSpec.from_dict(read_config(each, vault).training) is None), None)
 
 
@@ -89,7 +89,7 @@ def is_calibration(config: RoundConfig) -> bool:
     return spec is not None and spec.rule == CALIBRATE
 
 
-def _finals_before(federation: Federation, number: int) -> Iterator[Round]:
+def finals_before(federation: Federation, number: int) -> Iterator[Round]:
     """Yield the final rounds from which round `number` goes on, newest first."""
     if federation.reverted:
         opened = (each.opened.position for each in federation.rounds if each.number == number)

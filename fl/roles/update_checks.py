@@ -16,12 +16,13 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import StatementKind
 from fl.protocol.records import Position, StatementMade
 from fl.protocol.rounds.round import Round
-from fl.replay.check_verdicts import TEXT_CAP, Verdict, checked, judged, statements
+from fl.replay.check_verdicts import checked, directions_before, judged, statements
 from fl.replay.expected_files import sketch_recipients
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.round_check import Judging, Known, openings_of
 from fl.replay.round_sum import RoundSum
+from fl.replay.verdict import TEXT_CAP, Verdict
 
 NEWEST = 20
 """Only so many rounds are looked at again: an older one has lost its keys, so nobody opens a mask of it."""
@@ -68,7 +69,8 @@ class UpdateChecks:
         openings = openings_of(federation, current, self._ports.vault)
         if before is not None and not _newer(federation, current, before[0]):
             return False
-        known = Known(openings, before[1].absent if before else None)
+        earlier = directions_before(federation, current, self._account, self._ports.vault)
+        known = Known(openings, before[1].absent if before else None, earlier=earlier)
         try:
             judging = Judging(current, self._reader, sketch_recipients(current, federation.book), known, self._sums)
             if before is None and judging.incomplete and self._ports.now() <= current.step_deadline:

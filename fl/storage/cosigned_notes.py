@@ -73,7 +73,7 @@ class CosignedNotes:
             StorageFull: the disk refuses.
         """
         new = cosigned_by(account, note)
-        with waiting_lock(self._folder):
+        with waiting_lock(self._folder / ".lock"):
             old = self.get(account)
             if old is not None and not _newer(new, old):
                 return False

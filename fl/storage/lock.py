@@ -32,17 +32,17 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def waiting_lock(folder: Path) -> Iterator[None]:
-    """Lock `folder/lock` for a short write, and wait for other threads and processes that hold it.
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Lock the file `path`, which is made, for a short write, and wait for other threads and processes that hold it.
 
     Raises:
         StorageFull: the disk refuses.
     """
     try:
-        make_folder(folder)
-        file = (folder / "lock").open("a")
+        make_folder(path.parent)
+        file = path.open("a")
     except OSError as error:
-        raise refused_write(str(folder), error) from error
+        raise refused_write(str(path), error) from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

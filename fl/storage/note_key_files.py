@@ -32,6 +32,11 @@ def create_note_key(folder: Path, use: str) -> NoteKey:
     return load_note_key(folder, use)
 
 
+def has_note_key(folder: Path, use: str) -> bool:
+    """Return whether a member's folder has the key for LOG or WITNESS."""
+    return _path(folder, use).exists()
+
+
 def load_note_key(folder: Path, use: str) -> NoteKey:
     """Return the key for LOG or WITNESS, or raise KeystoreUnreadable."""
     path = _path(folder, use)

@@ -59,6 +59,18 @@ PRIVATE_ROUNDS, PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 8, 3, 5e-3, 5e-4
 """Rounds of a private head, epochs of each, and learning rates: noise asks for few weights and large steps."""
 
 
+def head_alone(preset: Preset) -> Preset:
+    """Return a preset that trains only the last layer of a lite0, as private predictions need it (PROTOCOL.md 9P).
+
+    Augmentation is off, as in `private`, and there is one view: a hospital asks about one anyway.
+    """
+    spec = preset.spec if preset.spec.kind == LITE0 else ModelSpec(kind=LITE0, preparation=preset.spec.preparation)
+    local = replace(
+        preset.local, epochs=PRIVATE_EPOCHS, lr=PRIVATE_LR, lr_final=PRIVATE_LR_FINAL, augment=0.0, smoothing=0.0
+    )
+    return Preset(replace(spec, trained="head", views=1), local, preset.rounds)
+
+
 def private(preset: Preset, privacy: Privacy, trained: str | None = None) -> Preset:
     """Return a preset that trains privately: of a lite0 only the head, unless `trained` names more of it.
 

@@ -26,7 +26,8 @@ from fl.crypto.pair_sketches import body_bytes, tags_bytes
 from fl.protocol.codec import sha256
 from fl.protocol.rounds.config import BUCKETS, RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.training.aggregation.lengths import Measured, fault_of, next_bound, usual_length
+from fl.training.aggregation.directions import Sums, against, directions, histories, scaled
+from fl.training.aggregation.lengths import ROWS, Measured, fault_of, next_bound, usual_length
 from fl.training.aggregation.quantise import LANES, LocalMetrics, Words, quantise
 from scripts.bench._table import keep, show
 
@@ -34,10 +35,14 @@ HOSPITALS = 10
 CLIP, PLANNED = 0.5, 50.0
 WORDS = 1_000_000
 UNBOUND = 1e9
+DIRECTIONS = (4, 6, 8)
+"""Over so many rounds."""
 SURE = {64: 2.2, 128: 1.8, 256: 1.6}
 """Buckets -> in C: no longer update should pass."""
 Rows = npt.NDArray[np.float32]
 Row = dict[str, Any]
+Span = tuple[list[dict[int, Sums]], list[Sums]]
+"""By round: what each hospital's update looks like; and what the first one's would look like with swapped labels."""
 ATTACKS: dict[str, Callable[[Rows, Rows], Rows]] = {
     "x 10": lambda own, _noise: 10 * own,
     "x -3": lambda own, _noise: -3 * own,
@@ -57,12 +62,16 @@ class Trained:
     changes: Rows
     """[hospitals, d]"""
     images: tuple[int, ...]
+    swapped: Rows | None = None
+    """What the first hospital learns if it calls the disease healthy and the other way round, [d]."""
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(2, 50), default=5, show_default=True, help="Rounds to train.")
+@click.option("--rounds", type=click.IntRange(2, 50), default=8, show_default=True, help="Rounds to train.")
 @click.option("--maps", type=click.IntRange(1), default=250, show_default=True, help="Fresh maps for each round.")
-@click.option("--updates", type=click.Path(path_type=Path, exists=True), help="Stored updates (NAME_ROUND.npz: U, n).")
+@click.option(
+    "--updates", type=click.Path(path_type=Path, exists=True), help="Stored updates (NAME_ROUND.npz: U, n, flip)."
+)
 @click.option("--buckets", type=click.Choice([str(each) for each in BUCKETS]), multiple=True, default=("64", "256"))
 @click.option("--words", type=click.IntRange(1), default=WORDS, show_default=True, help="For the seconds.")
 def main(rounds: int, maps: int, updates: Path | None, buckets: tuple[str, ...], words: int) -> None:
@@ -72,7 +81,9 @@ def main(rounds: int, maps: int, updates: Path | None, buckets: tuple[str, ...],
     known = list(stored(updates) if updates else trained(rounds))
     figures = [named(known, int(each), maps) for each in buckets]
     show(f"{len(known)} trained rounds, each with {maps} fresh maps", *_columns(figures))
-    keep("checked", {"costs": costs, "named": figures, "trained": [each.name for each in known]})
+    turned = [pointed(known, int(buckets[-1]), maps, rounds) for rounds in DIRECTIONS]
+    show("Sign flips of normal length, judged on the mean of several rounds", *_columns(turned))
+    keep("checked", {"costs": costs, "named": figures, "directions": turned, "trained": [each.name for each in known]})
 
 
 def _columns(rows: list[Row]) -> tuple[list[str], list[list[object]]]:
@@ -123,6 +134,7 @@ def trained(rounds: int) -> Iterator[Trained]:
     from fl.training.model.spec import ModelSpec
     from fl.training.model.tensors import to_vector
     from scripts.bench._data import labelled
+    from scripts.bench.poisoning import flipped
 
     use_threads(1)
     spec = ModelSpec(size_px=48, width=16)
@@ -137,7 +149,8 @@ def trained(rounds: int) -> Iterator[Trained]:
         ]
         changes = np.stack([each.vector - model for each in learned])
         images = tuple(each.samples for each in learned)
-        yield Trained(f"drawn cells {number}", number == 1, changes, images)
+        wrong = train_local(spec, model, flipped(parts[0]), local, TrainContext(1, number, "hospital-0", "cpu"))
+        yield Trained(f"drawn cells {number}", number == 1, changes, images, wrong.vector - model)
         model = (model + np.average(changes, axis=0, weights=images)).astype(np.float32)
 
 
@@ -148,7 +161,8 @@ def stored(folder: Path) -> Iterator[Trained]:
     for name, number, path in sorted(paths):
         with np.load(path) as file:
             changes, images = file["U"].astype(np.float32), tuple(int(each) for each in file["n"])
-        yield Trained(f"{name} {number}", name != before, changes, images)
+            swapped = file["flip"].astype(np.float32) if "flip" in file else None
+        yield Trained(f"{name} {number}", name != before, changes, images, swapped)
         before = name
 
 
@@ -210,6 +224,50 @@ def attack(each: Trained, config: RoundConfig, buckets: int, found: dict[str, li
             for counted in (name, _sure(buckets)) if long else (name,):
                 found[counted][0] += fault_of(one, config, buckets) is not None
                 found[counted][1] += 1
+
+
+def pointed(known: list[Trained], buckets: int, maps: int, rounds: int) -> Row:
+    """Judge directions on every span of so many rounds of a federation: all honest, and each hospital as a liar once.
+
+    A liar sends the opposite of what it learned in all rounds of the span; the sketch of it is the opposite, too. Or
+    the first hospital trains on swapped labels.
+    """
+    honest = [0, 0]
+    found: dict[str, list[int]] = {"sign flip": [0, 0, 0], "swapped labels": [0, 0, 0]}
+    for number in range(maps):
+        for span, swapped in _spans(known, rounds, buckets, number):
+            honest[0] += _against(span, buckets) is not None
+            honest[1] += 1
+            lies = [("sign flip", liar, [-each[liar] for each in span]) for liar in span[0]]
+            lies += [("swapped labels", 0, swapped)] if len(swapped) == rounds else []
+            for what, liar, sketches in lies:
+                named = _against([{**each, liar: lie} for each, lie in zip(span, sketches, strict=True)], buckets)
+                found[what][0] += named == liar
+                found[what][1] += named not in (None, liar)
+                found[what][2] += 1
+    row: Row = {"rounds": rounds, "honest spans": honest[1], "named wrongly": honest[0]}
+    return row | {f"{what}: named": f"{a} of {c}; another {b}" for what, (a, b, c) in found.items()}
+
+
+def _spans(known: list[Trained], rounds: int, buckets: int, number: int) -> Iterator[Span]:
+    """Yield the scaled sketches of each span of rounds of one federation, by one fresh map for each round."""
+    seen: list[dict[int, Sums]] = []
+    for each in known:
+        config = RoundConfig(CLIP, PLANNED, max(each.images), {}, LEUKEMIA)
+        updates = [words_of(one, count, config) for one, count in zip(each.changes, each.images, strict=True)]
+        if each.swapped is not None:
+            updates.append(words_of(each.swapped, each.images[0], config))
+        measured = judged(updates, each.name, number, buckets)
+        units = {who: unit for who, one in enumerate(measured) if (unit := scaled(one.sums)) is not None}
+        seen = [units] if each.first else [*seen[1 - rounds :], units]
+        if len(seen) == rounds:
+            extra = len(each.images)
+            honest = [{who: unit for who, unit in one.items() if who < extra} for one in seen]
+            yield honest, [one[extra] for one in seen if extra in one]
+
+
+def _against(span: list[dict[int, Sums]], buckets: int) -> int | None:
+    return against(histories(map(directions, span)), len(span), ROWS * buckets)
 
 
 def _sure(buckets: int) -> str:

@@ -204,8 +204,9 @@ def hand_over_ledger(home: Home) -> None:
     from chain.deploy import deploy_successor, hand_over
     from scripts.wiring.roles import ledger_settings, load_account, operator_of
 
-    key = load_account(operator_of(home))
-    settings = ledger_settings(home)
+    operator, settings = operator_of(home), ledger_settings(home)
+    key = load_account(operator)
+    settings = replace(settings, transactions=replace(settings.transactions, unfinished=operator.sending))
     successor = deploy_successor(settings, key)
     hand_over(settings, key, successor)
     home.save(replace(home.deployment, anchor=successor))

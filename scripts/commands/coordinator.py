@@ -10,7 +10,7 @@ import click
 
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role
-from fl.protocol.rounds.config import BUCKETS, WORD_BITS, Check, RoundConfig
+from fl.protocol.rounds.config import BUCKETS, DIRECTION_ROUNDS, WORD_BITS, Check, RoundConfig
 from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_plan import show_plan
 from scripts.commands.coordinator_retain import retain_files
@@ -69,6 +69,10 @@ CHECK = (
     "Masked rounds: so many auditors check the length of every update under its mask, and name a hospital whose update "
     "is too long. Default: no check."
 )
+DIRECTION = (
+    "With --check-updates: also name a hospital whose updates point against those of all others on the mean of so many "
+    "rounds. Only for hospitals that are alike (docs/poisoning.md). Default: lengths alone count."
+)
 SKETCH = "With --check-updates: the size of what auditors see of an update, 4 times so many sums."
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 
@@ -81,7 +85,7 @@ part_option = click.option(
 )
 
 
-def _check_together(protected: Protection, *, hold_back: bool, long_lived: bool, checked: bool) -> None:
+def _check_together(protected: Protection, *, hold_back: bool, long_lived: bool, check: Check | None) -> None:
     """Raise SettingInvalid for options that exclude each other."""
     if hold_back and protected == Protection.MASKED:
         raise SettingInvalid(
@@ -89,7 +93,7 @@ def _check_together(protected: Protection, *, hold_back: bool, long_lived: bool,
         )
     if hold_back and long_lived:
         raise SettingInvalid("hold-back", "trustees hold models back by a classical key, so not with --long-lived")
-    if checked and long_lived:
+    if check is not None and long_lived:
         raise SettingInvalid(
             "check-updates", "sketches of updates are sealed to classical keys, so not with --long-lived"
         )
@@ -133,6 +137,7 @@ for _command in (hold, go_on, abort_round, show_plan, retain_files, return_to):
     show_default=True,
     help=SKETCH,
 )
+@click.option("--check-direction", type=click.IntRange(DIRECTION_ROUNDS[0], DIRECTION_ROUNDS[-1]), help=DIRECTION)
 @long_lived_option
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model. For sealed rounds only.")
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
@@ -173,6 +178,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     protection: str | None,
     check_updates: int | None,
     check_buckets: str,
+    check_direction: int | None,
     long_lived: bool,
     hold_back: bool,
     step_timeout: int,
@@ -236,8 +242,10 @@ def run(  # noqa: PLR0913  # one parameter per option
     recipe = held_back(recipe, calibrate=calibrated)
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
-    _check_together(protected, hold_back=hold_back, long_lived=long_lived, checked=check_updates is not None)
-    check = Check(check_updates, int(check_buckets)) if check_updates else None
+    if check_direction and not check_updates:
+        raise SettingInvalid("check-direction", "directions are seen in sketches alone; add --check-updates")
+    check = Check(check_updates, int(check_buckets), check_direction or 0) if check_updates else None
+    _check_together(protected, hold_back=hold_back, long_lived=long_lived, check=check)
     suite = suite_of(long_lived=long_lived)
     config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits), check, suite)
     closing = closing_rounds(replace(config, check=None), hospitals) if calibrated else ()

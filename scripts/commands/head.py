@@ -84,7 +84,7 @@ def serve(home: Home, name: str, *, host: str, port: int, places: int, with_pare
     The trustee's share stays in memory while this runs. After a refresh or reshare, start it again.
     """
     from scripts.server.head_server import build_heads, run_heads
-    from scripts.server.site import check_port
+    from scripts.server.server import check_port
     from scripts.wiring.parent import interrupt_with_parent
 
     check_port(host, port)
@@ -106,7 +106,8 @@ def serve(home: Home, name: str, *, host: str, port: int, places: int, with_pare
 def ask(picture: Path, home: Home, name: str, *, number: int, trustees: tuple[str, ...], picture_frame: str) -> None:
     """Use one bought answer for PICTURE, and say who saw what and how long it took."""
     from fl.training.pictures.decode import MAX_BYTES, PictureReading, decode_image
-    from scripts.wiring.heads import ask_trustees, urls_of
+    from scripts.wiring.head_table import urls_of
+    from scripts.wiring.heads import ask_trustees
     from scripts.wiring.listing import frame_of
 
     urls = urls_of(trustees)

@@ -34,7 +34,7 @@ def serve_queries(home: Home, name: str, *, host: str, port: int, places: int, w
     Only hospitals of the consortium can ask. A picture is in memory only while the model judges it.
     """
     from scripts.server.query_server import build_queries, run_queries
-    from scripts.server.site import check_port
+    from scripts.server.server import check_port
     from scripts.wiring.parent import interrupt_with_parent
 
     check_port(host, port)

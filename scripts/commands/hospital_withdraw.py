@@ -40,18 +40,20 @@ def withdraw(home: Home, name: str, *, persons: Path | None, since: int, yes: bo
     no further round.
     """
     from fl.protocol.withdrawal import HOSPITAL, Withdrawal
+    from fl.replay.ledger_view import LedgerView
     from fl.roles.hospital.withdrawing import withdraw as state
+    from fl.roles.hospital.withdrawing import withdraw_rows
     from scripts.wiring.roles import open_ports
-    from scripts.wiring.withdrawals import remove_persons, stated
+    from scripts.wiring.withdrawals import FolderRows, read_persons
 
     member = home.member(name).as_a(Role.HOSPITAL)
     if not yes and not click.confirm("Everybody will see this for ever. Take it back?"):
         return
+    ports = open_ports(home, member, lambda _what, _facts: None)
     if persons is None:
-        digest = state(open_ports(home, member, lambda _what, _facts: None), Withdrawal(HOSPITAL, 1))
+        digest = state(ports, Withdrawal(HOSPITAL, 1))
         click.echo(f"Withdrawn: this hospital, document {show(digest)}.")
         return
-    what = remove_persons(member, persons, since)
-    digest = state(open_ports(home, member, lambda _what, _facts: None), what)
-    stated(member, digest)
+    federation = LedgerView(ports.ledger).refresh()
+    what, digest = withdraw_rows(ports, federation, FolderRows(member), read_persons(persons), since)
     click.echo(f"Withdrawn: {what.rows} images since round {what.since}, document {show(digest)}.")

@@ -10,6 +10,7 @@ import click
 from fl.protocol.names import StatementKind
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import chain_options, name_option
+from scripts.wiring.watch.options import WatchOptions, watch_options
 
 if TYPE_CHECKING:
     from fl.protocol.tlog.trust import Trust
@@ -21,6 +22,19 @@ quorum_option = click.option(
     help="How many witnesses must cosign. Default: more than half of the hospitals and auditors.",
 )
 out_option = click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+
+witness_option = click.option(
+    "--witness",
+    multiple=True,
+    metavar="URL",
+    help="Where a witness answers; KEY=URL for one whose key is not on the ledger. Repeatable.",
+)
+every_option = click.option(
+    "--every", type=click.IntRange(1, 86_400), default=60, show_default=True, help="Seconds between two checkpoints."
+)
+entries_option = click.option(
+    "--entries", is_flag=True, help="Publish the entries too. They show names and times of the members."
+)
 
 
 @click.group()
@@ -70,6 +84,55 @@ def checkpoint(home: Home, name: str, others: tuple[Path, ...], out: Path | None
     write_atomic(path, note.encoded())
     size = parse_checkpoint(note.text).size
     click.echo(f"{path}: a checkpoint of {size} records with {len(note.lines)} signatures.")
+
+
+@log.command()
+@chain_options
+@name_option("coordinator")
+@witness_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Serve checkpoint and tiles there; 0 picks a free port.")
+@every_option
+@quorum_option
+@entries_option
+@watch_options
+@guarded
+def run(  # noqa: PLR0913 - one parameter per option
+    home: Home,
+    name: str,
+    *,
+    witness: tuple[str, ...],
+    host: str,
+    port: int | None,
+    every: int,
+    quorum: int | None,
+    entries: bool,
+    watch: WatchOptions,
+) -> None:
+    """Keep the log until stopped: sign and record checkpoints, collect cosignatures, publish checkpoint and tiles.
+
+    The files are in HOME/log: `checkpoint` and the folder `tile`. Any web server can serve them, or --port does.
+    Witnesses that cannot be reached fetch what waits from --port and hand in their lines there.
+    """
+    from fl.roles.keeper.agent import KeepSettings
+    from fl.roles.keeper.pending import Pending
+    from fl.storage.lock import only_one
+    from scripts.server.log_pages import serving
+    from scripts.server.log_server import log_application
+    from scripts.wiring.agent import serve_agent
+    from scripts.wiring.log_services import LOG_FOLDER, Keeping, http_witnesses, log_folder
+    from scripts.wiring.watch.log import Speaker
+    from scripts.wiring.watch.watching import Watching
+
+    member = home.member(name)
+    watching = Watching(Speaker(name, "keeper"), watch, home, gives_signs=False)
+    witnesses, outside = http_witnesses(witness)
+    folder, pending = log_folder(home, entries=entries), Pending()
+    keeping = Keeping(home, member, witnesses, KeepSettings(every, quorum, outside), folder, pending)
+    with only_one(home.folder / LOG_FOLDER), serving(log_application(folder, pending), host, port) as address:
+        if address:
+            click.echo(f"The log is served at {address}")
+        serve_agent(lambda: keeping.agent(watching.notify), watching)
 
 
 @log.command()

@@ -30,7 +30,8 @@ def model() -> None:
 def export_file(home: Home, name: str, file: Path, *, number: int | None, sealed: bool) -> None:
     """Write a model to FILE, a ZIP: weights (safetensors), manifest, proof of the ledger, and the sealed file.
 
-    The files are signed with the member's key (OpenSSF Model Signing: model.sig, member.pem).
+    The files are signed with the member's key (OpenSSF Model Signing: model.sig, member.pem). With a cosigned
+    checkpoint they have proofs of the model and of that key (model.tlog-proof, key.tlog-proof).
 
     Hospitals, coordinators and auditors can open models. Anybody who gets the weights has the model.
     """
@@ -41,6 +42,10 @@ def export_file(home: Home, name: str, file: Path, *, number: int | None, sealed
     click.echo(f"{file}: {what} of round {done.round}, digest {show(done.digest)}.")
     signed = f"Signed with the key of {name}." if done.signed else f"Not signed: {name} has no member key here."
     click.echo(signed)
+    if done.proven:
+        click.echo(f"Check it offline: hemaledger verify {file} --trust trust.json")
+    else:
+        click.echo("The proofs wait: no checkpoint that enough witnesses cosigned covers this model and key yet.")
 
 
 @model.command()

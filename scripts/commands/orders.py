@@ -123,7 +123,7 @@ def read_order(home: Home, path: Path) -> Order:
 
 def perform(home: Home, member: MemberHome, order: Order) -> str:
     """Carry out an order as `member`; return what happened."""
-    from scripts.commands.round_orders import abort, go_on, hold, open_rounds
+    from scripts.commands.round_orders import abort, go_on, hold, open_rounds, return_to
     from webui.ports.orders import OrderKind
 
     return {
@@ -135,6 +135,7 @@ def perform(home: Home, member: MemberHome, order: Order) -> str:
         OrderKind.HOLD_ROUNDS: hold,
         OrderKind.GO_ON: go_on,
         OrderKind.ABORT_ROUND: abort,
+        OrderKind.GO_BACK: return_to,
     }[order.kind](home, member, order)
 
 

@@ -129,6 +129,26 @@ def prediction(home: Home, options: ProofOptions, file: Path) -> None:
 @prove.command()
 @chain_options
 @proof_options
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--line", type=click.IntRange(1), required=True, help="Which line, from 1: the newest is the first.")
+@guarded
+def access(home: Home, options: ProofOptions, file: Path, line: int) -> None:
+    """Prove one line of FILE, a patient's list of who asked and who opened (accesses.json).
+
+    A request is a record of the ledger. An opening is a line of the hospital's access log under a root on the ledger.
+    """
+    from scripts.commands.access_proof import InLog, line_of
+
+    found = line_of(file.read_bytes(), line)
+    if isinstance(found, InLog):
+        _prove(home, options, lambda records, _account: records.root(found.hospital, found.batch), found.inner)
+    else:
+        _prove(home, options, lambda records, _account: records.request(found))
+
+
+@prove.command()
+@chain_options
+@proof_options
 @click.option("--block", type=click.IntRange(0), required=True, help="Number of the block.")
 @click.option("--index", type=click.IntRange(0), required=True, help="Number of the event in its block, from 0.")
 @guarded

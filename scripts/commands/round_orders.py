@@ -1,4 +1,4 @@
-"""Orders about rounds, carried out on the coordinator's machine: open, hold back, go on, abort.
+"""Orders about rounds, carried out on the coordinator's machine: open, hold back, go on, abort, go back.
 
 Source: webui/ports/orders.py; scripts/commands/coordinator_holds.py (the same without an order).
 """
@@ -55,3 +55,19 @@ def abort(home: Home, member: MemberHome, order: Order) -> str:
 
     number = abort_running(home, member, order.facts["reason"], round_of(order))
     return f"Round {number} is aborted. The model before it stays in use."
+
+
+def return_to(home: Home, member: MemberHome, order: Order) -> str:
+    """Go back to the model that an order names.
+
+    Raises:
+        EncodingError: the order names no model.
+        RoundStillOpen, SettingInvalid, RecipientNotFound: as fl/roles/coordinator/returns.py says.
+    """
+    from fl.protocol.names import show
+    from fl.roles.coordinator.returns import go_back
+    from scripts.wiring.roles import open_ports
+    from webui.usecases.round_orders import model_of
+
+    ports = open_ports(home, member, lambda _what, _facts: None)
+    return f"The current model is {show(go_back(ports, model_of(order)))} again."

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_CARE_DAYS, CARE_DAYS = 3650, 90
+MAX_ANCHOR_MINUTES, ANCHOR_MINUTES = 24 * 60, 30
 """The values of webui/config.py."""
 
 
@@ -64,6 +65,13 @@ def table_options(command: F) -> F:
     show_default=True,
     help="How many days after the last appointment a doctor can still see a patient's records.",
 )
+@click.option(
+    "--anchor-minutes",
+    type=click.IntRange(1, MAX_ANCHOR_MINUTES),
+    default=ANCHOR_MINUTES,
+    show_default=True,
+    help="How many minutes new records wait at most for a root on the ledger. 64 of them do not wait.",
+)
 @frame_option(
     "What a picture of a cell on black shows. auto: decide from its cell; if that is unclear, give no answer."
 )
@@ -96,6 +104,13 @@ def table_options(command: F) -> F:
     type=click.Path(path_type=Path),
     help="Folder in which your backups end up. The operator's page shows the age of its newest file. Repeatable.",
 )
+@click.option(
+    "--private-trustee",
+    "private_trustees",
+    multiple=True,
+    metavar="NAME=URL",
+    help="A trustee's server for private predictions (`head serve`). Repeatable; without one the site offers none.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -107,6 +122,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     hospital_name: str,
     zone: str,
     care_days: int,
+    anchor_minutes: int,
     picture_frame: str,
     tls: bool,
     trusted_proxy: str | None,
@@ -123,11 +139,14 @@ def serve(  # noqa: PLR0913  # one parameter per option
     suggestions: Path | None,
     patient_risks: bool,
     backups: tuple[Path, ...],
+    private_trustees: tuple[str, ...],
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.log import log_as_json
+    from scripts.server.private import PrivateOptions
     from scripts.server.proxy import TrustedProxy
-    from scripts.server.site import Extras, build_site, check_port, run_site
+    from scripts.server.server import check_port
+    from scripts.server.site import Extras, build_site, run_site
     from scripts.server.tables import TableOptions
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
@@ -140,6 +159,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
         site_config(home, hospital_name, zone, tls=tls),
         hosts=(host, f"[{host}]", *site_hosts),
         care_days=care_days,
+        anchor_minutes=anchor_minutes,
         picture_frame=frame_of(picture_frame),
         mail=mail_settings(
             home, smtp, smtp_security, smtp_user, mail_from or f"no-reply@{(*site_hosts, 'localhost')[0]}"
@@ -150,7 +170,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     )
     given = TableOptions.parse(tables, suggestions, home)
     check_port(host, port)
-    extras = Extras(given, servers, backups)
+    extras = Extras(given, servers, backups, PrivateOptions.parse(private_trustees))
     running = build_site(home, name, config, extras)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

@@ -25,12 +25,17 @@ def status(home: Home, *, as_json: bool) -> None:
     It needs no key, only consortium.json. The exit code is 0 if all is well, and 1 if a person should look at
     something.
     """
+    from scripts.wiring.monitoring import findings_of
     from scripts.wiring.watch import log_status
     from scripts.wiring.watch.status import consortium_now, document_of, lines_of
 
     members, log = consortium_now(home)
+    findings = findings_of(home)
     if as_json:
-        click.echo(json.dumps({**document_of(members), "log": log_status.document(log)}))
+        listed = [{"member": name, "finding": each.kind} for name, all_of in findings.items() for each in all_of]
+        click.echo(json.dumps({**document_of(members), "log": log_status.document(log), "findings": listed}))
     else:
         click.echo("\n".join([*lines_of(members), *log_status.lines(log)]))
-    sys.exit(bool(members.faults or log_status.faults(log)))
+        for name, all_of in findings.items():
+            click.echo(f"Look at: the monitor of {name} found {', '.join(sorted({each.kind for each in all_of}))}.")
+    sys.exit(bool(members.faults or log_status.faults(log) or findings))

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from scripts.commands.chain import READY
+from scripts.commands.head import ANSWERS as HEAD_ANSWERS
 from scripts.commands.hospital_serve import ANSWERS
 from scripts.wiring.home import PROJECT, Home
 
@@ -79,3 +80,12 @@ class QueryProcess(ChildProcess):
         """Start the server of hospital `name` on a free port."""
         folder = str(home.folder.resolve())
         super().__init__(["hospital", "serve", "--home", folder, "--name", name, "--port", "0"], ANSWERS)
+
+
+class HeadProcess(ChildProcess):
+    """A trustee's server for questions about encrypted heads."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        """Start the server of trustee `name` on a free port."""
+        folder = str(home.folder.resolve())
+        super().__init__(["head", "serve", "--home", folder, "--name", name, "--port", "0"], HEAD_ANSWERS)

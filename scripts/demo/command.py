@@ -41,6 +41,7 @@ class DemoOptions:
     device: str
     serve: bool
     table: bool
+    encrypted_head: bool
     port: int
     rpc_port: int
 
@@ -68,6 +69,12 @@ demo_options: Decorator[Any] = gathered(
         default=True,
         show_default=True,
         help="Whether the site gets a model of a table, too, trained on invented people.",
+    ),
+    click.option(
+        "--encrypted-head",
+        is_flag=True,
+        help="Train only the last layer of a lite0, so that the site offers private predictions "
+        "(docs/private-prediction.md).",
     ),
     click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site."),
     click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one."),

@@ -29,12 +29,14 @@ from fl.training.data.load import SourceReading, load_source
 from fl.training.data.synthetic import draw_dataset
 from fl.training.model.device import use_threads
 from fl.training.pictures.field import Frame
-from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET
+from fl.training.presets import SYNTHETIC_PLAN
 from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.demo.child_process import ChainProcess
 from scripts.demo.clinic import link_trustees
-from scripts.demo.planned import Planned
+from scripts.demo.log import DemoLog
+from scripts.demo.planned import Planned, usual_preset
+from scripts.demo.private import announce_demo_head, start_trustees
 from scripts.demo.run import Wanted, check_new
 from scripts.demo.servers import start_servers
 from scripts.demo.table import demo_tables, train_demo_table
@@ -42,7 +44,9 @@ from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_to
 from scripts.output import report as _report
 from scripts.output.card import attested_card
 from scripts.output.progress import Console
-from scripts.server.site import Extras, build_site, check_port, run_site
+from scripts.server.private import PrivateOptions
+from scripts.server.server import check_port
+from scripts.server.site import Extras, build_site, run_site
 from scripts.server.tables import NO_TABLES, TableOptions
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
@@ -110,7 +114,8 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
     check_new(home)
     data = options.data
     training = given_training(images) if data else None
-    preset = training.preset if training else DEFAULT_PRESET if data else SYNTHETIC_PRESET
+    if training and options.encrypted_head:
+        raise SettingInvalid("encrypted-head", "a file of settings says itself what is trained")
     if data is None and given_task(images) not in (None, LEUKEMIA_DRAWN):
         raise SettingInvalid("task", f"without --data the demo draws cells, and their task is {LEUKEMIA_DRAWN.code}")
     raw, meaning = _images(data, options.seed, reading_of(images)), Meaning.of(images)
@@ -121,13 +126,16 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         labels=dict(labels.labels),
         data=str(data.resolve()) if data else "",
         hospitals=options.hospitals,
-        rounds=made_private(preset, PrivacyOptions(options.epsilon), options.rounds).rounds,
+        rounds=0,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
         calibrate=calibrates(given=options.calibrate, several=task.several, private=PrivacyOptions(options.epsilon)),
         training=training.document if training else None,
         epsilon=options.epsilon,
+        encrypted_head=options.encrypted_head,
     )
+    preset = training.preset if training else usual_preset(wanted)
+    wanted = replace(wanted, rounds=made_private(preset, PrivacyOptions(options.epsilon), options.rounds).rounds)
     Planned.of(wanted)
     wanted.save(home)
     return wanted, replace(labels.apply(raw), listing=raw.listing)
@@ -155,12 +163,15 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
         evidence = Evidence(home, open_ledger(home, strict=True), home.vault)
         audited = run_audit(evidence, audit_key(home, AUDITOR))
     console.say(_report.to_text(audited))
+    log = _sign_log(run, federation)
     summary = _summarise(run, federation, audited)
     console.metrics(summary["rounds"])
     console.say(f"  Continue this run later: hemaledger demo --resume --home {home.folder}")
     if options.serve:
         tables = _train_table(run, chain.url) if options.table else NO_TABLES
-        _serve(run, options.port, frame_of(images.picture_frame), tables, stack)
+        private = _announce(run, stack) if run.wanted.encrypted_head else None
+        log.follow(stack)
+        _serve(run, options.port, frame_of(images.picture_frame), Extras(tables, private=private), stack)
     click.echo(str(home.folder))
 
 
@@ -226,6 +237,20 @@ def _federate(run: Demo, planned: Planned, largest: int) -> Federation:
     return together.coordinator.view.refresh()
 
 
+def _sign_log(run: Demo, federation: Federation) -> DemoLog:
+    """Sign the log of all records with every witness, and write one proof that can be checked elsewhere."""
+    console = run.console
+    log = DemoLog(run.home, run.hospitals, console.trouble)
+    with console.stage("Signing the log of all records", run.seconds):
+        log.begin()
+        log.sign()
+        final = [current.number for current in federation.rounds if current.phase == Phase.FINAL]
+        if final:
+            proof, trust = log.prove(final[-1])
+            console.say(f"  Check the model elsewhere: hemaledger verify {proof} --trust {trust}")
+    return log
+
+
 def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> dict[str, list[dict[str, object]]]:
     home = run.home
     rows = [
@@ -268,11 +293,20 @@ def _train_table(run: Demo, url: str) -> TableOptions:
     return demo_tables(run.home)
 
 
-def _serve(run: Demo, port: int, frame: Frame | None, tables: TableOptions, stack: ExitStack) -> None:
+def _announce(run: Demo, stack: ExitStack) -> PrivateOptions:
+    """Announce the model's encrypted head, and start the trustees' servers."""
+    with run.console.stage("Encrypting the last layer for private predictions", run.seconds):
+        left = announce_demo_head(run.home, run.hospitals[0], run.console.trouble)
+        options = PrivateOptions(start_trustees(run.home, stack))
+    run.console.say(f"  {run.hospitals[0]} has {left} private answers; {', '.join(options.urls)} answer together")
+    return options
+
+
+def _serve(run: Demo, port: int, frame: Frame | None, extras: Extras, stack: ExitStack) -> None:
     home, console = run.home, run.console
     config = demo_config(home, port, frame)
     servers = start_servers(home, run.hospitals, stack)
-    running = build_site(home, run.hospitals[0], config, Extras(tables, servers))
+    running = build_site(home, run.hospitals[0], config, replace(extras, servers=servers))
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
     console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (the password is below)")

@@ -38,6 +38,8 @@ class Wanted:
     """The training of a file of settings; None: the preset for the kind of data."""
     epsilon: float | None = None
     """None: train without noise."""
+    encrypted_head: bool = False
+    """Whether only the last layer is trained, so that the site offers private predictions."""
 
     @property
     def source(self) -> Path | None:
@@ -60,6 +62,8 @@ class Wanted:
             document["training"] = dict(self.training)
         if self.epsilon is not None:
             document["epsilon"] = self.epsilon
+        if self.encrypted_head:
+            document["encrypted_head"] = True
         write_atomic(_file(home), write_document(document))
 
     @classmethod
@@ -73,7 +77,7 @@ class Wanted:
             fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
             fields.only(
                 *("calibrate", "data", "epsilon", "hospitals", "labels", "protection", "rounds", "seed", "task"),
-                "training",
+                *("encrypted_head", "training"),
             )
             labels = Fields(fields.mapping("labels"), WHAT)
             return cls(
@@ -87,6 +91,7 @@ class Wanted:
                 calibrate=fields.truth("calibrate"),
                 training=fields.mapping("training") if "training" in fields.value else None,
                 epsilon=fields.number("epsilon") if "epsilon" in fields.value else None,
+                encrypted_head=fields.truth("encrypted_head") if "encrypted_head" in fields.value else False,
             )
         except FileNotFoundError as error:
             raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is missing") from error

@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from fl.crypto.encrypted_head import MAX_WIDTH
 from fl.protocol.errors import (
     EncodingError,
     HemaledgerError,
@@ -61,12 +62,16 @@ def fingerprint(spec: ModelSpec, weights: bytes) -> str:
     return state.hexdigest()
 
 
+Features = npt.NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class RemoteModel:
     """A model that the process runs (a fl.roles.serving.current_model.Predictor)."""
 
     spec: ModelSpec
     weights: bytes
+    """Empty for the public network alone."""
     name: str
     process: PredictorProcess
 
@@ -88,7 +93,7 @@ class RemoteModel:
         return self.process.see(self, self._picture(image))
 
     def _picture(self, image: Pixels) -> bytes:
-        return np.ascontiguousarray(fit_square(image, self.spec.size_px)).tobytes()
+        return _raw(fit_square(image, self.spec.size_px))
 
 
 class PredictorProcess(ChildProcess):
@@ -128,6 +133,15 @@ class PredictorProcess(ChildProcess):
         with self._turn():
             return twice(lambda: self._look(model, question, body_cap(model.spec), parse))
 
+    def features(self, spec: ModelSpec, picture: Pixels) -> Features:
+        """Return what the public network of a spec makes of a picture of its size: float32 [d]; raise as `look`."""
+        model, question = (
+            RemoteModel(spec, b"", fingerprint(spec, b""), self),
+            Message({"do": "features"}, _raw(picture)),
+        )
+        with self._turn():
+            return twice(lambda: self._look(model, question, 4 * MAX_WIDTH, _parse_features))
+
     def _look(self, model: RemoteModel, question: Message, cap: int, parse: Callable[[bytes], T]) -> T:
         self._load(model)
         body = self._ask(question, model, cap, self._patience.answer_s)
@@ -149,3 +163,17 @@ class PredictorProcess(ChildProcess):
     def _stop(self) -> None:
         super()._stop()
         self._model_name = ""
+
+
+def _raw(picture: Pixels) -> bytes:
+    return np.ascontiguousarray(picture).tobytes()
+
+
+def _parse_features(body: bytes) -> Features:
+    """Return float32 [d], or raise EncodingError or NonFinite."""
+    if len(body) % 4 or not body:
+        raise EncodingError("answer", f"it has {len(body)} bytes of features")
+    values = np.frombuffer(body, "<f4").astype(np.float32)
+    if bad := int(values.size - np.count_nonzero(np.isfinite(values))):
+        raise NonFinite("network's features", bad)
+    return values

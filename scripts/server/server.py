@@ -22,6 +22,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from fl.protocol.errors import PortInUse
 from scripts.server.proxy import TrustedProxy, visitor_behind, waitress_options
 from scripts.server.request import BodiesFull, Bounds, Refusal, TimedParser
 
@@ -203,6 +204,16 @@ def _adjustments(bounds: Bounds) -> dict[str, Any]:
         "inbuf_overflow": bounds.thrown_away,  # no body of a patient goes into a temporary file
         "outbuf_overflow": bounds.thrown_away,
     }
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortInUse if another process listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(host, port) from error
 
 
 def raise_file_limit(connections: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from chain.relay import EthereumRelay
 from fl.audit.access import AuditKey
 from fl.audit.rounds import Bench
 from fl.crypto.sealed_query import Asker
-from fl.protocol.errors import PortInUse
 from fl.protocol.keys.members import KeyBook
 from fl.roles.requester.agent import Requester
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
@@ -23,6 +21,7 @@ from fl.roles.serving.router import Router
 from fl.storage.key_orders import FolderKeyOrders
 from fl.storage.lock import locked
 from fl.storage.uploads import FolderUploads
+from fl.storage.withdrawal_orders import FolderWithdrawalOrders
 from fl.training.model.consent import given
 from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
@@ -34,6 +33,7 @@ from scripts.server.health import MachineHealth
 from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
 from scripts.server.presence import VaultSigns
+from scripts.server.private import PrivateOptions, PublicNetwork
 from scripts.server.proofs import LogProofs
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -55,6 +55,7 @@ from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
 from webui.federation.shares import FederationShares
+from webui.federation.withdrawals import FederationWithdrawals
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
 from webui.ports.tables import NoTables
@@ -80,6 +81,8 @@ class RunningSite:
     models: PredictorProcess
     tables: TableProcess | None = None
     """None: the site has no models of tables."""
+    public: PublicNetwork | None = None
+    """None: the site has no private predictions."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class Extras:
     """The file of hospital servers that may judge pictures."""
     backups: tuple[Path, ...] = ()
     """Folders in which backups end up."""
+    private: PrivateOptions | None = None
+    """None: the site has no private predictions."""
 
 
 def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extras()) -> RunningSite:
@@ -104,10 +109,11 @@ def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extra
     models.start()
     calculator = start_tables(extras.tables)
     offered = open_tables(extras.tables, name, calculator) if calculator else NoTables()
-    services = open_services(home, name, models.open, listed, extras.backups)
+    public = extras.private.start() if extras.private else None
+    services = open_services(home, name, models.open, listed, extras.backups, public)
     called = {**(listed.called if listed else {}), name: config.hospital_name}
     app = create_app(replace(config, hospitals=called), replace(services, tables=offered))
-    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator)
+    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator, public)
 
 
 def open_services(
@@ -116,6 +122,7 @@ def open_services(
     open_model: OpenModel,
     servers: ServerList | None = None,
     backups: tuple[Path, ...] = (),
+    public: PublicNetwork | None = None,
 ) -> Services:
     member = home.member(name)
     following = followed(home, member, announce("site"))
@@ -133,7 +140,9 @@ def open_services(
         member = reader.federation().book.active(ledger.account)
         return Asker(ledger.anchor.consortium, ledger.account, keyring.of(len(member.keys)))
 
+    private = public.service(home, name, reader.federation, (ledger.account, keyring), vault) if public else None
     return Services(
+        private=private,
         predictions=own if servers is None else _routed(own, servers, asker, lambda: reader.federation().book, name),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
@@ -148,6 +157,14 @@ def open_services(
         log=FolderLog(home, reader.federation, now),
         presence=VaultSigns(home, now, time.monotonic),
         keys=FederationKeys(FolderKeyOrders(member.key_orders), lambda: locked(member.folder), now),
+        withdrawals=FederationWithdrawals(
+            reader.federation,
+            vault,
+            ledger.account,
+            FolderWithdrawalOrders(member.withdrawal_orders),
+            lambda: locked(member.folder),
+            now,
+        ),
     )
 
 
@@ -167,16 +184,6 @@ def training_command(home: Home, name: str) -> tuple[str, ...]:
     return ("hospital", "train", "--home", str(home.folder.resolve()), "--name", name, *given().arguments())
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise PortInUse if another process listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(host, port) from error
-
-
 def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:
     """Serve until interrupted."""
     give_memory_back()
@@ -194,6 +201,8 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
         running.models.close()
         if running.tables is not None:
             running.tables.close()
+        if running.public is not None:
+            running.public.process.close()
 
 
 def _keep_up(running: RunningSite, stop: threading.Event) -> None:

@@ -25,6 +25,7 @@ from fl.protocol.names import Role
 from fl.storage.backup import Writer, extract, writing
 from fl.storage.lock import only_one
 from fl.storage.staged_keys import finish_change
+from fl.storage.witness_state import FILE as WITNESS_STATE
 from scripts.wiring import moving_in
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
@@ -42,16 +43,20 @@ LEFT_OUT = frozenset(
             "journal.sqlite",
             "journal.sqlite-wal",
             "journal.sqlite-shm",
+            "monitor.sqlite",
+            "monitor.sqlite-wal",
+            "monitor.sqlite-shm",
             "outbox",
             "uploads",
             "key-orders",
             "training",
             "sending",
         ),
-        *("checkpoint", "lock", "password", RESTORED_FILE),
+        *("checkpoint", "lock", "password", RESTORED_FILE, "log-key.pem", "witness", WITNESS_STATE),
     }
 )
-"""Of a member's folder: the secrets of rounds, what was on its way, and a demo's password."""
+"""Of a member's folder: secrets of rounds, what was on its way, a demo's password, what a witness cosigned last or a
+monitor saw, and the log's key: an old copy of these could sign a second history, or forget what was seen."""
 JOURNAL, HEADS = "journal.jsonl", "heads.jsonl"
 SITE_DATABASE, SITE_LEFT_OUT = "site.sqlite", frozenset(("demo-password", "outbox", "kits", "servers.json"))
 _HEAD_CAP = 64 * 1024

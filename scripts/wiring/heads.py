@@ -12,12 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from fl.crypto.discrete_log import Logarithms
 from fl.crypto.encrypted_head import EncryptedHead
 from fl.crypto.threshold import ThresholdKey
-from fl.files import write_atomic
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, Role
@@ -25,13 +22,12 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Domain, Task
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_documents import digest_of, read_config
-from fl.roles.requester.private_answers import PrivateAnswer, PrivateAnswers
-from fl.training.evaluation.int8_head import Int8Head, ceilings_of
-from fl.training.evaluation.predict import Predictor
+from fl.roles.requester.head_questions import PrivateAnswer
+from fl.roles.requester.private_answers import PrivateAnswers
+from fl.training.evaluation.int8_head import Int8Head, ceilings_of, in_steps, shares_of
+from fl.training.evaluation.predict import Predictor, no_weights
 from fl.training.model.device import use_threads
-from fl.training.model.network import build_model
-from fl.training.model.spec import LITE0, ModelSpec
-from fl.training.model.tensors import manifest_of
+from fl.training.model.spec import ModelSpec
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
@@ -39,11 +35,11 @@ from fl.training.recipe import Recipe
 from fl.transport.http_server import HttpServer
 from scripts.wiring.agent import announce
 from scripts.wiring.evaluation import open_model, own_images
+from scripts.wiring.head_table import logarithms_of
 from scripts.wiring.home import Home
 from scripts.wiring.roles import open_ports
 
 DAY_S = 86_400
-TABLE_FILE = "logarithms.bin"
 MOST_PICTURES = 500
 """Held-out pictures from which the largest feature is taken."""
 
@@ -110,42 +106,33 @@ def ask_trustees(
     use_threads(1)
     member = Member.of(home, name, Role.HOSPITAL)
     request = member.federation.threshold.request(number)
-    head = member.answers.head(request.record.label, ThresholdKey.from_bytes(request.committee.public_key))
+    head = member.answers.questions.head(request.record.label, ThresholdKey.from_bytes(request.committee.public_key))
     current = _round_of(member.federation, head.facts.model)
     config = read_config(current, home.vault)
     recipe, task = Recipe.of(config), config.task
     _check_spec(recipe.spec)
     picture = prepare(pixels, recipe.spec.size_px, stained=task.domain == Domain.STAINED_CELL, frame=frame)
-    zeros = np.zeros(manifest_of(build_model(recipe.spec, 0)).length, np.float32)
-    seen = Predictor(recipe.spec, zeros).features(picture[np.newaxis])
+    seen = Predictor(recipe.spec, no_weights(recipe.spec)).features(picture[np.newaxis])
     lines = {_trustee(member.federation, who): HttpServer(who, url).ask for who, url in urls.items()}
-    logarithms = _logarithms(home)
-    plain = Int8Head(np.zeros((1, head.facts.width), np.int8), (0,), (1.0,), head.facts.ceilings)
+    logarithms = logarithms_of(home)
     began = time.perf_counter()
-    features = plain.features(seen)[0].tobytes()
-    found = member.answers.ask(member.federation, head, number, features, lines, logarithms)
+    features = in_steps(seen, head.facts.ceilings)[0].tobytes()
+    found = member.answers.questions.ask(member.federation, head, number, features, lines, logarithms)
     return _told(member.federation, head, recipe.spec, task, found, time.perf_counter() - began)
 
 
 def _told(
     federation: Federation, head: EncryptedHead, spec: ModelSpec, task: Task, found: PrivateAnswer, seconds: float
 ) -> Told:
-    logits = np.array(found.answer.sums) * np.array(head.facts.scales)
-    row = 1 / (1 + np.exp(-logits)) if spec.several else _softmax(logits)
-    shares = {one.name: float(share) for one, share in zip(task.classes, row, strict=True)}
+    row = shares_of(found.answer.sums, head.facts.scales, several=spec.several)
+    shares = {one.name: share for one, share in zip(task.classes, row, strict=True)}
     name_of = federation.book.name_of
     failed = {name_of(who): str(error) for who, error in found.failed.items()}
     return Told(shares, tuple(map(name_of, found.answer.wrong)), failed, seconds)
 
 
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    powers = np.exp(logits - logits.max())
-    shares: npt.NDArray[np.float64] = powers / powers.sum()
-    return shares
-
-
 def _check_spec(spec: ModelSpec) -> None:
-    if spec.kind != LITE0 or spec.trained != "head":
+    if not spec.public_network:
         raise SettingInvalid(
             "model",
             "private predictions need a lite0 of which only the head was trained; of another model every hospital "
@@ -165,24 +152,3 @@ def _trustee(federation: Federation, name: str) -> Address:
         if member.name == name:
             return member.account
     raise SettingInvalid("trustee", f"no trustee is called {name}")
-
-
-def _logarithms(home: Home) -> Logarithms:
-    """Return the table, from a file of the run's folder if a call before wrote it."""
-    path = home.folder / TABLE_FILE
-    kept = path.read_bytes() if path.is_file() else b""
-    made = Logarithms(kept)
-    if made.table != kept:
-        write_atomic(path, made.table)
-    return made
-
-
-def urls_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """Return the servers of trustees by name from `NAME=URL` each, or raise SettingInvalid."""
-    urls = {}
-    for text in texts:
-        name, mark, url = text.partition("=")
-        if not name or not mark or not url.startswith(("http://", "https://")):
-            raise SettingInvalid("trustee", f"{text!r} is not NAME=URL")
-        urls[name] = url.rstrip("/")
-    return urls

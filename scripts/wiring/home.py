@@ -5,6 +5,7 @@ HOME/chain/                   the embedded chain's journal
 HOME/vault/                   vault.json, and encrypted files by digest
 HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, labels.json, password (demo)
                               log-key.pem, witness-key.pem of who keeps or cosigns the log
+                              monitor.sqlite, evidence/ of who watches
 HOME/log/checkpoint           the newest checkpoint of the log with its signatures
 HOME/site/                    the site's database and secret
 HOME/audit.{txt,json,html}    the last audit
@@ -103,6 +104,11 @@ class MemberHome:
     def key_orders(self) -> Path:
         """Return the folder through which the site orders a new key from a hospital's agent."""
         return self.folder / "key-orders"
+
+    @property
+    def withdrawal_orders(self) -> Path:
+        """Return the folder through which the site orders a withdrawal from a hospital's agent."""
+        return self.folder / "withdrawal-orders"
 
     @property
     def sending(self) -> Path:

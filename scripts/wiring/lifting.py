@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import StatementKind
 from fl.protocol.records import StatementMade
-from fl.replay.check_verdicts import TEXT_CAP, lifted, verdicts
+from fl.replay.check_verdicts import verdicts
 from fl.replay.ledger_view import LedgerView
+from fl.replay.verdict import TEXT_CAP, lifted
 
 if TYPE_CHECKING:
     from fl.protocol.ports import Ledger, Vault

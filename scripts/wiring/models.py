@@ -16,9 +16,10 @@ from fl.protocol.errors import EncodingError, FileNotRecorded, SettingInvalid
 from fl.protocol.names import show
 
 if TYPE_CHECKING:
+    from fl.crypto.model_signature import SignedModel
     from fl.protocol.federation import Federation, LedgerOpening
     from fl.protocol.keys.members import MemberKey
-    from fl.protocol.names import Digest
+    from fl.protocol.names import Address, Digest
     from fl.protocol.ports import Ledger, Vault
     from fl.protocol.rounds.round import Round
     from fl.replay.ledger_view import Keyring, LedgerView
@@ -45,6 +46,8 @@ class Exported:
     """Whether the weights are in it, readable by everybody."""
     signed: bool
     """Whether it has the member's signature."""
+    proven: bool
+    """Whether it has the proofs of the model and of the member's key; if not, they wait for a cosigned checkpoint."""
 
 
 def kept_models(member: MemberHome) -> FolderModels:
@@ -56,7 +59,8 @@ def kept_models(member: MemberHome) -> FolderModels:
 def export_model(home: Home, member: MemberHome, target: Path, number: int | None, *, sealed: bool) -> Exported:
     """Write one model as a ZIP file: the sealed file, its manifest, proof, and unless `sealed` the weights.
 
-    If this machine has the member's present key, the files are signed (OMS 1.0: `model.sig`, `member.pem`).
+    If this machine has the member's present key, the files are signed (OMS 1.0: `model.sig`, `member.pem`). With a
+    cosigned checkpoint they have the proofs of the model and of that key.
 
     Args:
         home: The run.
@@ -70,7 +74,7 @@ def export_model(home: Home, member: MemberHome, target: Path, number: int | Non
         RecipientNotFound, NotReleased: this member may not open it; `sealed` still works.
         VaultMissing, HashMismatch: a file is missing; the member's own copy is used where there is one.
     """
-    from fl.crypto.model_signature import SIGNATURE, SignedModel
+    from fl.crypto.model_signature import KEY_PROOF, MODEL_PROOF, SIGNATURE, SignedModel
     from fl.replay.ledger_view import LedgerView
     from fl.replay.round_documents import digest_of
     from fl.roles.model_signer import ModelSigner
@@ -83,9 +87,34 @@ def export_model(home: Home, member: MemberHome, target: Path, number: int | Non
     source, parts = model_parts(reader, number, sealed=sealed)
     model = SignedModel(source.anchor, digest_of(source), _number(source))
     signer = ModelSigner(reader.ledger.account, keyring)
-    parts = signer.signed(LedgerView(reader.ledger).refresh(), model, parts)
+    proofs = _proofs(home, reader.ledger.account, model)
+    parts = signer.signed(LedgerView(reader.ledger).refresh(), model, {**parts, **proofs})
     _write(target, parts)
-    return Exported(model.round, model.digest, opened=not sealed, signed=SIGNATURE in parts)
+    proven = {MODEL_PROOF, KEY_PROOF} <= set(proofs)
+    return Exported(model.round, model.digest, opened=not sealed, signed=SIGNATURE in parts, proven=proven)
+
+
+def _proofs(home: Home, account: Address, model: SignedModel) -> dict[str, bytes]:
+    """Return the proofs of a model and of a member's newest key, as far as a cosigned checkpoint covers them."""
+    from fl.crypto.model_signature import KEY_PROOF, MODEL_PROOF
+    from fl.proofs.finding import Records
+    from fl.protocol.errors import RecordMissing, WitnessesMissing
+    from fl.protocol.tlog.checkpoint import parse_checkpoint
+    from scripts.wiring.proofs import CHECKPOINT, maker_of, read_note
+
+    file = home.folder / CHECKPOINT
+    if not file.exists():
+        return {}
+    note, found = read_note(file), {}
+    try:
+        log, maker = maker_of(home, note, None)
+        entries = log.view.entries[: parse_checkpoint(note.text).size]
+        records = Records(entries, log.federation, home.vault)
+        found[MODEL_PROOF] = maker.proof_of(records.made(model.round, model.digest).entry)
+        found[KEY_PROOF] = maker.proof_of(records.key(account).entry)
+    except (RecordMissing, SettingInvalid, WitnessesMissing):  # newer than the checkpoint, or not cosigned yet
+        pass
+    return found
 
 
 def write_public_key(home: Home, name: str, target: Path, epoch: int | None) -> MemberKey:

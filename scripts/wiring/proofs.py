@@ -13,7 +13,6 @@ from fl.protocol.records import CheckpointAnchored, StatementMade
 from fl.protocol.tlog.checkpoint import log_key, parse_checkpoint, witness_key
 from fl.protocol.tlog.notes import NOTE_CAP, Note, VerifierKey, parse_note
 from fl.protocol.tlog.trust import Trust
-from scripts.wiring.clock import now
 
 if TYPE_CHECKING:
     from chain.ledger import EthereumLedger
@@ -54,29 +53,31 @@ def open_log(home: Home, member: MemberHome | None = None) -> OpenLog:
     return OpenLog(home, ledger, view, LedgerView(open_ledger(home)).refresh())
 
 
-def state_key(home: Home, member: MemberHome, kind: StatementKind) -> VerifierKey:
+def state_key(home: Home, member: MemberHome, kind: StatementKind, federation: Federation | None = None) -> VerifierKey:
     """Make a member's key of the log (LOG) or of a witness (WITNESS) and state it on the ledger; may be repeated.
+
+    `federation` is what the caller has read of the ledger; None: it is read here.
 
     Raises:
         WrongRole, UnknownSender: the ledger does not allow this member the statement.
     """
     from fl.proofs.trusting import keys_of
-    from fl.storage.note_key_files import LOG, WITNESS, create_note_key
+    from fl.replay.ledger_view import LedgerView
+    from fl.storage.note_key_files import LOG, WITNESS, create_note_key, has_note_key
+    from fl.storage.witness_state import FolderWitnessState
+    from scripts.wiring.roles import chain_ledger, load_account, open_ledger
 
-    log = open_log(home, member)
-    private = create_note_key(member.folder, LOG if kind == StatementKind.LOG else WITNESS)
-    own = verifier_key(log, kind, private.public)
-    if own not in keys_of(log.federation, kind)[1]:
+    account, of_log = load_account(member), kind == StatementKind.LOG
+    known = federation or LedgerView(open_ledger(home)).refresh()
+    if not of_log and not has_note_key(member.folder, WITNESS):
+        FolderWitnessState(member.folder, member.name).begin()
+    public, consortium = create_note_key(member.folder, LOG if of_log else WITNESS).public, known.anchor.consortium
+    own = log_key(consortium, public) if of_log else witness_key(consortium, account.address, public)
+    if own not in keys_of(known, kind)[1]:
         text = own.text()
-        log.ledger.append(StatementMade(log.ledger.account, 0, kind, sha256(text.encode()), text))
+        made = StatementMade(account.address, 0, kind, sha256(text.encode()), text)
+        chain_ledger(home, member, account).append(made)
     return own
-
-
-def verifier_key(log: OpenLog, kind: StatementKind, public: bytes) -> VerifierKey:
-    """Return the verifier key of the account that opened the log."""
-    if kind == StatementKind.LOG:
-        return log_key(log.consortium, public)
-    return witness_key(log.consortium, log.ledger.account, public)
 
 
 def make_checkpoint(home: Home, member: MemberHome) -> Note:
@@ -94,27 +95,11 @@ def make_checkpoint(home: Home, member: MemberHome) -> Note:
     newest = newest_anchored(log.view, {log.ledger.account})
     idle = newest > 0 and all(isinstance(each, CheckpointAnchored) for each in own[newest:])
     checkpoint = log.view.checkpoint(newest if idle else None)
-    key = verifier_key(log, StatementKind.LOG, private.public)
+    key = log_key(log.consortium, private.public)
     note = sign_checkpoint(checkpoint, key, private, SqliteJournal(member.folder / "journal.sqlite"))
     if not idle:
         log.ledger.append(CheckpointAnchored(log.ledger.account, checkpoint.size, checkpoint.root))
     return note
-
-
-def cosign(home: Home, member: MemberHome, note: Note) -> Note:
-    """Return a checkpoint with this member's cosignature, in place of an older one of its own."""
-    from fl.proofs.trusting import keys_of
-    from fl.proofs.witnessing import Witness
-    from fl.storage.journal import SqliteJournal
-    from fl.storage.note_key_files import WITNESS, load_note_key
-
-    log = open_log(home, member)
-    private = load_note_key(member.folder, WITNESS)
-    keepers, logs = keys_of(log.federation, StatementKind.LOG)
-    key = verifier_key(log, StatementKind.WITNESS, private.public)
-    journal = SqliteJournal(member.folder / "journal.sqlite")
-    line = Witness(log.view, tuple(logs), tuple(keepers), key, private, journal, now).cosign(note)
-    return Note(note.text, (*(each for each in note.lines if not each.is_of(key)), line))
 
 
 def merged(first: Note, second: Note) -> Note:
@@ -141,10 +126,11 @@ def ledger_trust(log: OpenLog, quorum: int | None = None) -> Trust:
     """Return the trust file that the ledger and this member's node give; raises as trusting.trust_of."""
     from chain.proofs.headers import QBFT
     from chain.proofs.source import qbft_validators
-    from fl.proofs.trusting import Consensus, trust_of
+    from fl.proofs.trusting import Consensus, settled_at, trust_of
 
     validators = qbft_validators(node_of(log.home))
-    return trust_of(log.federation, now(), quorum, Consensus(QBFT, validators) if validators else None)
+    consensus = Consensus(QBFT, validators) if validators else None
+    return trust_of(log.federation, settled_at(log.federation), quorum, consensus)
 
 
 def maker_of(home: Home, note: Note, trust: Trust | None) -> tuple[OpenLog, Maker]:

@@ -86,7 +86,7 @@ def table_trainer(table: Table, name: str) -> tuple[Train, Task]:
     """Return what hospital `name` enters into the rounds of its table, and their task."""
 
     def train(job: TrainingJob) -> Learned:
-        return enter(table, job.previous, job.config, TrainContext(0, job.round, name, "cpu"))
+        return enter(table, job.previous, job.config, TrainContext(0, job.turn.round, name, "cpu", turn=job.turn.seed))
 
     return train, task_of(table.schema)
 
@@ -185,4 +185,6 @@ class TableCoordinator:
 
 
 def _final(federation: Federation) -> list[Round]:
-    return [each for each in federation.rounds if each.phase == Phase.FINAL]
+    """Return the final rounds from which the current model comes, in order."""
+    gone = federation.superseded
+    return [each for each in federation.rounds if each.phase == Phase.FINAL and each.number not in gone]

@@ -56,7 +56,9 @@ def test_the_list_says_who_when_which_data_and_how(town: Town) -> None:
     assert "at least three years" in page
     document = town.visitor(MAYA).get(f"{FILES}.json").json
     assert document is not None
-    assert document["accesses"] == found
+    assert [{**each, "proof": each["proof"]["state"], "place": None} for each in document["accesses"]] == [
+        {**each, "place": None} for each in found
+    ]
     assert town.visitor(MAYA).get(f"{FILES}.pdf").data.startswith(b"%PDF-")
     assert lines_of_another(town) == []
 

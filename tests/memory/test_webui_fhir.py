@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.fhir import System, valid
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town
+from webui.ports.federation import GoneBack
 from webui.presentation.fhir_views import RESOURCES
 from webui.store.tokens import Scope
 
@@ -46,6 +47,21 @@ def test_the_result_names_class_probability_and_model(town: Town) -> None:
     assert found["valueCodeableConcept"]["text"]
     assert sum(each["valueQuantity"]["value"] for each in found["component"]) == pytest.approx(1, abs=1e-5)
     assert len(found["device"]["identifier"]["value"]) == 64
+
+
+def test_what_a_superseded_model_answered_is_marked_and_keeps_its_status(town: Town) -> None:
+    check, maya, now = town.add_check(MAYA), System(town, MAYA), town.federation.clock.now
+    before = [valid(maya.ask(f"{kind}/{check}")) for kind in ("Observation", "DiagnosticReport")]
+    assert all("meta" not in each for each in before)
+    round_now = town.federation.final_round
+    town.federation.gone_back = GoneBack(frozenset({round_now}), round_now - 1, now - 60, now, "ab" * 32)
+    observed, reported = [valid(maya.ask(f"{kind}/{check}")) for kind in ("Observation", "DiagnosticReport")]
+    for each, earlier in zip((observed, reported), before, strict=True):
+        assert [tag["code"] for tag in each["meta"]["tag"]] == ["superseded"]
+        assert each["status"] == earlier["status"] == "preliminary"
+    said = "no longer use the model that gave this answer"
+    assert said in observed["note"][-1]["text"]
+    assert said in reported["conclusion"]
 
 
 def test_the_statement_names_every_resource_and_no_other(town: Town) -> None:

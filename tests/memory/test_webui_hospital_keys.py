@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from fl.roles.hospital.key_orders import OrderOutcome, OrderState
+from fl.roles.hospital.key_orders import OrderOutcome
+from fl.roles.hospital.orders import OrderState
 from tests.support.authenticator import Authenticator
 from tests.support.second_steps import add_passkey, ask, recovery_codes, set_up_app
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town, Visitor, words

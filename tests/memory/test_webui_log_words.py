@@ -12,6 +12,7 @@ from webui.http.access_log import PROGRAM_QUIET, QUIET
 from webui.presentation.log_pages import PAGES
 from webui.presentation.log_things import has_words
 from webui.store.access_log import LogEvent
+from webui.store.openings import How
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_every_endpoint_that_can_be_in_the_log_has_words(town: Town) -> None:
 def test_no_words_are_left_for_pages_that_the_site_no_longer_has(town: Town) -> None:
     endpoints = {rule.endpoint for rule in town.app.url_map.iter_rules()}
     written_otherwise = {"", "password", "app", "passkey", "recovery", "checks.note"}
+    written_otherwise |= {f"record.{how.value}" for how in How}
     assert {name for name in PAGES if name not in endpoints and not name.startswith("staff.")} == written_otherwise
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from fl.events import Notify
+from fl.proofs.model_folder import check_model
 from fl.protocol.names import Protection
 from fl.protocol.ports import Journal
 from fl.replay.ledger_view import Keyring
@@ -24,9 +25,11 @@ from fl.roles.hospital.uploads import Sealer, Uploads
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.storage.uploads import FolderUploads
 from fl.training.evaluation.predict import Predictor
-from tests.support.federation import CONFIG, initial, memory_folder, nudge
+from tests.support.federation import CONFIG, ENDORSERS, Party, initial, memory_folder, nudge
 from tests.support.masked_world import rest
 from tests.support.model_signing import judge, pem_file
+from tests.support.paper_proofs import PaperProofs
+from tests.support.proof_world import FACTS
 from tests.support.site_town import TOVE, Town, Visitor, words
 from tests.support.world import RECIPE, World
 from webui.federation.hospital import FederationHospital
@@ -42,13 +45,14 @@ class OwnTown(Town):
         self.world = World(folder)
         self.beta = self.world.party("beta")
         self.box = FolderUploads(self.beta.folder / "uploads")
+        self.paper = paper_of(self.beta)
         super().__init__(folder)
 
     def services(self) -> Services:
         party, vault, keyring = self.beta, self.world.consortium.vault, Keyring(self.beta.keys)
         reader = VerifiedModelCache(party.ledger, vault, party.account, keyring, self.world.clock, Predictor)
         hospital = FederationHospital(party.ledger, reader, vault, party.account, keyring, self.box)
-        return replace(super().services(), hospital=hospital)
+        return replace(super().services(), hospital=hospital, proofs=self.paper)
 
     def coordinator(self, rounds: int) -> Coordinator:
         config = replace(CONFIG, training=RECIPE.to_dict())
@@ -65,6 +69,14 @@ class OwnTown(Town):
         beta = Hospital(self.beta.ports(self.world.consortium.vault), nudge("beta"), uploads=make)
         rest(self.coordinator(rounds), self.world.auditor(), *self.world.hospitals("alpha", "gamma"), beta)
         assert len(self.world.phases()) == rounds
+
+
+def paper_of(party: Party) -> PaperProofs:
+    """Return a public log whose records this hospital signs."""
+    epoch = max(party.keys)
+    paper = PaperProofs(key=(epoch, party.keys[epoch].public_key))
+    paper.world.consortium, paper.world.coordinator = party.ledger.anchor.consortium, ENDORSERS[party.account]._key
+    return paper
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +141,24 @@ def test_weights_made_with_pytorch_alone_join_a_masked_round_and_the_result_has_
     assert python(combined, "verify.py") == town.world.federation.model_digest.hex() != recorded
     assert json.loads((combined / "proof.json").read_text())["model_digest"] == town.world.federation.model_digest.hex()
     assert "Too late" not in text
+
+
+def test_the_zip_of_the_site_has_its_proofs_and_all_of_it_is_checked_together(town: OwnTown, tmp_path: Path) -> None:
+    tove, paper = town.visitor(TOVE), town.paper
+    assert "key.tlog-proof wait" in tove.text("/hospital/model")
+    early = unpack(tove, 1, tmp_path / "early")
+    assert not list(early.glob("*.tlog-proof"))
+    paper.models = True
+    assert "The ZIP also has model.tlog-proof" in tove.text("/hospital/model")
+    folder = unpack(tove, 1, tmp_path / "whole")
+    names = [path.name for path in folder.iterdir()]
+    proven = check_model(names, lambda name: (folder / name).open("rb"), paper.world.trust, FACTS)
+    assert proven.computed
+    assert proven.model is not None
+    assert proven.key is not None
+    judged = judge(folder, folder / "member.pem")
+    assert judged.returncode == 0, judged.stderr
+    paper.models = False
 
 
 def test_weights_from_an_earlier_model_are_refused_with_both_digests(town: OwnTown, tmp_path: Path) -> None:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from fl.protocol.names import Purpose
+from tests.support.paper_proofs import PaperProofs
 from tests.support.site_town import INES, MAYA, Town, cell
 from webui.maintenance import keep_up
+from webui.ports.federation import Services
+from webui.ports.proofs import Reach
 from webui.store.mail_tables import MailRow
-from webui.store.patient_notices import ONE_DAY_S, News
+from webui.store.patient_notices import ONE_DAY_S, News, ToldUpTo
 
 SUBJECTS = {
     News.ASKED: "Somebody asked for one of your records",
     News.OPENED: "Your records were opened",
     News.RECEIPT: "Your receipt can be compared with the ledger",
+    News.PROOF: "The proof of your receipt is there",
 }
 
 
+class ProvenTown(Town):
+    """A site whose roots have a proof as soon as they are on the ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paper = PaperProofs(Reach(1000))
+        super().__init__(folder)
+
+    def services(self) -> Services:
+        return replace(self.federation.services, proofs=self.paper)
+
+
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    town = Town(tmp_path)
+def town(tmp_path: Path) -> ProvenTown:
+    town = ProvenTown(tmp_path)
     town.federation.records.hold_key()
     told(town)
     town.book(MAYA, INES)
@@ -57,6 +73,17 @@ def test_each_news_is_told_once(town: Town) -> None:
     assert told(town).count(SUBJECTS[News.OPENED]) == 2
     town.visitor(MAYA).get("/checks/1")
     assert told(town).count(SUBJECTS[News.OPENED]) == 2, "her own visit is no news"
+
+
+def test_no_proof_is_told_before_it_is_there_nor_for_roots_from_before(town: ProvenTown) -> None:
+    town.paper.now = Reach()
+    ask_and_open(town)
+    assert SUBJECTS[News.PROOF] not in told(town)
+    town.paper.now = Reach(1000)
+    assert told(town).count(SUBJECTS[News.PROOF]) == 1
+    town.site.database.write(lambda session: session.execute(delete(ToldUpTo)))
+    told(town)
+    assert told(town).count(SUBJECTS[News.PROOF]) == 1, "the first turn tells nothing"
 
 
 @pytest.mark.parametrize("off", list(News))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,24 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fl.protocol.codec import JsonValue, sha256, write_document
+from tests.support.paper_proofs import PaperProofs
 from tests.support.site_risks import PERSON, PIMA, RiskTown, fields
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
 from webui.config import Limit, Limits
+from webui.ports.federation import Services
+from webui.ports.proofs import Reach
 from webui.usecases.receipts import NO_CHECKPOINT, NO_ROOT, leaf_of, picture_digest, row_digest
+
+
+class ProvenTown(Town):
+    """A site with a public log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paper = PaperProofs()
+        super().__init__(folder)
+
+    def services(self) -> Services:
+        return replace(self.federation.services, proofs=self.paper)
 
 
 @pytest.fixture
@@ -171,6 +187,38 @@ def test_a_receipt_says_that_its_proof_waits_or_has_it(town: Town) -> None:
     assert receipt_of(visitor, location)["proof"] == {"state": "waits", "why": NO_CHECKPOINT}
     receipt = receipt_of(visitor, location)
     assert receipt["core"]["pipeline"]["software"].startswith("hemaledger ")  # type: ignore[index]
+
+
+def attached(pdf: bytes) -> bytes:
+    """Return the file that is attached to a PDF."""
+    found = re.search(rb"/EmbeddedFile\b.*?stream\r?\n(.*?)endstream", pdf, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_receipt_gets_its_proof_by_itself_on_page_paper_and_file(tmp_path: Path) -> None:
+    town = ProvenTown(tmp_path)
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.site.anchoring.anchor()
+    page = visitor.text(location)
+    assert "It waits: the fingerprint is on the ledger" in page
+    assert "That the answer is right, that the program worked" in page
+    assert "The witnesses saw the fingerprint there" not in page, "not yet"
+    early = visitor.get(f"{location}/receipt.tlog-proof")
+    assert (early.status_code, early.location) == (302, location)
+    town.paper.now = Reach(1)
+    receipt = receipt_of(visitor, location)
+    text = receipt["proof"]["tlog_proof"]  # type: ignore[index]
+    assert town.paper.proven(text).leaf.hex() == str(receipt["leaf"]).removeprefix("0x")
+    assert visitor.get(f"{location}/receipt.tlog-proof").text == text
+    page = visitor.text(location)
+    assert "Anybody can check it without this site" in page
+    code = town.paper.trust_code()
+    assert " ".join(code[at : at + 4] for at in range(0, 20, 4)) in page
+    document = json.loads(attached(visitor.get(f"{location}/receipt.pdf").data))
+    assert document["proof"] == receipt["proof"]
+    assert document["core"] == receipt["core"]
 
 
 def test_the_answer_about_a_row_has_a_receipt_that_names_no_value(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 import webui
 from fl.protocol.names import Role
-from tests.support.log_world import LogWorld
 from tests.support.site_services import NOON
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
+from tests.support.witnessed_world import LogWorld
 from webui.ports.federation import Services
 from webui.presentation import witness_wording
 from webui.store.models import SiteRole

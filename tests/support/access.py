@@ -65,6 +65,9 @@ OPEN = frozenset(
         "home.model",
         "languages.choose",
         "receipts.compare",
+        "verify.page",
+        "verify.alone",
+        "verify.trust",
         "about.help_page",
         "about.privacy",
         "about.terms",
@@ -247,7 +250,9 @@ SPECIAL: Mapping[str, Mapping[str, Row]] = {
     "account.end_session": {"row_id": Row(lambda made: made.session(), seen_by(MAYA))},
     "api.one_risk": {"check_id": Row(lambda made: made.risk(), seen_by(MAYA, INES))},
     "own_tools.download": {"name": Row("model.zip")},
+    "accesses.proof": {"what": Row("request"), "number": Row(1, seen_by(MAYA))},
     "ledger.thing": {"key": Row((b"\1" * 20).hex())},
+    "hospital_withdrawal.none_here": {"patient_id": Row(lambda made: made.number(MAYA))},
 }
 """By endpoint and name, where the row of `ROWS` does not fit."""
 QUERIES: Mapping[str, Callable[[Made], str]] = {
@@ -257,6 +262,8 @@ QUERIES: Mapping[str, Callable[[Made], str]] = {
 """By endpoint, what the address asks for."""
 FORMS: Mapping[str, Callable[[Made], dict[str, object]]] = {
     "account.confirm": lambda _: {"password": PASSWORD},
+    "hospital_withdrawal.leave": lambda _: {"sure": "y"},
+    "hospital_withdrawal.persons": lambda _: {"persons": "P-7", "since": 1, "sure": "yes"},
     "account.address": lambda _: {"email": "other@patients.example"},
     "passkeys.rename": lambda _: {"name": "My telephone"},
     "checks.new": lambda _: {"image": (io.BytesIO(cell()), "cell.png")},

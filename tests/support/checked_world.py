@@ -12,8 +12,9 @@ from fl.crypto.masking import Masked
 from fl.crypto.pair_sketches import PairSketch
 from fl.protocol.names import Address, Protection, Role
 from fl.protocol.rounds.config import Check
-from fl.replay.check_verdicts import Verdict, verdicts
+from fl.replay.check_verdicts import verdicts
 from fl.replay.round_check import own_sketches
+from fl.replay.verdict import Verdict
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
@@ -29,12 +30,16 @@ TYPICAL = 1.0
 CHECKED = replace(CONFIG, l2_bound=1.25 * TYPICAL, check=Check(1, 64))
 
 
-def update(name: str, number: int, times: float = 1.0, noise: float = 0.0) -> Train:
-    """Return a training whose update is honest, but `times` as long, with noise of `noise` times its length."""
+def update(name: str, number: int, times: float = 1.0, noise: float = 0.0, common: float = 0.0) -> Train:
+    """Return a training whose update is honest, but `times` as long, with noise of `noise` times its length.
+
+    `common`: how much of what all hospitals learn in a round is in it, beside as much as 1 of its own.
+    """
 
     def train(task: TrainingJob) -> TrainedWeights:
         draw = np.random.default_rng([*name.encode(), task.round, number])
         step = draw.normal(size=task.previous.size)
+        step += common * np.random.default_rng([task.round, number]).normal(size=step.size)
         step *= TYPICAL * draw.uniform(0.7, 1.0) / np.linalg.norm(step)
         added = draw.normal(size=step.size)
         step = times * step + noise * added * np.linalg.norm(step) / np.linalg.norm(added)
@@ -51,13 +56,13 @@ class Ten(World):
         super().__post_init__()
         self.consortium.hospitals += [self.join(name, Role.HOSPITAL) for name in names_of(10)[3:]]
 
-    def checked_plan(self, rounds: int = 1, check: Check | None = CHECKED.check) -> Plan:
+    def checked_plan(self, rounds: int, check: Check | None) -> Plan:
         plan = replace(self.consortium.plan(rounds), protection=Protection.MASKED, step_timeout_s=STEP_S)
         return replace(plan, min_commitments=7, min_hospitals=7, config=replace(CHECKED, check=check))
 
-    def boss(self, rounds: int = 1) -> Coordinator:
+    def boss(self, rounds: int = 1, check: Check | None = CHECKED.check) -> Coordinator:
         ports = self.consortium.coordinator.ports(self.consortium.vault)
-        return Coordinator(ports, self.checked_plan(rounds), initial())
+        return Coordinator(ports, self.checked_plan(rounds, check), initial())
 
     def crowd(self, *but: str, trains: Mapping[str, Train] | None = None) -> list[Hospital]:
         """Return all hospitals but some; `trains` says who learns something else."""

@@ -1,15 +1,17 @@
-"""A log with a keeper and witnesses over a ledger in memory, and the notes that somebody has seen of it."""
+"""A consortium over a ledger in memory, with a keeper of the log and a witness."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from fl.crypto.hpke_keys import verify_possession
 from fl.crypto.note_keys import NoteKey
-from fl.proofs.cosigners import LogNow, WitnessNow, log_now
+from fl.events import Event
 from fl.proofs.log_view import LogView
+from fl.proofs.replayed import Replayed
+from fl.proofs.trusting import keys_of
+from fl.proofs.witnessing import Witness, sign_checkpoint
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation, fold
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Role, StatementKind
@@ -17,114 +19,114 @@ from fl.protocol.records import (
     CheckpointAnchored,
     FederationOpened,
     MemberRegistered,
-    MemberRevoked,
     Record,
+    RecordsAnchored,
     StatementMade,
 )
-from fl.protocol.tlog.checkpoint import Checkpoint, log_key, witness_key
-from fl.protocol.tlog.notes import Note, cosign, sign_log
+from fl.protocol.tlog.checkpoint import Checkpoint, log_key, parse_checkpoint, witness_key
+from fl.protocol.tlog.notes import Note, VerifierKey
+from fl.protocol.tlog.witness_call import AddCheckpoint
+from fl.replay.ledger_view import LedgerView
+from fl.roles.witness import Answer, WitnessDesk
+from fl.storage.journal import SqliteJournal
+from fl.storage.witness_state import FolderWitnessState
 from tests.support.ledger import MemoryChain, MemoryLedger
 
-OPERATOR, CONSORTIUM = Address(b"\xf0" * 20), b"\x51" * 32
-NOTHING = Digest(bytes(32))
+OPERATOR, COORDINATOR, AUDITOR = (Address(bytes([at]) * 20) for at in (1, 2, 3))
+HOSPITALS = tuple(Address(bytes([at]) * 20) for at in (4, 5, 6))
+CONSORTIUM, T0 = b"\x51" * 32, 1_800_000_000
+KEYS = {account: NoteKey.of_seed(account + bytes(12)) for account in (COORDINATOR, AUDITOR, *HOSPITALS)}
 
 
 @dataclass
-class LogWorld:
-    """The first member keeps the log; all others are witnesses."""
+class World:
+    """Its keeper is the coordinator, its witness the first hospital."""
 
-    members: Mapping[str, Role]
-    clock: int
-    """Seconds since 1970."""
-    notes: list[Note] = field(default_factory=list)
+    folder: Path
+    chain: MemoryChain = field(default_factory=lambda: MemoryChain(lambda: T0, OPERATOR, CONSORTIUM))
 
     def __post_init__(self) -> None:
-        self.chain = MemoryChain(lambda: self.clock, OPERATOR, CONSORTIUM)
-        self.accounts = {name: Address(bytes([at]) * 20) for at, name in enumerate(self.members, start=1)}
-        self.keys = {name: NoteKey.of_seed(account + bytes(12)) for name, account in self.accounts.items()}
-        self.keeper, *self.witnesses = self.members
-        for name, role in self.members.items():
-            self._append(MemberRegistered(OPERATOR, self.accounts[name], role, name))
-        who = self.accounts[self.keeper]
-        self._append(FederationOpened(who, NO_ADDRESS, 0, NOTHING, NOTHING, NOTHING))
-        self._log = log_key(CONSORTIUM, self.keys[self.keeper].public)
-        self._state(StatementKind.LOG, self.keeper, self._log.text())
-        for name in self.witnesses:
-            key = witness_key(CONSORTIUM, self.accounts[name], self.keys[name].public)
-            self._state(StatementKind.WITNESS, name, key.text())
+        roles = [
+            (COORDINATOR, Role.COORDINATOR),
+            (AUDITOR, Role.AUDITOR),
+            *((each, Role.HOSPITAL) for each in HOSPITALS),
+        ]
+        for account, role in roles:
+            self.append(MemberRegistered(OPERATOR, account, role, f"{role.name.lower()} {account[0]}"))
+        self.append(
+            FederationOpened(COORDINATOR, NO_ADDRESS, 0, Digest(bytes(32)), Digest(bytes(32)), Digest(bytes(32)))
+        )
+        self.state(StatementKind.LOG, COORDINATOR)
+        self.view = LogView(MemoryLedger(self.chain))
 
-    def _append(self, record: Record) -> None:
+    def append(self, record: Record) -> None:
         MemoryLedger(self.chain, record.sender).append(record)
 
-    def _state(self, kind: StatementKind, name: str, text: str) -> None:
-        self._append(StatementMade(self.accounts[name], 0, kind, sha256(text.encode()), text))
+    def state(self, kind: StatementKind, account: Address, text: str | None = None) -> VerifierKey:
+        public = KEYS[account].public
+        key = log_key(CONSORTIUM, public) if kind == StatementKind.LOG else witness_key(CONSORTIUM, account, public)
+        said = key.text() if text is None else text
+        self.append(StatementMade(account, 0, kind, sha256(said.encode()), said))
+        return key
 
-    def revoke(self, name: str) -> None:
-        self._append(MemberRevoked(OPERATOR, self.accounts[name], "left"))
-
-    def view(self) -> LogView:
-        view = LogView(MemoryLedger(self.chain))
-        view.refresh()
-        return view
-
-    def anchor(self) -> Checkpoint:
-        """Record the checkpoint of the log as it is now."""
-        checkpoint = self.view().checkpoint()
-        self._append(CheckpointAnchored(self.accounts[self.keeper], checkpoint.size, checkpoint.root))
-        return checkpoint
-
-    def cosign(self, name: str, checkpoint: Checkpoint, signer: str | None = None) -> None:
-        """Show a note with a witness's line; `signer`: with whose key it is made, its own by default."""
-        text, private = checkpoint.text(), self.keys[signer or name]
-        own = witness_key(CONSORTIUM, self.accounts[name], self.keys[name].public)
-        lines = sign_log(self._log, self.keys[self.keeper].sign, text), cosign(own, private.sign, text, self.clock)
-        self.notes.append(Note(text, lines))
-
-    def now(self, at: int | None = None) -> LogNow:
-        """Return what a reader of ledger and notes sees, at the world's time or a later one."""
+    @property
+    def federation(self) -> Federation:
         ledger = MemoryLedger(self.chain)
-        federation = fold(Federation(ledger.anchor, verify_possession), ledger.replay())
-        return log_now(federation, self.notes, self.clock if at is None else at)
+        return fold(Federation(ledger.anchor, verify_possession), ledger.replay())
 
-    def of(self, name: str) -> WitnessNow:
-        (found,) = [each for each in self.now().witnesses if each.name == name]
-        return found
+    def signed(self, checkpoint: Checkpoint | None = None) -> Note:
+        self.view.refresh()
+        journal = SqliteJournal(self.folder / "keeper.sqlite")
+        key = log_key(CONSORTIUM, KEYS[COORDINATOR].public)
+        return sign_checkpoint(checkpoint or self.view.checkpoint(), key, KEYS[COORDINATOR], journal)
 
+    def anchor(self, note: Note) -> None:
+        checkpoint = parse_checkpoint(note.text)
+        self.append(CheckpointAnchored(COORDINATOR, checkpoint.size, checkpoint.root))
+        self.view.refresh()
 
-@cache
-def watched(now: int) -> LogWorld:
-    """Return a log with witnesses in every state: its newest checkpoint is two minutes old at `now`."""
-    names = {
-        "North Coordination Office": Role.COORDINATOR,
-        "National Audit Laboratory": Role.AUDITOR,
-        "St Elisabeth": Role.HOSPITAL,
-        "University Clinic West": Role.HOSPITAL,
-        "Lakeside Children's Hospital": Role.HOSPITAL,
-        "=HYPERLINK(1)": Role.HOSPITAL,
-    }
-    world = LogWorld(names, now - 3 * 86_400)
-    early = world.anchor()
-    world.cosign("University Clinic West", early)
-    for before in (7200, 120):
-        world.clock = now - before
-        late = world.anchor()
-    world.clock = now - 60
-    world.cosign("National Audit Laboratory", late)
-    world.cosign("St Elisabeth", late)
-    world.cosign("Lakeside Children's Hospital", replace(late, root=NOTHING))
-    return world
+    def witness(self) -> Witness:
+        keepers, logs = keys_of(self.federation, StatementKind.LOG)
+        key = witness_key(CONSORTIUM, HOSPITALS[0], KEYS[HOSPITALS[0]].public)
+        state = FolderWitnessState(self.folder, "alpha")
+        state.begin()
+        return Witness(self.view, tuple(logs), tuple(keepers), key, KEYS[HOSPITALS[0]], state, lambda: T0 + 5)
 
 
-@dataclass
-class WatchedLog:
-    """Implements LogService over such a log."""
+class Watched:
+    """A witness over the world, and everything that it said and kept."""
 
-    clock: Callable[[], int]
-    ask_ledger: Callable[[], None]
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.events: list[Event] = []
+        self.disputed: list[Note] = []
+        own = world.witness()
+        self.desk = WitnessDesk(
+            replayed=self.reopen(),
+            key=own.key,
+            private=own.private,
+            state=own.state,
+            now=lambda: T0 + 5,
+            notify=lambda event, _facts: self.events.append(event),
+            dispute=self.disputed.append,
+            reopen=self.reopen,
+        )
+        self.desk.refresh()
+        self.batches = 0
 
-    def __post_init__(self) -> None:
-        self._world = watched(self.clock())
+    def reopen(self) -> Replayed:
+        return Replayed(LogView(MemoryLedger(self.world.chain)), LedgerView(MemoryLedger(self.world.chain)))
 
-    def now(self) -> LogNow:
-        self.ask_ledger()
-        return self._world.now(self.clock())
+    def grow(self) -> Note:
+        """Put a record on the ledger, and record a checkpoint of it."""
+        self.batches += 1
+        self.world.append(RecordsAnchored(HOSPITALS[1], self.batches, Digest(bytes([self.batches]) * 32)))
+        note = self.world.signed()
+        self.world.anchor(note)
+        return note
+
+    def ask(self, note: Note, old: int, proof_from: int | None = None) -> Answer:
+        size, tree = parse_checkpoint(note.text).size, self.world.view.tree
+        begin = old if proof_from is None else proof_from
+        proof = tree.consistency(begin, size) if begin <= size <= len(tree) else ()
+        return self.desk.add(AddCheckpoint(old, proof, note).encoded())

@@ -37,7 +37,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.round import Phase
 from fl.protocol.tlog.checkpoint import Checkpoint, log_key, origin_of, witness_key
 from fl.protocol.tlog.entry import LogEntry
-from fl.protocol.tlog.extra import Extra, Inner, InnerLeaf, InnerLine, InnerStep, ReceiptBinding
+from fl.protocol.tlog.extra import Extra, Inner, InnerClusterStep, InnerLeaf, InnerLine, InnerStep, ReceiptBinding
 from fl.protocol.tlog.extra import Path as TreePath
 from fl.protocol.tlog.notes import Note, cosign, sign_log
 from fl.protocol.tlog.policy import Group, Policy
@@ -49,7 +49,7 @@ TARGET = Path(__file__).resolve().parents[1] / "vectors" / "tlog.json"
 CHAIN_ID, T0 = 7357, 1_800_000_000
 AUTHORITY, LEDGER = Address(b"\xa1" * 20), Address(b"\xa2" * 20)
 FACTS = OfflineFacts()
-KINDS = ("none", "step", "leaf", "line")
+KINDS = ("none", "step", "leaf", "line", "cluster")
 
 
 @dataclass
@@ -64,6 +64,8 @@ class ProofWorld:
     bound: bool = True
     validators: int = 0
     """More than 0: the header of the binding is one of QBFT, sealed by all of them."""
+    leaf: Digest | None = None
+    """With `inner` leaf: the leaf that is proven, in place of a drawn one."""
     random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,8 +155,11 @@ class ProofWorld:
             leaves = [leaf(each, goes_on=True) for each in steps]
             inner = InnerStep(steps[2].to_bytes(), 1, TreePath(2, 5, merkle.inclusion_path(leaves, 2)))
             return StepsAnchored(who, 3, Phase.MASK, 5, 5, merkle.root_of(leaves), digest), inner
+        if self.inner == "cluster":
+            return self._clustered(digest)
         leaves = [Digest(self._bytes(32)) for _ in range(9)]
         if self.inner == "leaf":
+            leaves[4] = self.leaf or leaves[4]
             path = TreePath(4, 9, merkle.inclusion_path(leaves, 4))
             return RecordsAnchored(who, 2, merkle.root_of(leaves)), InnerLeaf(leaves[4], path)
         line = (
@@ -166,6 +171,18 @@ class ProofWorld:
         leaves[4] = Digest(hashlib.sha256(batch).digest())
         paths = [TreePath(at, len(each), merkle.inclusion_path(each, at)) for each, at in ((lines, 1), (leaves, 4))]
         return RecordsAnchored(who, 2, merkle.root_of(leaves)), InnerLine(line, paths[0], batch, paths[1])
+
+    def _clustered(self, digest: Digest) -> tuple[Record, Inner]:
+        """Return the record of three clusters of four, and the second step of the third one."""
+        clusters = [
+            [Step(Address(self._bytes(20)), self._bytes(32), self._bytes(65)) for _ in range(4)] for _ in range(3)
+        ]
+        leaves = [[leaf(each, goes_on=True) for each in steps] for steps in clusters]
+        roots = [merkle.root_of(each) for each in leaves]
+        path = TreePath(1, 4, merkle.inclusion_path(leaves[2], 1))
+        above = TreePath(2, 3, merkle.inclusion_path(roots, 2))
+        record = StepsAnchored(self.coordinator.address, 3, Phase.MASK, 12, 12, merkle.root_of(roots), digest)
+        return record, InnerClusterStep(clusters[2][1].to_bytes(), 1, path, above)
 
     def _binding(self, checkpoint: Checkpoint) -> ReceiptBinding:
         """Return the binding in a block of three transactions, of which the second anchors the checkpoint."""
@@ -204,10 +221,11 @@ def sealed(header: list[Any], sealers: list[AccountKey], turn: bytes = b"\1") ->
 def vectors() -> dict[str, Any]:
     """Return a few good proofs of each kind, with what they show."""
     cases = []
-    sizes = (1, 2, 3, 5, 8, 100, 1000, 5000)
+    sizes = (1, 2, 3, 5, 8, 100, 1000, 5000, 6, 64)
+    kinds = (*KINDS[:4], *KINDS[:4], "cluster", "cluster")
     for place, size in enumerate(sizes):
         witnesses = place % 8
-        kind = KINDS[place % 4]
+        kind = kinds[place]
         bound = place % 2 == 0
         world = ProofWorld(
             1000 + place, size, witnesses, (witnesses + 1) // 2 or 1, kind, bound, validators=4 * (place == 4)

@@ -25,7 +25,7 @@ from fl.training.tables.suggestions import load_suggestions
 from tests.support.site_services import FakeFederation, sha
 from tests.support.site_tables import drawn_rows
 from tests.support.site_town import Town
-from webui.ports.federation import HeldOut, Report, ServedModel, Services
+from webui.ports.federation import GoneBack, HeldOut, Report, ServedModel, Services
 from webui.ports.tables import Reals, TableAnswer, TableAnswers, TableModel
 
 REPORT = Report(
@@ -52,6 +52,8 @@ class FakeTables:
     schemas: dict[str, Schema]
     ready: bool = True
     asked: int = 0
+    went_back: GoneBack | None = None
+    """Which models of the table `heart` are no longer in use."""
     unsure: bool = False
     """Whether the ledger is silent when a model answers."""
 
@@ -81,6 +83,9 @@ class FakeTables:
         right = model.model_digest == fitted(self.schemas[key]).digest
         state = State.CHECKED if right else State.CONTRADICTED
         return Verification(Fact(state, self.federation.clock.now), None, None)
+
+    def gone_back(self, key: str) -> GoneBack | None:
+        return self.went_back if key == "heart" else None
 
     def _served(self, schema: Schema) -> ServedModel:
         checked = Fact(State.CHECKED, self.federation.clock.now)

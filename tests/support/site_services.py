@@ -30,12 +30,13 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
-from tests.support.log_world import WatchedLog
 from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
 from tests.support.site_hospital import FakeHospital, FakeTraining, KeyOrdersInMemory
 from tests.support.site_records import FakeRecords
+from tests.support.site_withdrawals import FakeWithdrawals
+from tests.support.witnessed_world import WatchedLog
 from webui.federation.key_orders import FederationKeys
 from webui.ports.federation import (
     AuditSummary,
@@ -108,6 +109,7 @@ class FakeFederation:
         self.hospital = FakeHospital(lambda: self.chain_up)
         self.training = FakeTraining()
         self.keys = KeyOrdersInMemory()
+        self.withdrawals = FakeWithdrawals(lambda: self.chain_up, self.clock)
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -139,6 +141,7 @@ class FakeFederation:
             training=self.training,
             log=WatchedLog(self.clock, self.ask_ledger),
             keys=FederationKeys(self.keys, lambda: self.keys.agent_runs, self.clock),
+            withdrawals=self.withdrawals,
         )
 
     def ask_ledger(self) -> None:

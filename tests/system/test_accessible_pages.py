@@ -51,6 +51,8 @@ def peopled(folder: Path) -> Town:
     town.site.accounts.create(NewAccount(SiteRole.OPERATOR, OTTO, "Otto Brandt", PASSWORD))
     check = town.add_check(MAYA)
     town.book()
+    town.federation.withdrawals.state()
+    town.visitor(MAYA).post("/withdrawals/mine")
     town.site.patient_records.add_note(town.members[INES], check, "Seen, and discussed with the patient.")
     for data in (weights(town.federation.hospital), b"PK\x03\x04 a file of torch.save"):
         file = io.BytesIO(data), "weights.safetensors"

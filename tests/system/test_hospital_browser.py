@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from fl.roles.hospital.key_orders import OrderOutcome, OrderState
+from fl.roles.hospital.key_orders import OrderOutcome
+from fl.roles.hospital.orders import OrderState
 from tests.support.approval_site import served
 from tests.support.site_browser import sign_in
 from tests.support.site_hospital import weights
-from tests.support.site_town import TOVE, Town
+from tests.support.site_town import MAYA, TOVE, Town
 from tests.support.tab_stops import contrast, rings
 from webui.ports.local_training import LocalTraining, TrainingStep
 
-PATHS = ("", "model", "uploads", "uploads/1", "training/", "curves", "members", "keys/", "keys/new")
+WITHDRAWAL = ("withdrawal/", "withdrawal/leave", "withdrawal/persons")
+PATHS = ("", "model", "uploads", "uploads/1", "training/", "curves", "members", "keys/", "keys/new", *WITHDRAWAL)
 
 
 @pytest.fixture
@@ -27,6 +29,7 @@ def town(tmp_path: Path) -> Town:
     tove = made.visitor(TOVE)
     for data in (weights(made.federation.hospital), b"PK\x03\x04 a file of torch.save"):
         tove.post("/hospital/uploads", file=(io.BytesIO(data), "w.safetensors"), samples="9")
+    made.visitor(MAYA).post("/withdrawals/mine")
     return made
 
 

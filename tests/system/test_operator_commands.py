@@ -24,7 +24,7 @@ HOSPITALS = ("alpha", "beta", "gamma")
 WITHOUT_CHAIN = {
     *("chain run", "chain key", "chain network", "graph", "demo", "verify"),
     *("data draw", "data check", "data divide", "data deidentify"),
-    *("tables check", "tables risk", "tables suggestions", "tables train"),
+    *("tables check", "tables risk", "tables suggestions", "tables train", "ckks card"),
     *("hospital privacy", "network digest", "network fetch", "coordinator hold", "coordinator go-on"),
     *("hospital init", "coordinator init", "auditor init", "trustee init", "consortium prepare"),
     *("federation up", "hospital policy init", "hospital policy show", "coordinator plan", "backup", "restore"),

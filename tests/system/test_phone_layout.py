@@ -21,7 +21,7 @@ from webui.store.new_accounts import NewAccount
 
 OTTO = "otto@clinic.example"
 PAGES = {
-    MAYA: ("/account/log", "/appointments/doctors", "/model", "/checks/1"),
+    MAYA: ("/account/log", "/withdrawals/", "/withdrawals/mine", "/appointments/doctors", "/model", "/checks/1"),
     INES: ("/worklist/", "/doctor/", "/requests/", "/doctor/schedule", "/account/log"),
     NOOR: (
         "/auditor/",
@@ -38,7 +38,7 @@ PAGES = {
         "/operator/access-log",
         "/operator/orders/ceremony",
     ),
-    TOVE: ("/hospital/", "/hospital/model", "/hospital/curves", "/hospital/members"),
+    TOVE: ("/hospital/", "/hospital/model", "/hospital/curves", "/hospital/members", "/hospital/withdrawal/"),
 }
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 LARGE = "document.documentElement.style.fontSize = '32px'"

@@ -148,3 +148,39 @@ def test_a_round_is_aborted_with_a_reason_while_its_coordinator_is_gone(begun: P
     nothing = invoke("coordinator", "abort", "--home", str(begun.home.folder), "--reason", "wrong width")
     assert nothing.exit_code == 78
     assert "no round is running" in nothing.output
+
+
+def test_an_exported_model_has_its_proofs_once_a_checkpoint_is_cosigned(begun: Party, tmp_path: Path) -> None:
+    where, name = ("--home", str(begun.home.folder)), ("--name", HOSPITALS[0])
+    early = invoke("model", "export", str(tmp_path / "early.zip"), *where, *name)
+    assert "The proofs wait" in early.output, early.output
+    witnesses = [*HOSPITALS, "gamma", "auditor"]
+    lines = [("log", "init"), *(("witness", "init", "--name", each) for each in witnesses), ("log", "checkpoint")]
+    lines += [("witness", "cosign", "--name", each) for each in witnesses]
+    for line in [*lines, ("log", "trust", "--out", str(tmp_path / "trust.json"))]:
+        done = invoke(*line, *where)
+        assert done.exit_code == 0, done.output
+    whole = invoke("model", "export", str(tmp_path / "model.zip"), *where, *name)
+    assert "Check it offline" in whole.output, whole.output
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        assert {"model.tlog-proof", "key.tlog-proof", "model.sig", "member.pem"} <= set(archive.namelist())
+        archive.extractall(tmp_path / "model")
+    judged = judge(tmp_path / "model", tmp_path / "model" / "member.pem")
+    assert judged.returncode == 0, judged.stderr
+    said = verified(tmp_path, "model.zip", 0)
+    assert verified(tmp_path, "model", 0) == said.replace("model.zip: ", "model: ")
+    assert "computed again from the weights: it is the signed one" in said
+    assert f"{HOSPITALS[0]} (hospital) registered its key of epoch 1" in said
+    assert "recorded federation opened" in said
+    (tmp_path / "model" / "proof.json").write_text("{}")
+    assert "proof.json is not as it was signed" in verified(tmp_path, "model", 76)
+    assert "Nothing shows that the ledger names this model" in verified(tmp_path, "early.zip", 0)
+
+
+def verified(folder: Path, name: str, code: int) -> str:
+    """Run `hemaledger verify` in a process that has nothing but the file and the trust file."""
+    line = [sys.executable, "-m", "scripts.cli", "verify", name, "--trust", "trust.json"]
+    environment = {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr

@@ -130,6 +130,12 @@ def test_the_chain_restarts_to_the_same_history_and_the_audit_is_clean(chain: Pa
     assert report["checks"]["aggregates"] == 4
 
 
+@pytest.mark.parametrize("name", ["alpha", "auditor", "coordinator"])
+def test_a_monitor_finds_nothing_wrong_in_a_run_that_was_killed_twice(chain: Path, name: str) -> None:
+    done = hemaledger("monitor", "--home", chain, "--name", name, "--grace", "0")
+    assert (done.returncode, done.stdout) == (0, "Nothing is wrong.\n")
+
+
 def test_a_round_is_told_in_plain_words(chain: Path) -> None:
     done = hemaledger("audit", "--home", chain, "--auditor", "auditor", "--round", "2", "--explain")
     assert done.returncode == 0, done.stderr

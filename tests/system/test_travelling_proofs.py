@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from chain.embedded.chain import DevChain, DevChainSettings
+from fl.protocol.codec import JsonValue, write_document
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.records import (
     FederationOpened,
@@ -31,6 +32,7 @@ from scripts.cli import main
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
 from scripts.wiring.roles import chain_ledger, load_account
+from tests.support.paper_receipt import PICTURE, paper_receipt
 
 PROJECT = Path(__file__).resolve().parents[2]
 T0 = 1_800_000_000
@@ -190,3 +192,29 @@ def test_what_is_no_proof_or_has_no_trust_is_refused(outside: Path) -> None:
 def test_the_checkpoint_is_tied_to_the_chain(outside: Path) -> None:
     proof = parse_proof((outside / "model.tlog-proof").read_bytes())
     assert proof.extra.binding is not None
+
+
+def test_a_receipt_is_checked_with_its_picture(tmp_path: Path) -> None:
+    receipt, folder = paper_receipt(), tmp_path
+    waits: dict[str, JsonValue] = {**receipt.document, "proof": {"state": "waits", "why": "later"}, "ledger": None}
+    for name, data in {
+        "trust.json": receipt.trust,
+        "receipt.json": receipt.data,
+        "waits.json": write_document(waits),
+        "changed.json": receipt.data.replace(b"0.87", b"0.88"),
+        "cell.png": PICTURE,
+        "other.png": PICTURE + b"!",
+    }.items():
+        (folder / name).write_bytes(data)
+    words = ("verify", "receipt.json", "--trust", "trust.json")
+    done = offline(folder, *words, "--file", "cell.png")
+    assert done.returncode == 0, done.stderr
+    assert "the receipt is unchanged, and its proof holds" in done.stdout
+    assert "label blast, probability 0.87" in done.stdout
+    assert "4 of 4 witnesses cosigned" in done.stdout
+    assert json.loads(offline(folder, *words, "--json").stdout)["proof"]["record"] == "RecordsAnchored"
+    trust = ("--trust", str(folder / "trust.json"))
+    assert "no proof yet" in hemaledger("verify", str(folder / "waits.json"), *trust, code=75)
+    hemaledger("verify", str(folder / "changed.json"), *trust, code=76)
+    other = ("--file", str(folder / "other.png"))
+    assert "bit for bit" in hemaledger("verify", str(folder / "receipt.json"), *trust, *other, code=76)

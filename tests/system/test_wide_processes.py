@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner
 
 from chain.ledger import EthereumLedger
 from fl.protocol.records import BatchRecord
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.storage.journal import SqliteJournal
 from fl.training.data.labels import LabelMap
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from scripts.cli import main
 from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
@@ -70,6 +73,13 @@ def test_its_audit_is_clean(party: Party) -> None:
     assert audited.exit_code == 0, audited.output
 
 
+@pytest.mark.parametrize("name", ["alpha", "beta", "auditor", "coordinator"])
+def test_a_monitor_finds_nothing_wrong(party: Party, name: str) -> None:
+    """Beta's steps are those of its journal, also those before it was killed."""
+    done = CliRunner().invoke(main, ["monitor", "--home", str(party.home.folder), "--name", name, "--grace", "0"])
+    assert (done.exit_code, done.output) == (0, "Nothing is wrong.\n")
+
+
 def test_its_model_is_on_the_site(party: Party) -> None:
     _site, address = party.start_site("alpha")
     with requests.Session() as session:
@@ -80,3 +90,16 @@ def test_its_model_is_on_the_site(party: Party) -> None:
 def test_its_files_are_below_the_steps_of_the_vault(party: Party) -> None:
     posted = sorted(Path(party.home.vault_folder or "").glob("steps/*/*"))
     assert [int(folder.name) for folder in posted] == [2, 3, 4, 5, 7, 8, 9]
+
+
+def test_a_step_that_is_not_the_one_in_the_journal_is_found(party: Party) -> None:
+    """As if somebody else had signed it with gamma's key: the journal is what gamma's program signed."""
+    [current] = party.federation().rounds
+    folder = party.home.member("gamma").folder
+    journal = SqliteJournal(folder / "journal.sqlite")
+    key = f"step mask/{current.context.hex()}"
+    journal.erase(key)
+    journal.once(key, b"another step")
+    done = CliRunner().invoke(main, ["monitor", "--home", str(party.home.folder), "--name", "gamma"])
+    assert done.exit_code == 76
+    assert "InMyName: gamma (hospital) did not make the record 0x" in done.output

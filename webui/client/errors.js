@@ -46,7 +46,7 @@ export function wordsOfPage() {
 export const inWords = (words, text) => (Object.hasOwn(words, text) ? words[text] : text);
 
 /** Put facts into a text, in the page's language; a fact that is a text may have facts in it. */
-function filled(text, facts, words) {
+export function filled(text, facts, words) {
   let said = inWords(words, text);
   for (let depth = 0; depth < DEPTH; depth += 1) {
     said = said.replace(/\{(\w+)\}/g, (place, name) => (

@@ -11,14 +11,12 @@ import { keccak_256 as keccak } from "@noble/hashes/sha3.js";
 
 import { ascii, concat, integerBytes, toInteger, Writer } from "./encoding.js";
 import { Refused } from "./errors.js";
+import { rlp, shortest } from "./rlp.js";
 
 const TYPE = 2;
 const SELECTOR_BYTES = 4;
 const ACCOUNT_BYTES = 20;
 const NO_BYTES = new Uint8Array();
-const SINGLE_BYTE = 0x80;
-const LIST = 0xc0;
-const LONGEST_SHORT = 55;
 
 /**
  * Where a transaction goes and what it may cost; everything but `to` is a bigint.
@@ -74,25 +72,3 @@ const typed = (fields) => concat(Uint8Array.of(TYPE), rlp(fields));
 const call = (signature, ...words) => concat(keccak(ascii(signature)).slice(0, SELECTOR_BYTES), ...words);
 
 const word = (value) => integerBytes(value, 32);
-
-/** Return an unsigned integer in as few bytes as possible; none for 0. */
-function shortest(value) {
-  return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
-}
-
-/** Recursive Length Prefix (Ethereum's yellow paper, appendix B). */
-function rlp(item) {
-  if (Array.isArray(item)) {
-    const body = concat(...item.map(rlp));
-    return concat(lengthPrefix(body.length, LIST), body);
-  }
-  return item.length === 1 && item[0] < SINGLE_BYTE ? item : concat(lengthPrefix(item.length, SINGLE_BYTE), item);
-}
-
-function lengthPrefix(length, offset) {
-  if (length <= LONGEST_SHORT) {
-    return Uint8Array.of(offset + length);
-  }
-  const bytes = shortest(BigInt(length));
-  return concat(Uint8Array.of(offset + LONGEST_SHORT + bytes.length), bytes);
-}

@@ -24,6 +24,13 @@ from webui.errors.appointments import (
     SlotNotOffered,
     TooManyBookings,
 )
+from webui.errors.private import (
+    NoHeadAnnounced,
+    NoPrivateAnswersLeft,
+    OnePictureOnly,
+    PrivateWayFailed,
+    TrusteesSilent,
+)
 from webui.errors.records import (
     AnswerMismatch,
     ChoiceChanged,
@@ -44,12 +51,14 @@ from webui.errors.records import (
 )
 from webui.errors.running import (
     AgentSilent,
+    AlreadyLeft,
     AuditImpossible,
     AuditRunning,
     KeyOrderOpen,
     NoHospital,
     ReplayRunning,
     TrainingRunning,
+    WithdrawalOpen,
 )
 from webui.errors.site import (
     AlreadyMade,

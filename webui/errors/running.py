@@ -60,4 +60,20 @@ class AgentSilent(RefusedError):
     """No agent of this hospital runs on this machine."""
 
     http_status = 409
-    sentence = "The hospital's agent does not run, so nobody can replace the key. Start the agent first."
+    sentence = "The hospital's agent does not run, so nobody can carry the order out. Start the agent first."
+
+
+@dataclass(eq=False)
+class WithdrawalOpen(RefusedError):
+    """An order for a withdrawal has not ended."""
+
+    http_status = 409
+    sentence = "There is an order for a withdrawal already. Wait until the agent has carried it out, or take it back."
+
+
+@dataclass(eq=False)
+class AlreadyLeft(RefusedError):
+    """This hospital has taken itself out of the federation."""
+
+    http_status = 409
+    sentence = "This hospital has left the federation already, so there is nothing more to take back."

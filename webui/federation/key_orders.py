@@ -9,7 +9,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fl.roles.hospital.key_orders import KeyOrder, KeyOrderBox, OrderOutcome, OrderState
+from fl.roles.hospital.key_orders import KeyOrder, KeyOrderBox, OrderOutcome
+from fl.roles.hospital.orders import OrderState
 from webui.ports.key_orders import KeyRenewal
 
 

@@ -28,8 +28,8 @@ from fl.training.tables.answer import Risk, unlike
 from fl.training.tables.design import Design
 from fl.training.tables.document import design_in, document_of, has_ended
 from webui.federation.audits import report_on
-from webui.federation.predictions import describe
-from webui.ports.federation import ServedModel
+from webui.federation.predictions import describe, gone_back_of
+from webui.ports.federation import GoneBack, ServedModel
 from webui.ports.tables import TableAnswer, TableAnswers, TableModel
 
 Reals = npt.NDArray[np.float64]
@@ -129,6 +129,9 @@ class FederationTables:
             return self._cache(key).again(model.round, model.model_digest, model.envelope_digest)
         except UnavailableError:  # it was not opened since the start
             return Verification(Fact(State.UNKNOWN, 0, NO_LEDGER), None, None)
+
+    def gone_back(self, key: str) -> GoneBack | None:
+        return gone_back_of(self._cache(key).known())
 
     def _cache(self, key: str) -> VerifiedCache[OpenedTable]:
         """Return the open federation of a table; open it if that was not possible before."""

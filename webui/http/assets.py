@@ -20,6 +20,8 @@ from posixpath import dirname, normpath
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import NotFound
 
+EXTENSION = "hemaledger-assets"
+"""Where an application keeps its `Assets`."""
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "public, max-age=0, must-revalidate"
 VERSION_CHARS = 12
@@ -82,6 +84,10 @@ class Assets:
     def integrity(self, filename: str) -> str:
         return self._by_name[filename].integrity
 
+    def text(self, filename: str) -> str:
+        """Return a script or a style sheet, to write into a page."""
+        return self._by_name[filename].data.decode()
+
     def send(self, filename: str) -> Response:
         """Answer with a file, compressed if the browser accepts that."""
         asset = self._by_name.get(filename)
@@ -103,5 +109,6 @@ def init_assets(app: Flask, root: Path) -> None:
     """Serve the files below `root` at /static/, and give templates their URLs."""
     assets = Assets(root)
     app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=assets.send)
+    app.extensions[EXTENSION] = assets
     app.jinja_env.globals["asset"] = assets.address
     app.jinja_env.globals["integrity"] = assets.integrity

@@ -40,20 +40,25 @@ def look_again(model: ServedModel) -> Verification:
     return known[model.envelope_digest]
 
 
-def gone_back() -> GoneBack | None:
-    """Return which models are no longer in use, None if all are."""
+def gone_back(table: str = "") -> GoneBack | None:
+    """Return which models of pictures, or of a table, are no longer in use; None if all are."""
     if not has_app_context():
         return None
-    if "gone_back" not in g:
-        g.gone_back = site().services.predictions.gone_back()
-    known: GoneBack | None = g.gone_back
-    return known
+    known: dict[str, GoneBack | None] = g.setdefault("gone_back", {})
+    if table not in known:
+        known[table] = site().models_in_use.gone_back(table)
+    return known[table]
 
 
-def is_superseded(model: ServedModel) -> bool:
+def is_ended(number: int, table: str = "") -> bool:
+    """Return whether the coordinator went back to an earlier model than that of a round."""
+    back = gone_back(table)
+    return back is not None and number in back.superseded
+
+
+def is_superseded(model: ServedModel, table: str = "") -> bool:
     """Return whether the coordinator went back to an earlier model than the one that gave an answer."""
-    back = gone_back()
-    return back is not None and model.round in back.superseded
+    return is_ended(model.round, table)
 
 
 def key_maker(row: StoredRecord) -> KeyMaker:

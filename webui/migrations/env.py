@@ -13,6 +13,7 @@ from webui.store import (  # noqa: F401 their tables
     patient_notices,
     receipts,
     token_tables,
+    training_objections,
     upload_tables,
 )
 from webui.store import job_tables as jobs  # noqa: F401 their tables

@@ -22,6 +22,7 @@ Allow: /help
 Allow: /privacy
 Allow: /terms
 Allow: /model
+Allow: /verify$
 Allow: /static/
 Disallow: /
 """

@@ -13,19 +13,28 @@ from functools import partial
 
 from werkzeug.datastructures import FileStorage
 
-from fl.protocol.errors import ImageUnreadable, TooLarge, Why
+from fl.protocol.errors import HemaledgerError, ImageUnreadable, TooLarge, Why
 from fl.training.pictures.decode import PictureReading
-from webui.errors import TooManyPictures
+from fl.training.pictures.field import Frame
+from fl.training.pictures.images import Pixels
+from webui.errors import NoHeadAnnounced, OnePictureOnly, PrivateWayFailed, TooManyPictures
 from webui.http.metrics import counted
+from webui.ports.federation import Prediction
 from webui.site import Site
 from webui.store.throttle import Meter
 from webui.usecases.record_pictures import MAX_PICTURES
-from webui.usecases.sampling import File, check_pictures, name_of, pictures_in
+from webui.usecases.sampling import Ask, File, check_pictures, name_of, pictures_in
 
 
 @counted
 def check_images(
-    site: Site, patient_id: int, uploads: Sequence[FileStorage], reading: PictureReading, server: str = ""
+    site: Site,
+    patient_id: int,
+    uploads: Sequence[FileStorage],
+    reading: PictureReading,
+    server: str = "",
+    *,
+    private: bool = False,
 ) -> tuple[int, Sequence[ImageUnreadable]]:
     """Predict, seal and store the pictures of one sample.
 
@@ -37,6 +46,7 @@ def check_images(
         uploads: The files.
         reading: What the patient knows about them.
         server: The hospital whose server the patient chose; empty for no choice.
+        private: Whether the patient chose a private prediction.
 
     Raises:
         TooManyAttempts: the patient has checked too many images; each page of a file counts as one.
@@ -46,6 +56,7 @@ def check_images(
         NoAnswer: the images are not ones that the model may judge.
         UnavailableError, TamperedError: there is no prediction (ports/federation.py).
         NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
+        OnePictureOnly, or as PrivateService.predict: there is no private prediction.
     """
     if len(uploads) > MAX_PICTURES:
         raise TooManyPictures(len(uploads), MAX_PICTURES)
@@ -56,10 +67,37 @@ def check_images(
     more = pictures_in(files, reading) - len(files)
     if more:
         site.throttle.take(charge(more))
+    ask = (
+        _private(site, patient_id, len(files) + more)
+        if private
+        else partial(site.services.predictions.predict, server=server)
+    )
     with site.doors.checks.enter():
-        ask = partial(site.services.predictions.predict, server=server)
         checked = check_pictures(files, reading, site.config.picture_frame, ask, names)
         return site.patient_records.add(patient_id, checked), checked.unreadable
+
+
+def _private(site: Site, patient_id: int, pictures: int) -> Ask:
+    """Return what judges one picture privately, after all that can be checked before an answer is used."""
+    service = site.services.private
+    if service is None:
+        raise NoHeadAnnounced
+    if pictures != 1:
+        raise OnePictureOnly(pictures)
+    service.offer()
+    meter = Meter("private", str(patient_id), site.config.limits.private)
+
+    def ask(pixels: Pixels, frame: Frame | None) -> Prediction:
+        site.throttle.take(meter)
+        try:
+            return service.predict(pixels, frame)
+        except PrivateWayFailed:
+            raise  # a bought answer is lost
+        except HemaledgerError:
+            site.throttle.give_back(meter)
+            raise
+
+    return ask
 
 
 def _read(upload: FileStorage, cap: int, place: int, names: Sequence[str]) -> File:

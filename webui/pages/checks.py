@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError, NoAnswer
 from fl.training.pictures.decode import PictureReading
-from webui.errors import NoneReadable, NotFound
+from webui.errors import (
+    NoHeadAnnounced,
+    NoneReadable,
+    NoPrivateAnswersLeft,
+    NotFound,
+    PrivateWayFailed,
+    TrusteesSilent,
+)
 from webui.http.error_pages import status_of
 from webui.http.error_words import sentence_of
 from webui.http.headers import page_number
@@ -19,10 +25,12 @@ from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
-from webui.presentation.forms import ImageForm, NoteForm, PressForm
+from webui.ports.private import PrivateOffer
+from webui.presentation.forms import PRIVATE, ImageForm, NoteForm, PressForm
 from webui.presentation.history_forms import HistoryForm
+from webui.presentation.receipt_wording import receipt_panel
 from webui.presentation.review_wording import step_of_review
-from webui.presentation.texts import ngettext
+from webui.presentation.texts import gettext, ngettext
 from webui.presentation.wording import Saying
 from webui.site import site
 from webui.store.models import SiteRole
@@ -34,6 +42,8 @@ from webui.usecases.sealing import sealed_of
 
 SCANNED_ROWS = 40
 """With a filter by answer, a page looks at so many records: only the sealed record knows its answer."""
+NO_PRIVATE = (NoHeadAnnounced, NoPrivateAnswersLeft, TrusteesSilent, PrivateWayFailed)
+"""Why a private prediction was not made; the page of the form says it."""
 MOST_NAMED = 5
 """Files with a problem that a message names; the page of the check has the reason of each."""
 
@@ -74,12 +84,13 @@ def new() -> ResponseReturnValue:
     """Check an uploaded image, and go to the result."""
     form, status, model, asked, refused = ImageForm(), 200, _model(), None, None
     form.offer(_hospitals())
-    if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
+    offer, no_private = _private()
+    answering = model or (offer.model if offer is not None else None)
+    if form.validate_on_submit() and answering is not None and answering.task.drawn and not form.drawn.data:
         form.drawn.errors, status = [gettext("Please tick this box first.")], 400
     elif form.validate_on_submit():
         try:
-            reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
-            check_id, unreadable = check_images(site(), member().id, form.image.data, reading, form.chosen_server)
+            return _checked(form)
         except NoAnswer as error:
             refused, status = error, status_of(error)
             if isinstance(error.__cause__, NoneReadable):
@@ -89,15 +100,50 @@ def new() -> ResponseReturnValue:
         except MalformedError as error:
             form.image.errors, status = [sentence_of(error)], status_of(error)
             asked = error if isinstance(error, ImageUnreadable) else None
-        else:
-            for sentence in _sentences(unreadable):
-                flash(sentence, "wait")
-            return redirect(url_for("checks.result", check_id=check_id))
+        except NO_PRIVATE as error:
+            form.way.errors, status = [sentence_of(error)], status_of(error)
+            offer, no_private = _private()
     elif form.is_submitted():
         status = 400
+    elif model is None and offer is not None:
+        form.way.data = PRIVATE
     profile = site().record_store.patient(member().id)
-    shown = {"form": form, "profile": profile, "model": model, "asked": asked, "refused": refused}
-    return render_template("checks/new.html", **shown), status
+    shown = {"form": form, "profile": profile, "model": answering, "asked": asked, "refused": refused}
+    private = {"offer": offer, "no_private": no_private, "has_model": model is not None}
+    return render_template("checks/new.html", **shown, **private), status
+
+
+def _checked(form: ImageForm) -> ResponseReturnValue:
+    """Check what was sent, and go to the result; raises as `check_images`."""
+    reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
+    private = form.way.data == PRIVATE
+    uploads, server = form.image.data, form.chosen_server
+    check_id, unreadable = check_images(site(), member().id, uploads, reading, server, private=private)
+    for sentence in _sentences(unreadable):
+        flash(sentence, "wait")
+    if private:
+        flash(_private_left(), "plain")
+    return redirect(url_for("checks.result", check_id=check_id))
+
+
+def _private() -> tuple[PrivateOffer | None, HemaledgerError | None]:
+    """Return what a private prediction would use now, or why there is none; nothing on a site without them."""
+    service = site().services.private
+    if service is None:
+        return None, None
+    try:
+        return service.offer(), None
+    except HemaledgerError as error:
+        return None, error
+
+
+def _private_left() -> str:
+    """Return how many private answers are left after one was used."""
+    offer, error = _private()
+    left = offer.left if offer is not None else 0 if isinstance(error, NoPrivateAnswersLeft) else None
+    if left is None:
+        return gettext("One private answer of this hospital is used.")
+    return gettext("One private answer is used. This hospital has %(count)d left for this model.", count=left)
 
 
 def _sentences(errors: Sequence[ImageUnreadable]) -> list[str]:
@@ -205,5 +251,6 @@ def _page(check_id: int, form: NoteForm) -> str:
         reviews=reviews,
         closed_review=closed,
         standing=running.anchoring.standing(row),
+        receipt=receipt_panel(running.receipts.far(row), running.trust_code()),
         form=form,
     )

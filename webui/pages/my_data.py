@@ -45,7 +45,11 @@ def export() -> ResponseReturnValue:
         openings=running.openings,
         receipts=running.receipts,
         waiting=running.book.waiting,
+        objections=running.withdrawals.objections,
+        in_use=running.models_in_use,
         log=running.access_log,
+        accesses=running.accesses,
+        line_proofs=running.line_proofs,
         said=log_line,
     )
     parts = own.export(who, running.config.hospital_name)

@@ -16,6 +16,7 @@ from flask_babel import gettext
 
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role
+from fl.replay.withdrawals import Stage
 from webui.errors import AccountExists, NotFound
 from webui.http.error_pages import status_of
 from webui.http.error_words import sentence_of
@@ -56,6 +57,7 @@ def overview() -> ResponseReturnValue:
         round=federation.active_round,
         last_round=federation.last_round,
         ceremonies=open_ceremonies,
+        withdrawals=sum(each.stage is Stage.ASKED for each in running.withdrawals.all()),
         ledger=running.health.ledger(),
         run=running.full_audits.now(),
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from fl.protocol.errors import FederationNotOpened, NotReleased, TooLarge, UploadUnusable, WrongRound
+from fl.crypto.model_signature import KEY_PROOF, MODEL_PROOF
+from fl.protocol.errors import FederationNotOpened, HemaledgerError, NotReleased, TooLarge, UploadUnusable, WrongRound
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
 from webui.http.error_words import sentence_of
@@ -22,6 +25,7 @@ from webui.store.throttle import Meter
 from webui.usecases.model_bundle import CHECK_SIGNATURE, TYPES, VERIFY, bundle_of, file_of
 
 blueprint = Blueprint("own_tools", __name__, url_prefix="/hospital")
+LOG = logging.getLogger("hemaledger.site")
 CARD, BUNDLE = "model-card.html", "model.zip"
 
 
@@ -34,7 +38,12 @@ def model() -> ResponseReturnValue:
     except (FederationNotOpened, NotReleased) as error:
         return render_template("hospital/model.html", model=None, why=sentence_of(error))
     return render_template(
-        "hospital/model.html", model=found, files=_files(found), verify=VERIFY, signed=CHECK_SIGNATURE
+        "hospital/model.html",
+        model=found,
+        files=_files(found),
+        verify=VERIFY,
+        signed=CHECK_SIGNATURE,
+        proven=len(_proofs(found)) == len((MODEL_PROOF, KEY_PROOF)),
     )
 
 
@@ -49,12 +58,24 @@ def download(number: int, name: str) -> ResponseReturnValue:
         if name == CARD:
             data, kind = _card(found), "text/html"
         elif name == BUNDLE:
-            data, kind = bundle_of(found, {CARD: _card(found)}, site().own_tools.service.signed), "application/zip"
+            more = {CARD: _card(found), **_proofs(found)}
+            data, kind = bundle_of(found, more, site().own_tools.service.signed), "application/zip"
         else:
             data, kind = file_of(found, name), TYPES[name]
     stem, dot, ending = name.rpartition(".")
     called = f"{stem}-round-{number}{dot}{ending}" if name == BUNDLE else name
     return Response(data, mimetype=kind, headers={"Content-Disposition": f"attachment; filename={called}"})
+
+
+def _proofs(found: GlobalModel) -> dict[str, bytes]:
+    """Return the proofs of a model and of this hospital's key, as far as they are there."""
+    origin, proofs = found.origin, site().services.proofs
+    try:
+        made = {MODEL_PROOF: proofs.of_model(origin.round, origin.digest), KEY_PROOF: proofs.of_key()}
+    except HemaledgerError as error:
+        LOG.warning("a model has no proof: %s: %s", error.name, error)
+        return {}
+    return {name: text.encode() for name, text in made.items() if text is not None}
 
 
 @blueprint.route("/uploads", methods=["GET", "POST"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.errors import EncodingError
@@ -11,7 +11,7 @@ from webui.errors import NotFound
 from webui.http.languages import zone
 from webui.http.sessions import member, only
 from webui.presentation.receipt_forms import ReceiptForm
-from webui.presentation.receipt_wording import Printed, risk_sheet, sheet_of
+from webui.presentation.receipt_wording import Printed, receipt_far, risk_sheet, sheet_of
 from webui.site import site
 from webui.store.models import SiteRole, StoredRecord
 from webui.store.openings import How
@@ -41,11 +41,22 @@ def as_pdf(check_id: int) -> ResponseReturnValue:
     config = site().config
     address = url_for("receipts.compare", leaf=receipt.leaf.hex(), _external=True)
     review = site().patient_records.newest_review(member(), row)
-    printed = Printed(row.number or "", address, config.hospital_name, zone(), review)
+    printed = Printed(row.number or "", address, config.hospital_name, zone(), site().trust_code(), review)
     sheet = risk_sheet(check, receipt, printed) if isinstance(check, RiskRecord) else sheet_of(check, receipt, printed)
     with site().doors.checks.enter():
-        data = pdf_of(sheet)
+        data = pdf_of(sheet, (f"receipt-{row.number}.json", receipt.to_bytes()))
     return _file(data, "application/pdf", f"receipt-{row.number}.pdf")
+
+
+@blueprint.get("/checks/<int:check_id>/receipt.tlog-proof")
+@only(SiteRole.PATIENT, SiteRole.DOCTOR)
+def as_proof(check_id: int) -> ResponseReturnValue:
+    """Send the proof of a receipt; while it waits, say so on the page of the answer."""
+    row, _, receipt = _receipt(check_id)
+    if receipt.proof is None:
+        flash(receipt_far(receipt.far), "wait")
+        return redirect(url_for("checks.result", check_id=check_id))
+    return _file(receipt.proof.encode(), "text/plain", f"receipt-{row.number}.tlog-proof")
 
 
 @blueprint.route("/receipts/check", methods=["GET", "POST"])

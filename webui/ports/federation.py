@@ -31,10 +31,12 @@ from webui.ports.ledger import History
 from webui.ports.local_training import TrainingService
 from webui.ports.log import LogService
 from webui.ports.presence import PresenceService
+from webui.ports.private import PrivateService, PrivateWay
 from webui.ports.proofs import NoProofs, ProofService
 from webui.ports.records import RecordService
 from webui.ports.shares import ShareService
 from webui.ports.tables import NoTables, TableService
+from webui.ports.withdrawals import WithdrawalService
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class Prediction:
     """What the network saw, and where it saw what speaks for `label`; None if it cannot be looked into."""
     route: Route | None = None
     """None if the site knows no other server than its own."""
+    private: PrivateWay | None = None
+    """How the answer came if its last layer stayed encrypted; None for a normal one."""
 
 
 @dataclass(frozen=True)
@@ -318,5 +322,9 @@ class Services:
     """Orders for a new key of the hospital; None where a test has none."""
     log: LogService | None = None
     """The log's witnesses; None where nobody reads them."""
+    withdrawals: WithdrawalService | None = None
+    """Withdrawals, and orders for them to the hospital's agent; None where a test has none."""
+    private: PrivateService | None = None
+    """Private predictions; None where the operator named no trustees' servers."""
     presence: PresenceService | None = None
     """Signs of life of the members' agents; None where nobody reads them."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from fl.roles.hospital.key_orders import KeyOrder, OrderOutcome, OrderState
+from fl.roles.hospital.key_orders import KeyOrder, OrderOutcome
+from fl.roles.hospital.orders import OrderState
 
 
 @dataclass(frozen=True)

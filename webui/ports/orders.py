@@ -35,9 +35,12 @@ class OrderKind(StrEnum):
     HOLD_ROUNDS = "hold-rounds"
     GO_ON = "go-on"
     ABORT_ROUND = "abort-round"
+    GO_BACK = "go-back"
 
 
-OF_THE_COORDINATOR = frozenset({OrderKind.OPEN_ROUNDS, OrderKind.HOLD_ROUNDS, OrderKind.GO_ON, OrderKind.ABORT_ROUND})
+OF_THE_COORDINATOR = frozenset(
+    {OrderKind.OPEN_ROUNDS, OrderKind.HOLD_ROUNDS, OrderKind.GO_ON, OrderKind.ABORT_ROUND, OrderKind.GO_BACK}
+)
 """Orders that are carried out where the coordinator's key is; the others need the operator's key."""
 TERMS = (
     *("protection", "hospitals", "min_commitments", "attestations", "commit_minutes", "close_minutes"),
@@ -55,6 +58,7 @@ FACTS: Mapping[OrderKind, tuple[str, ...]] = {
     OrderKind.HOLD_ROUNDS: ("reason",),
     OrderKind.GO_ON: (),
     OrderKind.ABORT_ROUND: ("round", "reason"),
+    OrderKind.GO_BACK: ("to",),
 }
 """Each kind's facts, all of them texts; lists are separated by commas."""
 
@@ -134,6 +138,8 @@ class Order:
             OrderKind.GO_ON: "Open rounds again.",
             OrderKind.ABORT_ROUND: "End round {round} without a new model. The reason, which everybody can read for "
             "ever: {reason}",
+            OrderKind.GO_BACK: "Go back to {model}, for ever and for everybody to see. Models of later rounds are "
+            "superseded, and the next rounds train on from there.",
         }[self.kind].format(**{**facts, "trustees": trustees, "threshold": threshold, **self._told})
 
     @property
@@ -142,5 +148,8 @@ class Order:
         return {
             "fewest": self.facts.get("min_commitments") or "as usual",
             "budget": self.facts.get("epsilon") or "none, so no noise",
+            "model": f"the model of round {to}"
+            if (to := self.facts.get("to")) not in (None, "0")
+            else "the first model",
             "held": "yes" if self.facts.get("hold_back") == "yes" else "no",
         }

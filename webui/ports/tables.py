@@ -20,7 +20,7 @@ from fl.training.tables.answer import Risk
 from fl.training.tables.schema import Schema
 
 if TYPE_CHECKING:  # federation.py holds the services, this one among them
-    from webui.ports.federation import Report, ServedModel
+    from webui.ports.federation import GoneBack, Report, ServedModel
 
 Reals = npt.NDArray[np.float64]
 
@@ -82,6 +82,13 @@ class TableService(Protocol):
     def again(self, key: str, model: ServedModel) -> Verification:
         """Check now whether the ledger names a model that answered earlier; the result may be unknown."""
 
+    def gone_back(self, key: str) -> GoneBack | None:
+        """Return the newest return to an earlier model, without asking the ledger; None without one.
+
+        Raises:
+            UnavailableError: the federation cannot be opened.
+        """
+
 
 class NoTables:
     """A site without models of tables."""
@@ -99,4 +106,7 @@ class NoTables:
         raise KeyError(key)
 
     def again(self, key: str, model: ServedModel) -> Verification:  # noqa: ARG002
+        raise KeyError(key)
+
+    def gone_back(self, key: str) -> GoneBack | None:
         raise KeyError(key)

@@ -5,12 +5,14 @@ Source: webui/usecases/accesses.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from webui.presentation.numbers_and_dates import when
 from webui.presentation.request_wording import opened_record, openings, purpose, request_state
 from webui.presentation.texts import gettext
 from webui.usecases.accesses import Access, AccessList
+from webui.usecases.proof_states import Far, state_of
 from webui.usecases.receipt_sheet import Listed
 
 
@@ -35,7 +37,26 @@ def _result(line: Access) -> str:
     return gettext("%(state)s (request %(number)d on the ledger)", state=said, number=line.facts.number)
 
 
-def access_paper(found: AccessList, patient: str, site: str, zone: ZoneInfo, now: int) -> Listed:
+def far_words(far: Far) -> str:
+    """Return in plain words how far the proof of a line is."""
+    return {
+        Far.THERE: gettext("Its proof is there"),
+        Far.LATER: gettext("Its proof is there"),
+        Far.ROOT: gettext("It waits: this hospital has not written the line's fingerprint to the ledger yet."),
+        Far.CHECKPOINT: gettext("It waits: the fingerprint is on the ledger; too few witnesses have signed it so far."),
+        Far.OLD: gettext("None: the line is older than proofs of lines."),
+        Far.NOWHERE: gettext("None: the request is not known to be on the ledger."),
+        Far.CHANGED: gettext("None: the line does not agree with the ledger. Please tell the hospital."),
+    }[far]
+
+
+def proofs_line(far: Sequence[Far]) -> str:
+    """Return how many lines have their proof."""
+    there = sum(each in {Far.THERE, Far.LATER} for each in far)
+    return gettext("%(there)d of %(all)d lines have their proof.", there=there, all=len(far))
+
+
+def access_paper(found: AccessList, far: Sequence[Far], patient: str, site: str, zone: ZoneInfo, now: int) -> Listed:
     """Return the texts of the list on paper."""
     lead = gettext("Patient: %(name)s. Made on %(when)s.", name=patient, when=when(now, zone))
     older = [] if found.whole else [gettext("There are older lines. Ask the hospital for them.")]
@@ -43,10 +64,19 @@ def access_paper(found: AccessList, patient: str, site: str, zone: ZoneInfo, now
         site=site,
         title=gettext("Who asked for and opened my data"),
         lead=lead,
-        head=access_head(),
-        rows=[access_row(line, zone) for line in found.lines],
-        foot=" ".join([*access_gaps(found), *older, kept_line()]),
+        head=[*access_head(), gettext("Proof")],
+        rows=[[*access_row(line, zone), _short(each)] for line, each in zip(found.lines, far, strict=True)],
+        foot=" ".join([*access_gaps(found), *older, kept_line(), proofs_line(far), _where()]),
     )
+
+
+def _short(far: Far) -> str:
+    words = {"there": gettext("there"), "waits": gettext("waits"), "none": gettext("none")}
+    return words[state_of(far)]
+
+
+def _where() -> str:
+    return gettext("The JSON file of this list has the proofs. Anybody can check them without this site.")
 
 
 def access_gaps(found: AccessList) -> list[str]:

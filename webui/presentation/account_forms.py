@@ -106,6 +106,7 @@ class PreferenceForm(Form):
     asked = BooleanField(lazy_gettext("Send me a mail when somebody asks for one of my records"))
     opened = BooleanField(lazy_gettext("Send me a mail when others opened my records, at most one a day"))
     receipt = BooleanField(lazy_gettext("Send me a mail when the receipt of an answer can be compared with the ledger"))
+    proof = BooleanField(lazy_gettext("Send me a mail when the proof of a receipt is there"))
     submit = SubmitField(lazy_gettext("Save"))
 
     def __init__(
@@ -128,7 +129,7 @@ class PreferenceForm(Form):
         if bookings is None:
             del self.bookings
         if news is None:
-            del self.asked, self.opened, self.receipt
+            del self.asked, self.opened, self.receipt, self.proof
         self.language.choices = [
             SelectChoice("", gettext("As my browser asks")),
             *(SelectChoice(tag, OWN_NAMES.get(tag, tag)) for tag in spoken()),
@@ -146,7 +147,12 @@ class PreferenceForm(Form):
         """Return the kinds of mails that a patient wants; None for others."""
         if self.asked is None:
             return None
-        fields = {News.ASKED: self.asked, News.OPENED: self.opened, News.RECEIPT: self.receipt}
+        fields = {
+            News.ASKED: self.asked,
+            News.OPENED: self.opened,
+            News.RECEIPT: self.receipt,
+            News.PROOF: self.proof,
+        }
         return frozenset(kind for kind, field in fields.items() if field.data)
 
     @property

@@ -32,7 +32,8 @@ def person_json(user: SignedInUser, scopes: frozenset[str]) -> Json:
     return {"id": user.id, "name": user.name, "role": user.role.value, "scopes": sorted(scopes)}
 
 
-def model_json(model: ServedModel) -> Json:
+def model_json(model: ServedModel, table: str = "") -> Json:
+    """Return a model; `table` names the table that it is of, if it is of none of pictures."""
     return {
         "round": model.round,
         "model_digest": model.model_digest.hex(),
@@ -42,7 +43,7 @@ def model_json(model: ServedModel) -> Json:
         "final_at": moment(model.final_at),
         "attested_by": list(model.attested_by),
         "confirmed": model.verification.whole,
-        "superseded": is_superseded(model),
+        "superseded": is_superseded(model, table),
         "task": task_json(model.task),
     }
 
@@ -77,6 +78,7 @@ def check_json(shown: Shown, review: Review | None, *, reviewed: bool) -> Json:
             "probability": check.probability,
             "shares": dict(check.shares),
             "possible": list(check.kept) if check.kept is not None else None,
+            "private": check.private is not None,
             "model": model_json(check.model),
         }
     return {
@@ -241,6 +243,7 @@ SCHEMAS: dict[str, Json] = {
         probability=or_null(SHARE),
         shares=SHARES,
         possible=or_null(list_of(TEXT)),
+        private=TRUTH,
         model=ref("Model"),
     ),
     "Check": object_of(

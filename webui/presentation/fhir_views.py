@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from webui.http.page_lookups import is_superseded
 from webui.presentation.doctor_wording import decision
 from webui.presentation.result_wording import BAD, WAIT, answer_of
 from webui.presentation.verdict_wording import findings_of
@@ -25,9 +26,16 @@ from webui.usecases.review_format import Decision, Review
 
 Resource = dict[str, Any]
 VERSION = "4.0.1"
+MODEL_STATES = "urn:hemaledger:model-state"
+SUPERSEDED: Resource = {
+    "tag": [{"system": MODEL_STATES, "code": "superseded", "display": "The answer of a model that is no longer in use"}]
+}
+"""`meta` of what comes from such a model. The status stays: R4 has no status for it, and the answer was no error."""
+NO_LONGER = "The hospitals no longer use the model that gave this answer: a hospital left or took data back."
 TASKS, CLASSES, PEOPLE = "urn:hemaledger:task", "urn:hemaledger:class", "urn:hemaledger:account"
 ONE = {"system": "http://unitsofmeasure.org", "code": "1"}
 """UCUM's unit of a plain number."""
+PRIVATE_NOTE = "It came by the private way: the model's last layer stayed encrypted. It is not calibrated."
 CLOSED_REVIEW, NOT_REVIEWED = (
     "a doctor has reviewed it, and this hospital cannot open the review now",
     "no doctor has reviewed it",
@@ -159,6 +167,8 @@ def report(shown: Shown, reviewed: Reviewed) -> Resource:
         }
         if reviewed.review is not None:
             found |= _interpreted(shown, check, reviewed.review)
+        if is_superseded(check.model):
+            found |= {"meta": SUPERSEDED, "conclusion": f"{found['conclusion']} {NO_LONGER}"}
     return found
 
 
@@ -185,9 +195,10 @@ def observation(shown: Shown, reviewed: Reviewed) -> Resource:
     row, check = shown.row, shown.check
     if check is None:
         return _unknown_observation(shown)
-    model = check.model
+    model, ended = check.model, is_superseded(check.model)
     return {
         **_unknown_observation(shown),
+        **({"meta": SUPERSEDED} if ended else {}),
         "status": "preliminary",
         "code": {"coding": [{"system": TASKS, "code": model.task.code}], "text": model.task.name},
         "valueCodeableConcept": _answer(shown, check),
@@ -200,7 +211,11 @@ def observation(shown: Shown, reviewed: Reviewed) -> Resource:
             for code, share in check.shares.items()
         ],
         "derivedFrom": [{"reference": f"Media/{row.id}"}],
-        "note": [_note(check, reviewed)],
+        "note": [
+            _note(check, reviewed),
+            *([{"text": PRIVATE_NOTE}] if check.private else []),
+            *([{"text": NO_LONGER}] if ended else []),
+        ],
     }
 
 

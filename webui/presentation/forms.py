@@ -46,6 +46,8 @@ from webui.usecases.record_format import MAX_NOTE_CHARS
 
 CODE_TYPED = 64
 MAX_PAGES = 10_000
+PRIVATE = "private"
+"""The choice of a private prediction."""
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
@@ -126,6 +128,15 @@ class ImageForm(Form):
     """Only if the file does not say how many bits it uses."""
     server = SelectField(lazy_gettext("Which hospital's computer answers"), choices=[], validate_choice=False)
     """Only if the site knows several (`offer`)."""
+    way = RadioField(
+        lazy_gettext("How the answer is computed"),
+        choices=[
+            SelectChoice("normal", lazy_gettext("The normal way")),
+            SelectChoice(PRIVATE, lazy_gettext("Private prediction")),
+        ],
+        default="normal",
+    )
+    """Only if the site has private predictions."""
     submit = SubmitField(lazy_gettext("Check this image"))
 
     def offer(self, hospitals: Sequence[str]) -> None:

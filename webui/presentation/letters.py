@@ -86,6 +86,14 @@ def news_letter(kind: News, site_address: str) -> Message:
                 address=f"{site_address}/checks/",
             ),
         ),
+        News.PROOF: (
+            gettext("The proof of your receipt is there"),
+            gettext(
+                "The receipt of an answer that you got has its proof now: anybody can check it without this hospital. "
+                "Sign in to download the receipt again: %(address)s",
+                address=f"{site_address}/checks/",
+            ),
+        ),
     }[kind]
     off = gettext(
         "You can switch these mails off on the page Your account: %(address)s", address=f"{site_address}/account"

@@ -49,6 +49,7 @@ BY_NAME: Mapping[str, Word] = {
     "extra_id": lambda number: str(gettext("extra hours %(number)s", number=number)),
     "number": lambda number: str(gettext("round %(number)s", number=number)),
     "patient_id": lambda number: str(gettext("the patient with account %(number)s", number=number)),
+    "record": lambda number: str(gettext("record %(number)s", number=number)),
     "row_id": lambda number: str(gettext("request %(number)s", number=number)),
     "starts_at": _time,
     "token_id": lambda number: str(gettext("token %(number)s", number=number)),
@@ -59,6 +60,7 @@ BY_NAME: Mapping[str, Word] = {
 BY_GROUP: Mapping[tuple[str, str], Word] = {
     ("account", "row_id"): lambda number: str(gettext("session %(number)s", number=number)),
     ("passkeys", "row_id"): lambda number: str(gettext("passkey %(number)s", number=number)),
+    ("accesses", "number"): lambda number: str(gettext("line %(number)s", number=number)),
     ("approvals", "number"): lambda number: str(gettext("request %(number)s", number=number)),
     ("pictures", "number"): lambda number: str(gettext("picture %(number)s", number=number)),
     ("viewer", "number"): lambda number: str(gettext("picture %(number)s", number=number)),

@@ -34,6 +34,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "auditor": (
         ("auditor.rounds", _("Rounds")),
         ("ledger.index", _("Ledger")),
+        ("withdrawals.overview", _("Withdrawals")),
         ("audits.overview", _("Audit")),
         ("audits.compare", _("Compare")),
         ("auditor.file", _("Check a file")),
@@ -59,6 +60,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("local_training.training", _("Train here")),
         ("hospital.curves", _("Curves")),
         ("hospital.members", _("Members")),
+        ("withdrawals.overview", _("Withdrawals")),
         ("presence.now", _("Members now")),
         ("witnesses.table", _("Witnesses")),
     ),

@@ -155,23 +155,22 @@ def seal_of(known: Verification) -> Saying:
     return Saying("good", gettext("verified"), "")
 
 
-def superseded(model: ServedModel) -> Saying | None:
-    """Return what it means that a model is no longer in use; None if it is."""
-    back = gone_back()
+def superseded(model: ServedModel, table: str = "") -> Saying | None:
+    """Return what it means that a model of pictures, or of a table, is no longer in use; None if it is."""
+    back = gone_back(table)
     if back is None or model.round not in back.superseded:
         return None
     if back.to:
         text = gettext(
             "A hospital left or took data back. So the hospitals went back to their model of round %(number)s, and "
-            "train on without these data. The answer of a newer model may differ: you can have the picture checked "
-            "again, or ask a doctor.",
+            "train on without these data. The answer of a newer model may differ: you can ask it again, or ask a "
+            "doctor.",
             number=back.to,
         )
     else:
         text = gettext(
             "A hospital left or took data back. So the hospitals went back to their first model, and train again "
-            "without these data. The answer of a newer model may differ: you can have the picture checked again, or "
-            "ask a doctor."
+            "without these data. The answer of a newer model may differ: you can ask it again, or ask a doctor."
         )
     return Saying("wait", gettext("This answer comes from a model that is no longer in use"), text)
 

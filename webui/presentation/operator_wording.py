@@ -29,6 +29,8 @@ PROBLEMS: Mapping[str, Any] = {
     "no days": _l("Give a number of days from 1 to 3650."),
     "no number": _l("Give a number in its range."),
     "no round": _l("No round is running now."),
+    "round runs": _l("A round is running. Wait for its end, or end it first."),
+    "no model": _l("The model in use comes from no such round. Give the number of an earlier round, or 0."),
 }
 OBSTACLES: Mapping[str, Any] = {
     "too few hospitals": _l("Too few hospitals have a key on the ledger: the round would not begin."),

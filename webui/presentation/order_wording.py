@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from webui.ports.orders import OF_THE_COORDINATOR, Order, OrderKind
 from webui.presentation.code_words import code_word
+from webui.presentation.withdrawal_wording import base_named
 
 TITLES: Mapping[OrderKind, Any] = {
     OrderKind.REGISTER: _l("Admit a member"),
@@ -20,6 +21,7 @@ TITLES: Mapping[OrderKind, Any] = {
     OrderKind.HOLD_ROUNDS: _l("Hold the next round back"),
     OrderKind.GO_ON: _l("Open rounds again"),
     OrderKind.ABORT_ROUND: _l("End the running round without a model"),
+    OrderKind.GO_BACK: _l("Go back to an earlier model"),
 }
 SENTENCES: Mapping[OrderKind, Any] = {
     OrderKind.REGISTER: _l(
@@ -50,6 +52,10 @@ SENTENCES: Mapping[OrderKind, Any] = {
     OrderKind.ABORT_ROUND: _l(
         "End round %(round)s without a new model. The reason, which everybody can read for ever: %(reason)s"
     ),
+    OrderKind.GO_BACK: _l(
+        "Go back to %(model)s, for ever and for everybody to see. Models of later rounds are superseded, and the next "
+        "rounds train on from there."
+    ),
 }
 WORDS = frozenset({"role", "use", "kind", "protection"})
 """Facts that are codes."""
@@ -70,6 +76,7 @@ def sentence(order: Order) -> str:
     facts = {
         name: code_word(text) if name in WORDS else text or empty.get(name, "") for name, text in order.facts.items()
     }
+    facts["model"] = base_named(int(order.facts["to"])) if order.kind is OrderKind.GO_BACK else ""
     facts["hold_back"] = gettext("yes") if order.facts.get("hold_back") == "yes" else gettext("no")
     return str(SENTENCES[order.kind]) % facts
 

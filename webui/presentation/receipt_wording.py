@@ -17,7 +17,8 @@ from webui.presentation.result_wording import answer_of, counts_of, means_not, n
 from webui.presentation.review_wording import lead_of, model_line, review_lines, step_of_review
 from webui.presentation.risk_wording import doubt_of, risk_percent, risk_saying
 from webui.presentation.verdict_wording import class_name, reported_of
-from webui.presentation.wording import Saying, hexed
+from webui.presentation.wording import Saying, hexed, listing
+from webui.usecases.proof_states import Far
 from webui.usecases.receipt_checks import Compared, Comparison
 from webui.usecases.receipt_sheet import Sheet
 from webui.usecases.receipts import Answered, Receipt
@@ -50,7 +51,7 @@ def comparison(found: Comparison, zone: ZoneInfo) -> Saying:
         Compared.WAITING: (
             "wait",
             gettext("This receipt was issued here, and is not on the ledger yet"),
-            gettext("Fingerprints are written to the ledger at least once a day. Compare it again tomorrow."),
+            gettext("Fingerprints are written to the ledger soon after the answer. Compare it again in an hour."),
         ),
         Compared.CHANGED: (
             "bad",
@@ -81,6 +82,8 @@ class Printed:
     """What the QR code holds."""
     site_name: str
     zone: ZoneInfo
+    trust_code: str = ""
+    """Of the trust file with which the receipt's proof holds; empty while there is none."""
     review: Review | None = None
     """The newest one; the sheet then says what the doctor says, and never the model's advice alone."""
 
@@ -103,6 +106,8 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         ),
         *_origin(check, receipt),
     ]
+    if check.private:
+        facts.insert(-3, (gettext("Came by the private way"), listing(list(check.private.trustees))))
     if check.route:
         facts.insert(-3, (gettext("Answered by the server of"), check.route.server))
     if check.probability is not None:
@@ -117,6 +122,9 @@ def sheet_of(check: Check, receipt: Receipt, printed: Printed) -> Sheet:
         facts=facts,
         not_said=[*not_said, gettext("Research software, not a medical device.")],
         compare=_compare(),
+        trust=_trust(printed) if receipt.proof else "",
+        shows=receipt_shows(receipt.far),
+        shows_not=receipt_does_not_show(),
         code=printed.address,
         foot=_foot(printed),
         picture_png=check.image_png,
@@ -149,6 +157,9 @@ def risk_sheet(record: RiskRecord, receipt: Receipt, printed: Printed) -> Sheet:
         facts=facts,
         not_said=[gettext("This is not a diagnosis."), gettext("Research software, not a medical device.")],
         compare=_compare(),
+        trust=_trust(printed) if receipt.proof else "",
+        shows=receipt_shows(receipt.far),
+        shows_not=receipt_does_not_show(),
         code=printed.address,
         foot=_foot(printed),
     )
@@ -156,25 +167,70 @@ def risk_sheet(record: RiskRecord, receipt: Receipt, printed: Printed) -> Sheet:
 
 def _origin(answered: Answered, receipt: Receipt) -> list[tuple[str, str]]:
     """Return by which model and program an answer was made, and how far its proof is."""
+    ended = gettext("no longer in use: the hospitals went back") if receipt.superseded else ""
     program = [(gettext("Program"), f"hemaledger {answered.software}")] if answered.software else []
     return [
         (gettext("Model digest"), hexed(answered.model.model_digest)),
+        *([(gettext("This model now"), ended)] if ended else []),
         *program,
         *([(gettext("Preparation"), answered.model.preparation)] if isinstance(answered, Check) else []),
         (gettext("Fingerprint"), hexed(receipt.leaf)),
-        (gettext("Proof"), proof_line(receipt)),
+        (gettext("Proof"), receipt_far(receipt.far)),
     ]
 
 
-def proof_line(receipt: Receipt) -> str:
+def receipt_far(far: Far) -> str:
     """Return in plain words how far the proof of a receipt is."""
-    if receipt.proven:
-        return _("It is in the JSON file. Anybody can check it without the ledger and without this site.")
-    if receipt.anchored:
-        return _(
-            "The root is on the ledger. The proof that needs no ledger waits for the next checkpoint of the public log."
-        )
-    return _("It waits: the root is written to the ledger at least once a day. Download the receipt again then.")
+    if far is Far.THERE:
+        return _("It is in the JSON file, which is also attached to the PDF. Anybody can check it without this site.")
+    if far is Far.CHECKPOINT:
+        return _("It waits: the fingerprint is on the ledger; too few witnesses have signed it so far.")
+    return _("It waits: this hospital writes the fingerprint to the ledger soon. Download the receipt again later.")
+
+
+@dataclass(frozen=True)
+class ReceiptPanel:
+    """The part about the receipt on the page of an answer."""
+
+    there: bool
+    """Whether the proof is there."""
+    line: str
+    code: str
+    """Of the trust file; empty without one."""
+    shows: list[str]
+    shows_not: list[str]
+
+
+def receipt_panel(far: Far, trust_code: str) -> ReceiptPanel:
+    """Return the words about a receipt."""
+    code = code_in_groups(trust_code) if far is Far.THERE else ""
+    return ReceiptPanel(far is Far.THERE, receipt_far(far), code, receipt_shows(far), receipt_does_not_show())
+
+
+def receipt_shows(far: Far) -> list[str]:
+    """Return what a receipt shows, with its proof or until it is there."""
+    when_recorded = (
+        _("It recorded it before its fingerprint was written to the ledger. The witnesses saw the fingerprint there.")
+        if far is Far.THERE
+        else _("Once its proof is there: when at the latest, because witnesses saw the fingerprint on the ledger.")
+    )
+    return [
+        _("What it shows:"),
+        _(
+            "This hospital recorded this answer, with this model, this program, and this very picture or these values. "
+            "Nothing of it was changed since."
+        ),
+        when_recorded,
+    ]
+
+
+def receipt_does_not_show() -> list[str]:
+    """Return what nobody may read into a receipt."""
+    return [
+        _("What it does not show:"),
+        _("That the answer is right, that the program worked as it should, or whose picture it is."),
+        _("That there is no other answer, or that a doctor agreed."),
+    ]
 
 
 def _compare() -> str:
@@ -182,6 +238,22 @@ def _compare() -> str:
         "Anybody can compare this receipt with the ledger: scan the code, or open the address and choose the JSON "
         "file of the same receipt. The fingerprints must be equal."
     )
+
+
+def _trust(printed: Printed) -> str:
+    """Return what to compare the code of a trust file with; nothing while there is none."""
+    if not printed.trust_code:
+        return ""
+    return _(
+        "Code of the trust file: %(code)s. Who checks the proof takes the trust file from another place than this "
+        "hospital, and compares this code.",
+        code=code_in_groups(printed.trust_code),
+    )
+
+
+def code_in_groups(code: str) -> str:
+    """Return the code of a trust file as people read it aloud: five groups of four."""
+    return " ".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
 def _foot(printed: Printed) -> str:

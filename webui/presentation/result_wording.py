@@ -16,9 +16,11 @@ from fl.protocol.task import Task
 from fl.roles.serving.routing import Why
 from webui.http.error_words import translated, why_no_answer
 from webui.ports.federation import Route
+from webui.ports.private import PrivateWay
+from webui.presentation.numbers_and_dates import decimal
 from webui.presentation.texts import gettext, ngettext
 from webui.presentation.verdict_wording import in_this, one_of, reported_of, thing_of, verdict
-from webui.presentation.wording import Saying
+from webui.presentation.wording import Saying, listing
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured
 from webui.usecases.sampling import UNREADABLE
@@ -298,3 +300,22 @@ def route_reason(route: Route) -> str:
         if route.km is None or round(route.km) == 0
         else f"{reason} {gettext('It is about %(km)d km away.', km=round(route.km))}"
     )
+
+
+def private_seconds(way: PrivateWay) -> str:
+    """Return how long a private answer took, in seconds."""
+    return decimal(way.ms / 1000, 2)
+
+
+def private_sentence(way: PrivateWay) -> str:
+    """Return who took part in a private answer, and how long it took."""
+    text = gettext(
+        "The last layer of the model stayed encrypted. These trustees' servers gave their parts of the answer: "
+        "%(names)s. It took %(seconds)s seconds.",
+        names=listing(list(way.trustees)),
+        seconds=private_seconds(way),
+    )
+    if not way.wrong:
+        return text
+    wrong = gettext("The part of %(names)s was wrong and was not used.", names=listing(list(way.wrong)))
+    return f"{text} {wrong}"

@@ -39,7 +39,7 @@ def table_json(key: str, model: TableModel | None) -> Json:
         return {"table": key, "ready": False, "about": None, "columns": [], "model": None}
     columns = [_column_json(each) for each in model.schema.columns]
     about = model.schema.reported
-    return {"table": key, "ready": True, "about": about, "columns": columns, "model": model_json(model.served)}
+    return {"table": key, "ready": True, "about": about, "columns": columns, "model": model_json(model.served, key)}
 
 
 def risk_json(shown: Shown) -> Json:
@@ -56,7 +56,7 @@ def risk_json(shown: Shown) -> Json:
         "entered_by": record.entered_by if record is not None else None,
         "values": _values_json(record) if record is not None else None,
         "result": _result_json(record.answer, record.unlike) if record is not None else None,
-        "model": model_json(record.model) if record is not None else None,
+        "model": model_json(record.model, record.table) if record is not None else None,
     }
 
 

@@ -4902,14 +4902,34 @@ var hemaledger = (() => {
   var genKeccak = (suffix, blockLen, outputLen, info = {}) => createHasher(() => new Keccak(blockLen, suffix, outputLen), info);
   var keccak_256 = /* @__PURE__ */ genKeccak(1, 136, 32);
 
-  // webui/client/transaction.js
-  var TYPE = 2;
-  var SELECTOR_BYTES = 4;
-  var ACCOUNT_BYTES = 20;
+  // webui/client/rlp.js
   var NO_BYTES = new Uint8Array();
   var SINGLE_BYTE = 128;
   var LIST = 192;
   var LONGEST_SHORT = 55;
+  function shortest(value) {
+    return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
+  }
+  function rlp(item) {
+    if (Array.isArray(item)) {
+      const body = concat(...item.map(rlp));
+      return concat(lengthPrefix(body.length, LIST), body);
+    }
+    return item.length === 1 && item[0] < SINGLE_BYTE ? item : concat(lengthPrefix(item.length, SINGLE_BYTE), item);
+  }
+  function lengthPrefix(length, offset) {
+    if (length <= LONGEST_SHORT) {
+      return Uint8Array.of(offset + length);
+    }
+    const bytes = shortest(BigInt(length));
+    return concat(Uint8Array.of(offset + LONGEST_SHORT + bytes.length), bytes);
+  }
+
+  // webui/client/transaction.js
+  var TYPE = 2;
+  var SELECTOR_BYTES = 4;
+  var ACCOUNT_BYTES = 20;
+  var NO_BYTES2 = new Uint8Array();
   var approval = (request, digest) => call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes());
   var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
   var registration = (publicKey, proof) => call(
@@ -4934,7 +4954,7 @@ var hemaledger = (() => {
     const fields = [
       ...[terms2.chainId, terms2.nonce, terms2.maxPriorityFee, terms2.maxFee, terms2.gas].map(shortest),
       to,
-      NO_BYTES,
+      NO_BYTES2,
       data,
       []
     ];
@@ -4946,23 +4966,6 @@ var hemaledger = (() => {
   var typed = (fields) => concat(Uint8Array.of(TYPE), rlp(fields));
   var call = (signature, ...words) => concat(keccak_256(ascii(signature)).slice(0, SELECTOR_BYTES), ...words);
   var word = (value) => integerBytes(value, 32);
-  function shortest(value) {
-    return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
-  }
-  function rlp(item) {
-    if (Array.isArray(item)) {
-      const body = concat(...item.map(rlp));
-      return concat(lengthPrefix(body.length, LIST), body);
-    }
-    return item.length === 1 && item[0] < SINGLE_BYTE ? item : concat(lengthPrefix(item.length, SINGLE_BYTE), item);
-  }
-  function lengthPrefix(length, offset) {
-    if (length <= LONGEST_SHORT) {
-      return Uint8Array.of(offset + length);
-    }
-    const bytes = shortest(BigInt(length));
-    return concat(Uint8Array.of(offset + LONGEST_SHORT + bytes.length), bytes);
-  }
 
   // webui/client/start.js
   var FIRST_EPOCH = 1;

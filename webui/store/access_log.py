@@ -3,23 +3,29 @@
 Invariant: lines are only added. Once a day all settled lines get a Merkle root, whose digest becomes a leaf among the
 records' leaves, so the root on the ledger covers the log, too: a line that is changed, added or removed later shows.
 
+A line is the label `hemaledger-access-line-1`, a newline and JSON: number, time, account, role, event, page, about,
+network, name, salt. Lines from before proofs end with the network; a root covers only lines of one of both kinds.
+
 Source: EHDS (EU) 2025/327, Art. 9 (who, when, which data); EU AI Act, Art. 12 and 19; RFC 9162, 2.1.1 (tree hash).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from itertools import takewhile
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from fl.protocol.merkle import root_of
 from webui.account_errors import AccessLogChanged
-from webui.store.account_tables import AccessBatch, AccessEntry
+from webui.store.account_tables import SALT_CHARS, AccessBatch, AccessEntry
+from webui.store.base import NAME_CHARS
 from webui.store.database import Database
 from webui.store.models import Account, Leaf
 
@@ -29,6 +35,7 @@ SETTLE_S = 300
 ONCE_S = 60
 """The same person who opens the same page again within this time gets no second line."""
 REMEMBERED = 4096
+IDS_AT_ONCE = 500
 LINE, BATCH = b"hemaledger-access-line-1\n", b"hemaledger-access-batch-1\n"
 
 
@@ -57,6 +64,8 @@ class Line:
     what: str
     about: str = ""
     network: str = ""
+    name: str = ""
+    """Of the person, where the line itself must say it."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +149,9 @@ class AccessLog:
             last = self._settled(session, covered)
             if last is None:
                 return None
-            entries = _between(session, covered + 1, last)
+            entries = _of_one_kind(_between(session, covered + 1, last))
             number = (session.scalar(select(func.max(AccessBatch.number))) or 0) + 1
-            batch = AccessBatch(number=number, first_id=entries[0].id, last_id=last, size=len(entries))
+            batch = AccessBatch(number=number, first_id=entries[0].id, last_id=entries[-1].id, size=len(entries))
             batch.root, batch.sealed_at = root_of([digest_of(each) for each in entries]), self._clock()
             leaf = Leaf(digest=leaf_of(batch))
             session.add(leaf)
@@ -157,6 +166,23 @@ class AccessLog:
         """Return all roots, the newest first."""
         with self._database.reading() as session:
             return session.scalars(select(AccessBatch).order_by(AccessBatch.number.desc()).limit(400)).all()
+
+    def roots_of(self, entry_ids: Collection[int]) -> Mapping[int, AccessBatch]:
+        """Return the root of each of these lines that has one."""
+        found: dict[int, AccessBatch] = {}
+        ids = sorted(entry_ids)
+        inside = (AccessBatch.first_id <= AccessEntry.id) & (AccessEntry.id <= AccessBatch.last_id)
+        query = select(AccessEntry.id, AccessBatch).join(AccessBatch, inside)
+        with self._database.reading() as session:
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                part = ids[start : start + IDS_AT_ONCE]
+                found |= dict(session.execute(query.where(AccessEntry.id.in_(part))).all())
+        return found
+
+    def lines_under(self, batch: AccessBatch) -> Sequence[AccessEntry]:
+        """Return all lines under a root, in order."""
+        with self._database.reading() as session:
+            return _between(session, batch.first_id, batch.last_id)
 
     def check(self, batch: AccessBatch) -> None:
         """Compute a root again from the stored lines, and compare it with the leaf that the ledger's root covers.
@@ -189,19 +215,38 @@ def entry_of(line: Line, at: int) -> AccessEntry:
         what=line.what[:64],
         about=line.about[:64],
         network=line.network[:16],
+        name=line.name[:NAME_CHARS],
+        salt=secrets.token_hex(SALT_CHARS // 2),
     )
 
 
-def digest_of(entry: AccessEntry) -> bytes:
-    """Return SHA-256(label ‖ canonical JSON) of a stored line."""
+def text_of(entry: AccessEntry) -> bytes:
+    """Return the bytes of a stored line: label ‖ JSON."""
     fields = [entry.id, entry.at, entry.account_id, entry.role, entry.event, entry.what, entry.about, entry.network]
-    return sha256(LINE + json.dumps(fields, separators=(",", ":")).encode()).digest()
+    more = [entry.name, entry.salt] if entry.salt else []
+    return LINE + json.dumps([*fields, *more], separators=(",", ":")).encode()
+
+
+def digest_of(entry: AccessEntry) -> bytes:
+    """Return the SHA-256 of a stored line."""
+    return sha256(text_of(entry)).digest()
+
+
+def batch_text(batch: AccessBatch) -> bytes:
+    """Return the bytes of a root of the log: label ‖ JSON."""
+    fields = [batch.number, batch.first_id, batch.last_id, batch.size, batch.root.hex()]
+    return BATCH + json.dumps(fields, separators=(",", ":")).encode()
 
 
 def leaf_of(batch: AccessBatch) -> bytes:
-    """Return the leaf that stands for a root of the log: SHA-256(label ‖ canonical JSON)."""
-    fields = [batch.number, batch.first_id, batch.last_id, batch.size, batch.root.hex()]
-    return sha256(BATCH + json.dumps(fields, separators=(",", ":")).encode()).digest()
+    """Return the leaf that stands for a root of the log: the SHA-256 of its bytes."""
+    return sha256(batch_text(batch)).digest()
+
+
+def _of_one_kind(entries: Sequence[AccessEntry]) -> Sequence[AccessEntry]:
+    """Return the first lines that all have a salt, or all have none."""
+    salted = bool(entries[0].salt)
+    return list(takewhile(lambda each: bool(each.salt) == salted, entries))
 
 
 def _covered(session: Session) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webui.store.base import EMAIL_CHARS, Base, Id, RawDigest, Seconds
+from webui.store.base import EMAIL_CHARS, NAME_CHARS, Base, Id, RawDigest, Seconds
 
 KEY_CHARS = 64
 """A SHA-256 in hexadecimal: every database can index it."""
 PLACE_CHARS = 80
+SALT_CHARS = 32
 PASSKEY_NAME_CHARS = 60
 CREDENTIAL_BYTES = 1023
 """The longest credential id (WebAuthn Level 3, 4)."""
@@ -137,6 +138,10 @@ class AccessEntry(Base):
     """Which one, such as `check_id=7`."""
     network: Mapped[str] = mapped_column(String(16))
     """A keyed digest of the network: equal networks can be seen, but not which one it is."""
+    name: Mapped[str] = mapped_column(String(NAME_CHARS), default="")
+    """Of who opened a record; empty in other lines."""
+    salt: Mapped[str] = mapped_column(String(SALT_CHARS), default="")
+    """Random, in hexadecimal: so the proof of a line tells nothing about its neighbours. Empty in lines from before."""
 
 
 class AccessBatch(Base):

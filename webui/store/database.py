@@ -35,7 +35,7 @@ BUSY_TIMEOUT_MS = 5000
 KEPT_CONNECTIONS = 20
 """More than the server has threads: opening a connection takes longer than a request."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-NEWEST = "0009"
+NEWEST = "0011"
 """The last revision in `MIGRATIONS`. A database at this revision needs no Alembic, which takes long to import."""
 LOST = frozenset({"40001", "40P01"})
 """PostgreSQL: the transaction could not be serialised, or was the victim of a deadlock."""

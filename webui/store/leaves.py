@@ -77,6 +77,12 @@ class LeafStore:
 
         self._database.write(work)
 
+    def anchored_in(self, leaf_id: int) -> int | None:
+        """Return the number of the root on the ledger that covers a leaf; None while it waits."""
+        query = select(Batch.number).join(Leaf, Leaf.batch == Batch.number)
+        with self._database.reading() as session:
+            return session.scalar(query.where(Leaf.id == leaf_id, Batch.block.is_not(None)))
+
     def place_of(self, leaf_id: int) -> LeafPlace | None:
         """Return the place of a leaf; None while it waits for a batch."""
         with self._database.reading() as session:

@@ -1,6 +1,7 @@
 """Who opened which record, and when; the patient sees this list.
 
-Invariant: an opening by a doctor is stored before the doctor sees anything. If the same doctor opens the same record in
+Invariant: an opening by a doctor is stored before the doctor sees anything, together with its line of the access log,
+whose root gets to the ledger. If the same doctor opens the same record in
 the same way within a minute (a page and its picture, or a reload), it counts once.
 
 Source: EHDS (EU) 2025/327, Art. 9 (who, when, which data).
@@ -14,6 +15,8 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from webui.errors import NotFound
+from webui.store.access_log import Line, LogEvent, entry_of
 from webui.store.base import Base, Id, Seconds
 from webui.store.database import Database
 from webui.store.doctor_tables import ReviewMark
@@ -43,6 +46,8 @@ class RecordOpening(Base):
     reader_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
     how: Mapped[str] = mapped_column(String(16))
     opened_at: Mapped[Seconds]
+    entry_id: Mapped[int | None]
+    """Its line of the access log; None for openings from before there were proofs of lines."""
     record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
     reader: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
@@ -72,9 +77,14 @@ class Openings:
 
         def work(session: Session) -> None:
             known = set(session.scalars(same))
-            new = [row_id for row_id in ids if row_id not in known]
+            reader = session.get_one(Account, reader_id)
+            new = [row for row in rows if row.id not in known]
+            entries = [entry_of(_line(reader, row, how), now) for row in new]
+            session.add_all(entries)
+            session.flush()
             session.add_all(
-                RecordOpening(record_row=row_id, reader_id=reader_id, how=how.value, opened_at=now) for row_id in new
+                RecordOpening(record_row=row.id, reader_id=reader_id, how=how.value, opened_at=now, entry_id=entry.id)
+                for row, entry in zip(new, entries, strict=True)
             )
 
         self._database.write(work)
@@ -86,8 +96,25 @@ class Openings:
         with self._database.reading() as session:
             return session.scalars(newest.offset(page * rows).limit(rows)).unique().all()
 
+    def one(self, patient_id: int, opening_id: int) -> RecordOpening:
+        """Return one opening of a patient's record, or raise NotFound."""
+        query = select(RecordOpening).where(
+            RecordOpening.id == opening_id, RecordOpening.record.has(StoredRecord.patient_id == patient_id)
+        )
+        with self._database.reading() as session:
+            found = session.scalars(query).unique().one_or_none()
+        if found is None:
+            raise NotFound
+        return found
+
     def reviews_among(self, row_ids: Collection[int]) -> set[int]:
         """Return which of these records are doctors' reviews."""
         query = select(ReviewMark.record_row).where(ReviewMark.record_row.in_(row_ids))
         with self._database.reading() as session:
             return set(session.scalars(query))
+
+
+def _line(reader: Account, row: StoredRecord, how: How) -> Line:
+    """Return the line of the access log for one opening; the proof of an opening shows it."""
+    role, about = reader.role, f"record={row.number or 'erased'}"
+    return Line(reader.id, role, LogEvent.OPENED, f"record.{how.value}", about, name=reader.name)

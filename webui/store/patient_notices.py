@@ -37,6 +37,8 @@ class News(StrEnum):
     """Somebody else opened records; one mail a day."""
     RECEIPT = "receipt"
     """The root of an answer is on the ledger, so its receipt can be compared."""
+    PROOF = "proof"
+    """A checkpoint that enough witnesses cosigned covers the root, so the receipt has its proof."""
 
 
 class UnwantedNews(Base):
@@ -55,7 +57,7 @@ class ToldUpTo(Base):
 
     kind: Mapped[str] = mapped_column(String(KIND_CHARS), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger)
-    """The newest row, or for RECEIPT the newest root, that was told."""
+    """The newest row, or for RECEIPT and PROOF the newest root, that was told."""
     at: Mapped[Seconds]
 
 
@@ -83,18 +85,25 @@ class PatientNoticeStore:
 
         self._database.write(work)
 
-    def tell(self, kind: News, queue: Queue) -> int:
-        """Queue one mail to each patient with news of a kind who wants it; return how many."""
+    def tell(self, kind: News, queue: Queue, proven: int = 0) -> int:
+        """Queue one mail to each patient with news of a kind who wants it; return how many.
+
+        Args:
+            kind: The kind.
+            queue: Puts a mail into the outbox.
+            proven: The hospital's newest root with a proof.
+        """
         now = self._clock()
         with self._database.reading() as session:
-            mark, newest = session.get(ToldUpTo, kind.value), self._newest(session, kind)
+            mark, newest = session.get(ToldUpTo, kind.value), self._newest(session, kind, proven)
         if mark is not None and (newest <= mark.number or (kind is News.OPENED and now - mark.at < ONE_DAY_S)):
             return 0
 
         def work(session: Session) -> int:
-            row, upto = session.get(ToldUpTo, kind.value), self._newest(session, kind)
+            row, upto = session.get(ToldUpTo, kind.value), self._newest(session, kind, proven)
             if row is None:
-                session.add(ToldUpTo(kind=kind.value, number=upto, at=now))
+                first = self._newest(session, News.RECEIPT, 0) if kind is News.PROOF else upto
+                session.add(ToldUpTo(kind=kind.value, number=first, at=now))
                 return 0
             whom = session.execute(_patients(kind, row.number, upto)).all()
             row.number, row.at = upto, now
@@ -104,12 +113,13 @@ class PatientNoticeStore:
 
         return self._database.write(work)
 
-    def _newest(self, session: Session, kind: News) -> int:
+    def _newest(self, session: Session, kind: News, proven: int) -> int:
         old = self._clock() - SETTLE_S
         query = {
             News.ASKED: select(func.max(RequestRow.id)).where(RequestRow.asked_at <= old),
             News.OPENED: select(func.max(RecordOpening.id)).where(RecordOpening.opened_at <= old),
             News.RECEIPT: select(func.max(Batch.number)).where(Batch.block.is_not(None)),
+            News.PROOF: select(func.max(Batch.number)).where(Batch.block.is_not(None), Batch.number <= proven),
         }[kind]
         return session.scalar(query) or 0
 

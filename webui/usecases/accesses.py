@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from fl.protocol.codec import JsonValue
 from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Purpose
+from webui.errors import NotFound
 from webui.ports.decryption_requests import RequestFacts
 from webui.store.decryption_requests import RequestStore
 from webui.store.models import RequestRow, StoredRecord
@@ -22,6 +22,7 @@ from webui.store.openings import How, Openings, RecordOpening
 from webui.usecases.opening_days import Kind
 from webui.usecases.record_requests import RecordRequests
 
+MOST_DIGITS = 18
 MOST_LINES = 5_000
 """Openings and as many requests, the newest ones; a patient who has more is told so."""
 COLUMNS = ("time_utc", "who", "what", "record", "record_made_utc", "kind", "purpose", "result", "ledger_request")
@@ -50,6 +51,17 @@ class Access:
     purpose: Purpose | None = None
     facts: RequestFacts | None = None
     """The ledger's; None for openings, and for requests that did not get there or cannot be looked up now."""
+    opening: int | None = None
+    """Number of the opening; None for requests."""
+    entry_id: int | None = None
+    """Of an opening: its line of the access log; None for openings from before there were proofs of lines."""
+
+    @property
+    def key(self) -> str:
+        """Return the name of its proof's file, without its ending; empty where there is none."""
+        if self.opening is not None:
+            return f"opening-{self.opening}"
+        return f"request-{self.facts.number}" if self.facts else ""
 
     def cells(self) -> tuple[str, ...]:
         """Return the line for programs: no language, times in UTC (COLUMNS)."""
@@ -78,15 +90,6 @@ class AccessList:
     ledger_answers: bool
     """If not, requests of other hospitals are missing, and results are unknown."""
 
-    def to_dict(self) -> dict[str, JsonValue]:
-        """Return the list for programs."""
-        return {
-            "format": "hemaledger-accesses-1",
-            "whole": self.whole,
-            "ledger_answers": self.ledger_answers,
-            "accesses": [dict(zip(COLUMNS, line.cells(), strict=True)) for line in self.lines],
-        }
-
 
 @dataclass(frozen=True)
 class Accesses:
@@ -105,18 +108,38 @@ class Accesses:
         lines = sorted([*lines, *asked], key=lambda line: line.at, reverse=True)
         return AccessList(tuple(lines[:most]), len(lines) <= most, answers)
 
+    def line(self, patient_id: int, key: str) -> Access:
+        """Return the line of a patient's list whose proof has this name, or raise NotFound.
+
+        Raises:
+            UnavailableError: a request is looked for, and the ledger does not answer.
+        """
+        what, _, number = key.partition("-")
+        if not number.isdecimal() or len(number) > MOST_DIGITS:
+            raise NotFound
+        if what == "opening":
+            found = self.openings.one(patient_id, int(number))
+            return _opening(found, self.openings.reviews_among({found.record_row}))
+        for line in self._asked_now(patient_id):
+            if line.key == key:
+                return line
+        raise NotFound
+
     def _asked(self, patient_id: int) -> tuple[list[Access], bool]:
         """Return the requests, and whether the ledger answered."""
         try:
-            here = [(view.row, view.facts) for view in self.requests.about(patient_id)]
-            elsewhere = self.requests.past_this_site(patient_id)
+            return self._asked_now(patient_id), True
         except UnavailableError:
             return [_request(row, None, patient_id) for row in self.store.about_patient(patient_id)], False
+
+    def _asked_now(self, patient_id: int) -> list[Access]:
+        here = [(view.row, view.facts) for view in self.requests.about(patient_id)]
+        elsewhere = self.requests.past_this_site(patient_id)
         others = [
             Access(facts.asked_at, facts.requester, Reach.ASKED, row, _kind(row, set()), None, facts.purpose, facts)
             for row, facts in elsewhere
         ]
-        return [_request(row, facts, patient_id) for row, facts in here] + others, True
+        return [_request(row, facts, patient_id) for row, facts in here] + others
 
 
 def moment(seconds: int) -> str:
@@ -125,8 +148,16 @@ def moment(seconds: int) -> str:
 
 
 def _opening(each: RecordOpening, reviews: set[int]) -> Access:
+    kind = _kind(each.record, reviews)
     return Access(
-        each.opened_at, each.reader.name, Reach.OPENED, each.record, _kind(each.record, reviews), How(each.how)
+        each.opened_at,
+        each.reader.name,
+        Reach.OPENED,
+        each.record,
+        kind,
+        How(each.how),
+        opening=each.id,
+        entry_id=each.entry_id,
     )
 
 

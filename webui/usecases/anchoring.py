@@ -1,4 +1,4 @@
-"""Anchors the roots of new records on the ledger, at least once a day, and proves that a root covers a record.
+"""Anchors the roots of new records on the ledger, soon after they were made, and proves that a root covers a record.
 
 Invariant: a batch is sent once. After a crash between sending and storing, this asks the ledger which roots it has.
 
@@ -20,7 +20,8 @@ from webui.store.access_log import AccessLog
 from webui.store.leaves import LeafPlace, LeafStore
 from webui.store.models import Batch, StoredRecord
 
-ONE_DAY_S = 24 * 3600
+MOST_WAITING = 64
+"""So many leaves do not wait for the time of the next root."""
 PROOF_FORMAT = "hemaledger-proof-1"
 
 
@@ -43,23 +44,23 @@ class Anchoring:
     """Anchors this hospital's records."""
 
     def __init__(
-        self, leaves: LeafStore, service: RecordService, clock: Callable[[], int], log: AccessLog | None = None
+        self, leaves: LeafStore, service: RecordService, clock: Callable[[], int], log: AccessLog, every_s: int
     ) -> None:
-        """Anchor the leaves of records and, with `log`, the roots of the access log among them."""
+        """Anchor the leaves of records, and the roots of the access log among them, at most every so many seconds."""
+        self._every_s = every_s
         self._log = log
         self._leaves = leaves
         self._service = service
         self._clock = clock
 
     def due(self) -> bool:
-        """Return whether to anchor now: a batch is unfinished, or there are new records and no root for a day."""
+        """Return whether to anchor now: a batch is unfinished, many leaves wait, or some do since long."""
         if self._leaves.prepared() is not None:
             return True
-        last = self._leaves.last_anchored_at()
-        return self._waiting() and (last is None or self._clock() - last >= ONE_DAY_S)
-
-    def _waiting(self) -> bool:
-        return self._leaves.waiting() > 0 or (self._log is not None and self._log.waiting())
+        waiting, last = self._leaves.waiting(), self._leaves.last_anchored_at()
+        if waiting >= MOST_WAITING:
+            return True
+        return (waiting > 0 or self._log.waiting()) and (last is None or self._clock() - last >= self._every_s)
 
     def anchor(self) -> Anchored | None:
         """Anchor all waiting records now; return None if there are none.
@@ -71,7 +72,7 @@ class Anchoring:
         """
         roots = self._service.roots()
         prepared = self._leaves.prepared()
-        if prepared is None and self._log is not None:
+        if prepared is None:
             self._log.seal()
         batch = prepared or self._leaves.prepare(len(roots) + 1)
         if batch is None:
@@ -117,6 +118,10 @@ class Anchoring:
     def place_of_leaf(self, leaf_id: int) -> LeafPlace | None:
         """Return the place of a receipt's leaf; None while it waits for its batch."""
         return self._leaves.place_of(leaf_id)
+
+    def root_of_leaf(self, leaf_id: int) -> int | None:
+        """Return the number of the root on the ledger over a receipt's leaf; None while it waits."""
+        return self._leaves.anchored_in(leaf_id)
 
     def proof_of_leaf(self, leaf_id: int, number: str, leaf: Digest) -> dict[str, JsonValue] | None:
         """Return the path from a receipt's leaf to its root on the ledger; None while it waits for it.

@@ -8,10 +8,9 @@ Source: webui/ports/key_orders.py; NIST SP 800-57 Part 1 Rev. 5, 5.3 (cryptoperi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webui.errors import AgentSilent, KeyOrderOpen, NoHospital
@@ -19,8 +18,8 @@ from webui.ports.hospital import HospitalService, MemberView
 from webui.ports.key_orders import KeyRenewal, KeyService
 from webui.store.accounts import SignedInUser
 from webui.store.database import Database
-from webui.store.models import Account, SiteRole
 from webui.usecases.readers import writing_to
+from webui.usecases.withdrawals import staff
 
 RENEW_S = 365 * 24 * 3600
 """How old a key of this hospital should get; it goes on working afterwards."""
@@ -81,7 +80,7 @@ class HospitalKeys:
             raise AgentSilent
 
         def work(session: Session) -> None:
-            for account_id, email, name in self._others(session, user.id):
+            for account_id, email, name in staff(session, but=user.id):
                 with writing_to(session, account_id):
                     tell(session, email, name, user.name)
 
@@ -97,12 +96,3 @@ class HospitalKeys:
         if self._keys is None:
             raise NoHospital
         return self._keys
-
-    def _others(self, session: Session, account_id: int) -> Sequence[tuple[int, str, str]]:
-        """Return number, address and name of the hospital's other staff who can sign in."""
-        rows = session.execute(
-            select(Account.id, Account.email, Account.name).where(
-                Account.role == SiteRole.HOSPITAL.value, Account.id != account_id, Account.disabled_at.is_(None)
-            )
-        )
-        return [(number, email, name) for number, email, name in rows]

@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from flask_babel import lazy_gettext
@@ -31,7 +31,11 @@ from webui.store.database import Database
 from webui.store.models import PatientProfile, StoredRecord
 from webui.store.openings import Openings
 from webui.store.records import PAGE_ROWS, RecordStore
+from webui.store.training_objections import ObjectionStore, TrainingObjection
 from webui.store.waiting import WaitingStore
+from webui.usecases.accesses import Accesses
+from webui.usecases.line_proofs import LineProofs, list_document
+from webui.usecases.models_in_use import ModelsInUse
 from webui.usecases.own_account import Say, booking_data, happened, waiting_data
 from webui.usecases.own_reviews import written
 from webui.usecases.patient_records import PatientRecords
@@ -44,6 +48,8 @@ from webui.usecases.worklist import task_of
 
 MOST_PAGES = 50
 """Of 20 checks: an export ends after 1,000 checks and says so."""
+MOST_LINE_PROOFS = 1_000
+"""Of the newest lines of who asked and who opened; some 10 s of work."""
 MOST_OPENINGS = 200
 """Pages of openings."""
 README = lazy_gettext(
@@ -57,8 +63,11 @@ account. It does not have the settings of your account: access tokens, signed-in
   appointments.json   all appointments, also cancelled ones
   waiting-lists.json  the waiting lists of doctors on which you are, and the times that they offer you now
   consent.json        each choice of consent that you made, the newest first
+  training.json       your wish to be left out of the training, and what the hospital answered
   who-opened.json     which doctor opened which record, and when
   who-asked.json      who asked the trustees for a record, for what purpose, and what they answered
+  accesses.json       both of these as one list, with the place of each line on the ledger
+  accesses/           the proofs of its lines: opening-N.tlog-proof and request-N.tlog-proof
   checks/NUMBER/      one folder for each check:
     check.json        the answer, and the model that gave it
     picture-1.png     the picture (and picture-2.png ... of the same sample)
@@ -68,6 +77,9 @@ account. It does not have the settings of your account: access tokens, signed-in
     reviews.json      what doctors say about the answer; a text that a doctor keeps among doctors is named, not shown
     receipt.json      the receipt; anybody can compare it with the ledger
     risk.json         in place of picture and check: the values, the risk with its interval, what moved it, the texts
+
+A proof (.tlog-proof) can be checked without this site: on the page /verify of any site of the consortium, or with the
+program `hemaledger verify`. Take the trust file for it, trust.json, from somebody else than this hospital.
 
 Times are in UTC, as YYYY-MM-DDTHH:MM:SSZ. Nothing in here is encrypted: keep it in a safe place.
 {rest}"""
@@ -87,7 +99,11 @@ class OwnData:
     openings: Openings
     receipts: Receipts
     waiting: WaitingStore
+    objections: ObjectionStore
+    in_use: ModelsInUse
     log: AccessLog
+    accesses: Accesses
+    line_proofs: LineProofs
     said: Say
     """Says a line of the access log in words, as the page of the account does."""
 
@@ -103,10 +119,12 @@ class OwnData:
             _json(archive, "waiting-lists.json", waiting)
             choices = choices_of(self.database, who.id)
             _json(archive, "consent.json", [_choice(each.readers, each.consent, each.chosen_at) for each in choices])
+            _json(archive, "training.json", _objection(self.objections.of(who.id)))
             yield sink.taken()
             _json(archive, "who-opened.json", list(self._opened(who.id)))
             _json(archive, "who-asked.json", self._asked(who.id))
             yield sink.taken()
+            yield from self._lines(archive, sink, who.id)
             _json(archive, "account-log.json", list(happened(self.log, who.id, self.said)))
             yield sink.taken()
             count = 0
@@ -116,6 +134,18 @@ class OwnData:
                 yield sink.taken()
             rest = str(REST) if count >= MOST_PAGES * PAGE_ROWS else ""
             archive.writestr("README.txt", str(README).format(site=site_name, rest=rest))
+        yield sink.taken()
+
+    def _lines(self, archive: zipfile.ZipFile, sink: _Sink, patient_id: int) -> Iterator[bytes]:
+        """Write the list of who asked and who opened, and the proof of each line."""
+        found = self.accesses.of(patient_id)
+        made = []
+        for proof, line in self.line_proofs.made(found.lines, MOST_LINE_PROOFS):
+            if proof.text is not None:
+                archive.writestr(f"accesses/{line.key}.tlog-proof", proof.text)
+                yield sink.taken()
+            made.append(replace(proof, text=None))
+        _json(archive, "accesses.json", list_document(found, made))
         yield sink.taken()
 
     def _rows(self, patient_id: int) -> Iterator[StoredRecord]:
@@ -129,18 +159,22 @@ class OwnData:
         shown = self.records.show_all(who, [row])[0]
         folder = f"checks/{row.number or f'erased-{row.id}'}"
         if shown.risk is not None:
-            _json(archive, f"{folder}/risk.json", _risk(shown.risk))
+            _json(archive, f"{folder}/risk.json", _risk(shown.risk) | self._now(shown.risk.model, shown.risk.table))
             _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.risk))
         elif shown.check is None:
             state = {"state": shown.state, "checked_at": _time(row.created_at), "erased_at": _time(row.erased_at)}
             _json(archive, f"{folder}/check.json", state)
         else:
-            _json(archive, f"{folder}/check.json", _check(shown.check))
+            _json(archive, f"{folder}/check.json", _check(shown.check) | self._now(shown.check.model))
             for number, one in enumerate(shown.check.pictures, 1):
                 _pictures(archive, folder, number, one)
             _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.check))
         for name, found in written(self.records.show_all(who, self.store.notes_on(row.id)), task_of(shown)).items():
             _json(archive, f"{folder}/{name}.json", found)
+
+    def _now(self, model: ServedModel, table: str = "") -> dict[str, object]:
+        """Return whether a model is no longer in use, because the hospitals went back to an earlier one."""
+        return {"model_superseded": self.in_use.ended(model, table) is not None}
 
     def _receipt(self, row: StoredRecord, check: Answered) -> object:
         try:
@@ -208,6 +242,17 @@ def _account(profile: PatientProfile) -> dict[str, object]:
         "date_of_birth": profile.date_of_birth.isoformat(),
         "created_at": _time(account.created_at),
         "consent": _choice(profile.readers, profile.consent, None),
+    }
+
+
+def _objection(row: TrainingObjection | None) -> dict[str, object] | None:
+    if row is None:
+        return None
+    return {
+        "asked_at": _time(row.asked_at),
+        "state": row.state,
+        "answered_at": _time(row.answered_at),
+        "answered_by": row.answered_by,
     }
 
 

@@ -1,4 +1,4 @@
-"""Mails to patients about their data: somebody asked, somebody opened, a receipt is on the ledger.
+"""Mails to patients about their data: somebody asked, somebody opened, a receipt is on the ledger, its proof is there.
 
 Invariant: a mail says that there is news and where to look; no name, result or record. A patient can switch each kind
 off.
@@ -21,7 +21,9 @@ from webui.usecases.request_notices import Message
 class PatientNotices:
     """The notices of one hospital's site."""
 
-    def __init__(self, store: PatientNoticeStore, mail: Mail) -> None:
+    def __init__(self, store: PatientNoticeStore, mail: Mail, proven: Callable[[], int]) -> None:
+        """Write mails; `proven` returns the hospital's newest root with a proof."""
+        self._proven = proven
         self.store = store
         self._mail = mail
 
@@ -31,7 +33,8 @@ class PatientNotices:
         Args:
             said: Returns the words of a mail in the language of its reader.
         """
-        return sum(self.store.tell(kind, self._queue(kind, said)) for kind in News)
+        proven = self._proven()
+        return sum(self.store.tell(kind, self._queue(kind, said), proven) for kind in News)
 
     def _queue(self, kind: News, said: Callable[[News], Message]) -> Queue:
         def queue(session: Session, account_id: int, email: str) -> None:

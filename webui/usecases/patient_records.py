@@ -96,6 +96,7 @@ class PatientRecords:
             sample=checked.sample,
             route=prediction.route,
             software=software(),
+            private=prediction.private,
         )
         hospital = self._service.sealer().account
 

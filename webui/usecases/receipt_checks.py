@@ -143,7 +143,7 @@ def _parse(data: bytes) -> tuple[dict[str, JsonValue], bytes, Digest, dict[str, 
     fields = Fields(value, WHAT)
     if fields.text("format") not in FORMATS:
         raise EncodingError(WHAT, "its format is unknown")
-    newer = ("proof",) if fields.text("format") == FORMAT else ()
+    newer = {"proof", *({"model_now"} & set(value))} if fields.text("format") == FORMAT else set[str]()
     fields.only("format", "core", "salt", "leaf", "ledger", "software", "issued_at", *newer)
     salt = parse_hex(fields.text("salt"), SALT_BYTES, WHAT)
     leaf = Digest(parse_hex(fields.text("leaf"), DIGEST_BYTES, WHAT))

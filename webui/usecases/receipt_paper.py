@@ -21,21 +21,23 @@ from reportlab.lib.colors import black
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfdoc import PDFArray, PDFDictionary, PDFName, PDFStream, PDFString
 from reportlab.pdfbase.pdfmetrics import getFont, getRegisteredFontNames, registerFont
 from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Image, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from webui.usecases.receipt_sheet import Sheet
 
 REGULAR, BOLD = "Sheet", "Sheet-Bold"
-QR_MM, PICTURE_MM, MARGIN_MM = 38, 48, 20
+QR_MM, PICTURE_MM, MARGIN_MM = 34, 38, 14
 PADDING_PT = 6
 """Of reportlab's frame, on each side."""
 GREY, LINE = "#52676b", "#d9e0dc"
 
 
-def pdf_of(sheet: Sheet) -> bytes:
-    """Return the sheet as a PDF of A4 pages."""
+def pdf_of(sheet: Sheet, attached: tuple[str, bytes] | None = None) -> bytes:
+    """Return the sheet as a PDF of A4 pages, with a JSON file attached: its name and bytes."""
     use_fonts()
     buffer = io.BytesIO()
     margin = MARGIN_MM * mm
@@ -50,7 +52,8 @@ def pdf_of(sheet: Sheet) -> bytes:
         author=plain(sheet.site),
         invariant=1,
     )
-    document.build(_story(sheet, document.width - 2 * PADDING_PT))
+    first = {} if attached is None else {"onFirstPage": lambda canvas, _: _attach(canvas, *attached)}
+    document.build(_story(sheet, document.width - 2 * PADDING_PT), **first)
     return buffer.getvalue()
 
 
@@ -69,22 +72,50 @@ def _story(sheet: Sheet, width: float) -> list[object]:
     facts = Table(rows, colWidths=[48 * mm, width - 48 * mm], style=_lines())
     code = [
         _qr(sheet.code, QR_MM * mm),
-        [Paragraph(markup(sheet.compare), style["body"]), Paragraph(markup(sheet.code), style["small"])],
+        [
+            Paragraph(markup(sheet.compare), style["fact"]),
+            Paragraph(markup(sheet.code), style["small"]),
+            *([Paragraph(markup(sheet.trust), style["fact"])] if sheet.trust else []),
+        ],
     ]
+    limits = Table(
+        [[[Paragraph(markup(line), style["limit"]) for line in part] for part in (sheet.shows, sheet.shows_not)]],
+        colWidths=[width / 2] * 2,
+        style=_top(),
+    )
     return [
         Paragraph(markup(sheet.site), style["site"]),
         Paragraph(markup(sheet.heading), style["small"]),
-        Spacer(1, 5 * mm),
+        Spacer(1, 3 * mm),
         answer,
-        Spacer(1, 5 * mm),
+        Spacer(1, 3 * mm),
         *[Paragraph("• " + markup(line), style["body"]) for line in sheet.not_said],
-        Spacer(1, 5 * mm),
+        Spacer(1, 3 * mm),
         facts,
-        Spacer(1, 6 * mm),
+        Spacer(1, 3 * mm),
         Table([code], colWidths=[(QR_MM + 6) * mm, width - (QR_MM + 6) * mm], style=_top()),
-        Spacer(1, 6 * mm),
+        Spacer(1, 3 * mm),
+        limits,
+        Spacer(1, 3 * mm),
         Paragraph(markup(sheet.foot), style["small"]),
     ]
+
+
+def _attach(canvas: Canvas, name: str, data: bytes) -> None:
+    """Attach a JSON file to the PDF of a canvas (PDF 1.7, 7.11.4)."""
+    pdf = canvas._doc  # noqa: SLF001  # reportlab has no other way to an attachment
+    kept = PDFStream(PDFDictionary({"Type": PDFName("EmbeddedFile")}), data)
+    file = PDFDictionary(
+        {
+            "Type": PDFName("Filespec"),
+            "F": PDFString(name),
+            "UF": PDFString(name),
+            "AFRelationship": PDFName("Data"),
+            "EF": PDFDictionary({"F": pdf.Reference(kept)}),
+        }
+    )
+    names = PDFDictionary({"Names": PDFArray([PDFString(name), pdf.Reference(file)])})
+    pdf.Catalog.Names = PDFDictionary({"EmbeddedFiles": names})
 
 
 def paper_styles() -> dict[str, object]:
@@ -98,6 +129,7 @@ def paper_styles() -> dict[str, object]:
         "body": style("body", 10.5),
         "name": style("name", 9.5, textColor=GREY),
         "fact": style("fact", 9.5, wordWrap="CJK"),
+        "limit": style("limit", 8.5),
         "small": style("small", 8.5, textColor=GREY, wordWrap="CJK"),
     }
 

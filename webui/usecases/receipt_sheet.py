@@ -29,6 +29,11 @@ class Sheet:
     """Empty for an answer about a table."""
     lines: Sequence[str] = ()
     """More of the answer, such as the counts of a sample."""
+    trust: str = ""
+    """The code of the trust file, beside the QR code; empty while there is none."""
+    shows: Sequence[str] = ()
+    """What the receipt shows."""
+    shows_not: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

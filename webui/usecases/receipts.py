@@ -6,14 +6,17 @@ digest is a leaf beside the record's own, from the moment of the check; a change
 A receipt is canonical JSON (PROTOCOL.md 2):
 
     format    hemaledger-receipt-2
-    core      what is proved: hospital, record, checked_at, answer, model, pipeline, route if there was a choice, and
-              of a check: task, classes, pictures; of an answer about a table: table, about, row
+    core      what is proved: hospital, record, checked_at, answer, model, pipeline, route if there was a choice,
+              private if it came by the private way, and of a check: task, classes, pictures; of an answer about a
+              table: table, about, row
     salt      32 random bytes; they hide the core from those who only read the ledger
     leaf      SHA-256("leaf" ‖ salt ‖ SHA-256(core))
-    ledger    the path from the leaf to a root on the ledger; null until the root is there (within a day)
+    ledger    the path from the leaf to a root on the ledger; null until the root is there
     proof     {"state": "there", "tlog_proof": text}: checkpoint, witnesses and path to the leaf (PROTOCOL.md 8T), or
               {"state": "waits", "why": text}
-    software, issued_at   not proved
+    model_now only if the coordinator went back to an earlier model than this one (PROTOCOL.md 5X): {"superseded": true,
+              "back_to": round, "went_back_at": seconds since 1970, "record": transaction of the return}
+    software, issued_at, model_now   not proved
 
 A core from before this format has no `pipeline`. Format 1 had no `proof`; it is still compared.
 
@@ -33,21 +36,24 @@ from fl.protocol.codec import Fields, JsonValue, Writer, sha256, write_document
 from fl.protocol.errors import EncodingError, HemaledgerError
 from fl.protocol.merkle import SALT_BYTES, record_leaf
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex, show
+from fl.protocol.tlog.extra import InnerLeaf, Path
 from fl.training.tables.schema import Schema
 from webui.errors import NotFound
-from webui.ports.proofs import Place, ProofService
+from webui.ports.proofs import ProofService
 from webui.ports.records import RecordService
 from webui.store.models import StoredRecord
 from webui.store.receipts import NewReceipt, ReceiptStore
 from webui.usecases.anchoring import Anchoring
-from webui.usecases.record_format import Check, route_document
+from webui.usecases.models_in_use import ModelsInUse
+from webui.usecases.proof_states import Far, far_reach
+from webui.usecases.record_format import Check, private_document, route_document
 from webui.usecases.record_pictures import Pictured, prediction_document
 from webui.usecases.risk_format import RiskRecord
 
 FORMAT = "hemaledger-receipt-2"
 FORMATS = (FORMAT, "hemaledger-receipt-1")
 """All that are compared."""
-NO_ROOT = "The root of this answer is not on the ledger yet. Download the receipt again tomorrow."
+NO_ROOT = "The root of this answer is not on the ledger yet. Download the receipt again later."
 NO_CHECKPOINT = "No checkpoint of the public log covers this answer yet. Download the receipt again later."
 MOST_NODES = 64
 LOG = logging.getLogger("hemaledger.site")
@@ -63,8 +69,18 @@ class Receipt:
     leaf: Digest
     anchored: bool
     """Whether its root is on the ledger."""
-    proven: bool
-    """Whether it has a proof that needs no ledger."""
+    proof: str | None = field(default=None, repr=False)
+    """The `.tlog-proof`, which needs no ledger; None while it waits."""
+
+    @property
+    def far(self) -> Far:
+        """Return how far its proof is."""
+        return Far.ROOT if not self.anchored else Far.CHECKPOINT if self.proof is None else Far.THERE
+
+    @property
+    def superseded(self) -> bool:
+        """Return whether its model is no longer in use."""
+        return "model_now" in self.document
 
     def to_bytes(self) -> bytes:
         return write_document(self.document)
@@ -79,8 +95,10 @@ class Receipts:
         anchoring: Anchoring,
         service: RecordService,
         proofs: ProofService,
+        in_use: ModelsInUse,
         clock: Callable[[], int],
     ) -> None:
+        self._in_use = in_use
         self._proofs = proofs
         self._store = store
         self._anchoring = anchoring
@@ -116,17 +134,40 @@ class Receipts:
             "proof": proof,
             "software": f"hemaledger {software()}",
             "issued_at": self._clock(),
+            **self._model_now(check),
         }
-        return Receipt(document, leaf, anchored=ledger is not None, proven=proof["state"] == "there")
+        text = proof.get("tlog_proof")
+        return Receipt(document, leaf, anchored=ledger is not None, proof=text if isinstance(text, str) else None)
+
+    def far(self, row: StoredRecord) -> Far:
+        """Return how far the proof of an answer's receipt is, without making it."""
+        known = self._store.of(row.id)
+        root = self._anchoring.root_of_leaf(known.leaf_id) if known else None
+        if root is None:
+            return Far.ROOT
+        return Far.THERE if root <= far_reach(self._proofs).root else Far.CHECKPOINT
+
+    def _model_now(self, check: Answered) -> dict[str, JsonValue]:
+        """Return that the model is no longer in use; empty while it is."""
+        back = self._in_use.ended(check.model, check.table if isinstance(check, RiskRecord) else "")
+        if back is None:
+            return {}
+        now: dict[str, JsonValue] = {
+            "superseded": True,
+            "back_to": back.to,
+            "went_back_at": back.at,
+            "record": f"0x{back.mark}",
+        }
+        return {"model_now": now}
 
     def _proof(self, leaf: Digest, ledger: dict[str, JsonValue] | None) -> dict[str, JsonValue]:
         """Return the proof of a leaf, or that it waits; a log that cannot be read is no reason to refuse a receipt."""
         if ledger is None:
             return {"state": "waits", "why": NO_ROOT}
         fields = Fields(ledger, "receipt")
-        place = Place(fields.integer("batch"), fields.integer("index"), fields.integer("size"))
+        path = Path(fields.integer("index"), fields.integer("size"), path_in(fields, "receipt"))
         try:
-            text = self._proofs.of_leaf(place, leaf, path_in(fields, "receipt"))
+            text = self._proofs.of_root(fields.integer("batch"), InnerLeaf(leaf, path))
         except HemaledgerError as error:
             LOG.warning("a receipt has no proof: %s: %s", error.name, error)
             text = None
@@ -164,6 +205,7 @@ def _check_core(check: Check, salt: bytes) -> dict[str, JsonValue]:
         "answer": prediction_document(check.label, check.probability, check.shares, check.kept),
         "pictures": [_picture(each, salt) for each in check.pictures],
         **({"route": route_document(check.route)} if check.route else {}),
+        **({"private": private_document(check.private)} if check.private else {}),
     }
 
 

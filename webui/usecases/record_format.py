@@ -20,6 +20,7 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.federation import Route, ServedModel
+from webui.ports.private import PrivateWay
 from webui.usecases.record_pictures import (
     NO_VIEWS,
     ONE_PICTURE,
@@ -82,6 +83,8 @@ class Check:
     """Which hospital's server judged the check's own picture; None if the site knew no other than its own."""
     software: str = ""
     """The version of this program that answered; empty in checks of earlier versions."""
+    private: PrivateWay | None = None
+    """How the answer came if it was a private one."""
 
     @property
     def pictures(self) -> tuple[Pictured, ...]:
@@ -173,7 +176,28 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
         **({"parts": parts} if parts else {}),
         **({"route": route_document(check.route)} if check.route else {}),
         **({"software": check.software} if check.software else {}),
+        **({"private": private_document(check.private)} if check.private else {}),
     }
+
+
+def private_document(way: PrivateWay) -> dict[str, JsonValue]:
+    """Return how a private answer came, as records and receipts have it."""
+    return {
+        "head": way.head.hex(),
+        "request": way.request,
+        "trustees": list(way.trustees),
+        "wrong": list(way.wrong),
+        "ms": way.ms,
+    }
+
+
+def _parse_private(fields: Fields) -> PrivateWay | None:
+    if "private" not in fields.value:
+        return None
+    inner = Fields(fields.mapping("private"), _WHAT)
+    inner.only("head", "request", "trustees", "wrong", "ms")
+    names = texts(inner, "trustees"), texts(inner, "wrong")
+    return PrivateWay(_digest(inner, "head"), inner.integer("request"), *names, inner.integer("ms"))
 
 
 def route_document(route: Route) -> dict[str, JsonValue]:
@@ -230,7 +254,7 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
 
 
 def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> Check:
-    further = (name for name in ("sample", "parts", "route", "software") if name in fields.value)
+    further = (name for name in ("sample", "parts", "route", "software", "private") if name in fields.value)
     fields.only(*_COMMON, "checked_at", "prediction", "model", *further)
     model = _parse_model(Fields(fields.mapping("model"), _WHAT))
     label, probability, shares, kept = parse_prediction(fields, model.task)
@@ -247,6 +271,7 @@ def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> 
         sample=parse_sample(fields, model.task, parts),
         route=_parse_route(fields),
         software=fields.text("software") if "software" in fields.value else "",
+        private=_parse_private(fields),
     )
 
 

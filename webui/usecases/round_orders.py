@@ -56,6 +56,18 @@ def round_of(order: Order) -> int:
     return int(text)
 
 
+def model_of(order: Order) -> int:
+    """Return the round to whose model an order goes back, 0 for the first model.
+
+    Raises:
+        EncodingError: it is not a number.
+    """
+    text = order.facts["to"]
+    if not text.isdecimal() or len(text) > MAX_ROUND_DIGITS:
+        raise EncodingError("order", "it names no model")
+    return int(text)
+
+
 def _open(facts: dict[str, str], history: History) -> Mapping[str, str]:
     terms, problems = asked_terms(facts)
     facts.update(facts_of(terms))
@@ -79,9 +91,20 @@ def _abort(facts: dict[str, str], history: History) -> Mapping[str, str]:
     return problems if facts["reason"] else {**problems, "reason": "no reason"}
 
 
+def _go_back(facts: dict[str, str], history: History) -> Mapping[str, str]:
+    """The model must be one from which the current model comes."""
+    federation, text = history.federation, facts["to"]
+    if federation.active_round is not None:
+        return {"to": "round runs"}
+    behind = [each.number for each in federation.lineage.ancestors()] if federation.openings else []
+    facts["to"] = text.lstrip("0") or text[:1]
+    return {} if facts["to"] in {"0", *map(str, behind[1:])} and behind else {"to": "no model"}
+
+
 ROUND_CHECKS: Mapping[OrderKind, Callable[[dict[str, str], History], Mapping[str, str]]] = {
     OrderKind.OPEN_ROUNDS: _open,
     OrderKind.HOLD_ROUNDS: _hold,
     OrderKind.GO_ON: _go_on,
     OrderKind.ABORT_ROUND: _abort,
+    OrderKind.GO_BACK: _go_back,
 }

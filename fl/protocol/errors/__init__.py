@@ -30,6 +30,7 @@ from fl.protocol.errors.checked import (
     SketchInvalid,
     SketchMissing,
     SketchVerdictWrong,
+    UpdateAgainstOthers,
     UpdatesSuspect,
     UpdateTooLong,
 )
@@ -41,6 +42,23 @@ from fl.protocol.errors.families import (
     TamperedError,
     UnavailableError,
     Why,
+)
+from fl.protocol.errors.findings import (
+    ChainForked,
+    CheckpointBackdated,
+    CheckpointDisputed,
+    CheckpointForked,
+    EvidenceMalformed,
+    EvidenceWeak,
+    FileWithheld,
+    HistoryChanged,
+    InMyName,
+    LedgerReset,
+    LedgerRolledBack,
+    LeftOut,
+    LogGap,
+    RecordBackdated,
+    TwoRoots,
 )
 from fl.protocol.errors.malformed import (
     BackupUnusable,
@@ -78,13 +96,18 @@ from fl.protocol.errors.proofs import (
     BindingInvalid,
     CheckpointEarly,
     CheckpointForged,
+    ConsistencyInvalid,
     CosignatureInvalid,
+    CosignedOther,
     LogSignatureInvalid,
+    ModelChanged,
     ProofChanged,
     ProofMalformed,
+    ReceiptChanged,
     RecordMissing,
     TrustMissing,
     WitnessesMissing,
+    WitnessForgot,
 )
 from fl.protocol.errors.refused import (
     AccuracyAlarm,

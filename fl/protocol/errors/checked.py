@@ -51,6 +51,14 @@ class UpdateTooLong(TamperedError):
 
 
 @dataclass(eq=False)
+class UpdateAgainstOthers(TamperedError):
+    """On the mean of several rounds a hospital's updates point against the sum of the others' (PROTOCOL.md 5C)."""
+
+    rounds: int
+    sentence = "Over the last {rounds} rounds its updates pointed against those of all the other hospitals."
+
+
+@dataclass(eq=False)
 class UpdatesSuspect(RefusedError):
     """An auditor found something wrong with an update under its mask, so nobody attests the model (PROTOCOL.md 5C)."""
 

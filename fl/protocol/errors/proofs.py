@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.errors.families import MalformedError, MisconfiguredError, RefusedError, TamperedError
+from fl.protocol.errors.families import (
+    MalformedError,
+    MisconfiguredError,
+    RefusedError,
+    TamperedError,
+    UnavailableError,
+)
 
 
 @dataclass(eq=False)
@@ -59,11 +65,27 @@ class ProofChanged(TamperedError):
 
 
 @dataclass(eq=False)
+class ModelChanged(TamperedError):
+    """The files of a model, their signature and their proofs do not belong together (fl/proofs/model_folder.py)."""
+
+    why: str
+    sentence = "The files of the model do not hold: {why}."
+
+
+@dataclass(eq=False)
 class BindingInvalid(TamperedError):
     """The part of a proof that ties its checkpoint to the chain does not verify (PROTOCOL.md 8T, step 7)."""
 
     why: str
     sentence = "The proof does not hold (step 7, the tie to the chain): {why}."
+
+
+@dataclass(eq=False)
+class ReceiptChanged(TamperedError):
+    """A receipt does not fit its fingerprint or its proof (PROTOCOL.md 9, Records)."""
+
+    why: str
+    sentence = "The receipt does not hold: {why}."
 
 
 @dataclass(eq=False)
@@ -93,6 +115,35 @@ class CheckpointEarly(RefusedError):
     size: int
     why: str
     sentence = "The checkpoint of {size} records was not signed: {why}."
+
+
+@dataclass(eq=False)
+class CosignedOther(RefusedError):
+    """A log and a witness do not agree on what the witness cosigned last (C2SP tlog-witness, status 409)."""
+
+    size: int
+    old: int
+    sentence = "This witness cosigned a checkpoint of {size} records last, not of {old} with this root."
+
+
+@dataclass(eq=False)
+class ConsistencyInvalid(TamperedError):
+    """A checkpoint does not continue the one that the witness cosigned last (C2SP tlog-witness, status 422)."""
+
+    size: int
+    old: int
+    sentence = "The proof that the checkpoint of {size} records continues the one of {old} records does not hold."
+
+
+@dataclass(eq=False)
+class WitnessForgot(UnavailableError):
+    """A witness does not know what it cosigned, because its folder came back from a backup (PROTOCOL.md 8T.3)."""
+
+    member: str
+    sentence = (
+        "{member} does not know what it cosigned last: its folder came back from a backup. It signs nothing before the "
+        "keeper of the log or another witness has shown what it cosigned: give --keeper or --peer."
+    )
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5 (c, C, W_max, q) and 2 (encoding).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError
@@ -24,6 +24,7 @@ LARGEST_BOUND = 2.0**64
 
 WORD_BITS = (32, 64)
 BUCKETS = (64, 128, 256)
+DIRECTION_ROUNDS = range(4, 17)
 """Sizes of a sketch that a round may ask for: sums in each of its 4 rows (PROTOCOL.md 5C)."""
 FEW = 1024
 """Up to so many hospitals in the roster, the words have all their steps."""
@@ -48,16 +49,25 @@ class Check:
     """1..1024: how many of them must find nothing wrong before a hospital attests the model."""
     buckets: int
     """64, 128 or 256."""
+    direction: int = 0
+    """4..16: over so many rounds the mean direction of a hospital's updates counts, too; 0: only lengths do."""
 
     def to_dict(self) -> dict[str, JsonValue]:
-        return {"auditors": self.auditors, "buckets": self.buckets}
+        """Return the entry; it names a direction only if that counts."""
+        entry: dict[str, JsonValue] = {"auditors": self.auditors, "buckets": self.buckets}
+        return entry | ({"direction": self.direction} if self.direction else {})
 
     @classmethod
     def from_dict(cls, value: dict[str, JsonValue]) -> Check:
         """Parse the entry, or raise EncodingError."""
         fields = Fields(value, "check of updates")
-        fields.only("auditors", "buckets")
+        fields.only("auditors", "buckets", *(["direction"] if "direction" in value else []))
         check = cls(fields.integer("auditors"), fields.integer("buckets"))
+        if "direction" in value:
+            check = replace(check, direction=fields.integer("direction"))
+            few, many = DIRECTION_ROUNDS[0], DIRECTION_ROUNDS[-1]
+            if not few <= check.direction <= many:
+                raise EncodingError("check of updates", f"direction is not in {few}..{many}")
         if not 1 <= check.auditors <= FEW or check.buckets not in BUCKETS:
             raise EncodingError("check of updates", f"auditors is not in 1..{FEW}, or buckets not one of {BUCKETS}")
         return check

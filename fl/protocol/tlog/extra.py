@@ -5,6 +5,7 @@ C2SP says that this part is not authenticated: each field is checked against the
 Layout (PROTOCOL.md 8T.4; `u32 x` is a u32 length and the bytes):
     "BAFL/1/extra" ‖ u32 entry ‖ u32 data ‖ u32 transaction ‖ u8 inner ‖ … ‖ u8 binding ‖ … ‖ seal[32]
     inner 0: nothing | 1: u32 step ‖ u8 goesOn ‖ PATH | 2: leaf[32] ‖ PATH | 3: u32 line ‖ PATH ‖ u32 batch ‖ PATH
+          | 4: u32 step ‖ u8 goesOn ‖ PATH ‖ PATH
     binding 0: nothing | 1: u32 header ‖ u32 transaction index ‖ u8 event ‖ NODES receipts ‖ NODES transactions
     PATH = u32 index ‖ u32 size ‖ u8 n ‖ n·[32]        NODES = u8 n ‖ n·(u32 node)
 
@@ -23,7 +24,7 @@ LABEL = "extra"
 MOST_NODES = 63
 MOST_TRIE_NODES = 64
 _HASH = 32
-_STEP, _LEAF, _LINE = 1, 2, 3
+_STEP, _LEAF, _LINE, _CLUSTER_STEP = 1, 2, 3, 4
 _RECEIPT = 1
 
 
@@ -66,7 +67,19 @@ class InnerLine:
     above: Path
 
 
-Inner = InnerStep | InnerLeaf | InnerLine
+@dataclass(frozen=True)
+class InnerClusterStep:
+    """A member's signed step under the root of its cluster, under the root of a batch (PROTOCOL.md 5W.5)."""
+
+    step: bytes
+    goes_on: int
+    path: Path
+    """Among the steps of the cluster."""
+    above: Path
+    """Of the cluster's root among the clusters."""
+
+
+Inner = InnerStep | InnerLeaf | InnerLine | InnerClusterStep
 
 
 @dataclass(frozen=True)
@@ -139,6 +152,10 @@ def _write_inner(writer: Writer, inner: Inner | None) -> None:
     elif isinstance(inner, InnerStep):
         writer.u8(_STEP).text(inner.step).u8(inner.goes_on)
         _write_path(writer, inner.path)
+    elif isinstance(inner, InnerClusterStep):
+        writer.u8(_CLUSTER_STEP).text(inner.step).u8(inner.goes_on)
+        _write_path(writer, inner.path)
+        _write_path(writer, inner.above)
     elif isinstance(inner, InnerLeaf):
         writer.u8(_LEAF).raw(inner.leaf, DIGEST_BYTES)
         _write_path(writer, inner.path)
@@ -159,6 +176,8 @@ def _read_inner(reader: Reader) -> Inner | None:
         return InnerLeaf(reader.raw(DIGEST_BYTES), _read_path(reader))
     if kind == _LINE:
         return InnerLine(_sized(reader), _read_path(reader), _sized(reader), _read_path(reader))
+    if kind == _CLUSTER_STEP:
+        return InnerClusterStep(_sized(reader), reader.u8(), _read_path(reader), _read_path(reader))
     raise EncodingError("proof", f"it has an inner part of the unknown kind {kind}")
 
 

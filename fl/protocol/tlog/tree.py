@@ -51,6 +51,12 @@ class GrowingTree:
             raise IndexError(index)
         return Digest(self._levels[0][index])
 
+    def nodes(self, height: int, first: int, last: int) -> Sequence[bytes]:
+        """Return the complete nodes `first` to `last` over 2^height leaves each, or raise IndexError."""
+        if not 0 <= first <= last <= len(self) >> height:
+            raise IndexError(last)
+        return self._levels[height][first:last] if first < last else ()
+
     def root(self, size: int | None = None) -> Digest:
         """Return the root over the first `size` leaves (all of them by default), or raise IndexError."""
         upto = len(self) if size is None else size

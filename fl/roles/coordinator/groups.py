@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fl.protocol.branch import Branch
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
+from fl.replay.branches import next_branch
 from fl.replay.round_documents import read_config
 from fl.replay.round_groups import continued, cycle_before, deal, fewest_of, is_group, members_of
 from fl.replay.trained_rounds import is_calibration, newest_training
@@ -55,7 +57,8 @@ def next_round(
     if not is_group(config):
         training = newest_training(federation, number, vault) if is_calibration(config) else None
         return NextRound(_with_recipe(config, training, vault), roster, plan.protection, plan.min_commitments)
-    groups, before = Aggregation.of(config.training).groups, cycle_before(federation, number, vault)
+    branch = next_branch(federation, vault) or Branch.of(config.training)
+    groups, before = Aggregation.of(config.training).groups, cycle_before(federation, number, branch, vault)
     began = members_of(federation, before.groups[0]) if before.groups else roster
     cycle = continued(before, began, roster, groups, fewest_of(masked=plan.protection == Protection.MASKED))
     config = _with_recipe(config, cycle.groups[0] if cycle.groups else None, vault)

@@ -18,6 +18,7 @@ from fl.protocol.records import ModelProposed
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.mask_graph import is_answered
 from fl.protocol.rounds.round import Round
+from fl.replay.branches import start_of
 from fl.replay.expected_files import expected_model, model_core, model_recipients
 from fl.replay.file_reader import FileReader
 from fl.replay.group_key import with_group_key
@@ -65,7 +66,7 @@ class Proposing:
         try:
             work = checked_work(current, config, manifest)
             total = self._total(federation, current, work)
-            outcome = work.apply(total, previous)
+            outcome = work.apply(total, start_of(config, manifest, previous))
         except UpdateUnusable as error:
             return self._abort(current, refusal_of(error, federation.book))
         except (TooFewReveals, BelowThreshold, SharesMissing, VaultMissing) as error:

@@ -17,11 +17,11 @@ from fl.protocol.grants import model_of
 from fl.protocol.names import Digest
 from fl.protocol.records import ModelReverted
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.round import Phase, Round
-from fl.replay.branches import check_possible, next_branch, pending, with_branch
+from fl.protocol.rounds.round import Round
+from fl.replay.branches import next_branch, pending, with_branch
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
-from fl.replay.round_documents import read_config, read_manifest
+from fl.replay.round_documents import read_manifest
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
@@ -48,15 +48,8 @@ class Returns:
         return bool(open_ones)
 
     def planned(self, federation: Federation, config: RoundConfig) -> RoundConfig:
-        """Return a configuration as the next round must have it.
-
-        Raises:
-            BranchWrong: the coordinator went back, and the plan's rule cannot go on from there.
-        """
-        branch = next_branch(federation, self._ports.vault)
-        if branch is not None:
-            check_possible(federation.last_round + 1, config)
-        return with_branch(config, branch)
+        """Return a configuration as the next round must have it."""
+        return with_branch(config, next_branch(federation, self._ports.vault))
 
 
 def go_back(ports: Ports, to: int) -> Digest:
@@ -65,7 +58,6 @@ def go_back(ports: Ports, to: int) -> Digest:
     Raises:
         RoundStillOpen: a round is running.
         SettingInvalid: the current model does not come from that round, or is its model.
-        BranchWrong: the federation trains in a way that cannot go on from an earlier model.
         RecipientNotFound, KeystoreUnreadable: this coordinator cannot open that model, so nobody could go on.
         VaultMissing, TamperedError: its file.
     """
@@ -74,9 +66,6 @@ def go_back(ports: Ports, to: int) -> Digest:
     if federation.active_round is not None:
         raise RoundStillOpen(federation.active_round.number)
     source = _source(federation, to)
-    for each in federation.rounds:
-        if each.phase == Phase.FINAL and each.number > to and each.number not in federation.superseded:
-            check_possible(each.number, read_config(each, ports.vault))
     release = Releases(view, Requester(ports.ledger, ports.vault, ports.keyring))
     reader = FileReader(ports.ledger.account, ports.vault, ports.keyring, release, partial(grants_of, view))
     reader.model(source or federation.openings[0], read_manifest(federation.opening, ports.vault))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Role
+from fl.replay.branches import withdrawn
 from fl.roles.coordinator.drop_outs import named
 
 
@@ -29,10 +30,12 @@ def why_no_round(
     book = federation.book
     reason = f"{len(roster)} hospitals could take part, and the next round needs {fewest}"
     reason += f" ({named(book, roster)})" if roster else ""
-    others = [each for each in book.having(Role.HOSPITAL) if each.account not in roster]
+    left = withdrawn(federation)
+    others = [each for each in book.having(Role.HOSPITAL) if each.account not in {*roster, *left}]
     keyless = [each.account for each in others if each.key is None]
     blind = [each.account for each in others if each.key is not None and each.account not in suspects]
     named_ones = [f"{book.name_of(who)}: {why}" for who, why in suspects.items() if who not in keyless]
+    reason += f"; left the federation: {named(book, sorted(left))}" if left else ""
     reason += f"; without a key: {named(book, keyless)}" if keyless else ""
     reason += f"; cannot open the current model yet: {named(book, blind)}" if blind else ""
     reason += f"; left out until an auditor lifts it: {', '.join(named_ones)}" if named_ones else ""

@@ -11,7 +11,7 @@ from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.branches import turn
+from fl.replay.branches import branch_began, start_of, turn
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.round_documents import read_config, read_manifest
@@ -31,7 +31,7 @@ def training_job(ports: Ports, reader: FileReader, federation: Federation, curre
     """
     config, manifest = read_config(current, ports.vault), read_manifest(federation.opening, ports.vault)
     checked_work(current, config, manifest)
-    model = reader.model(federation.source, manifest)
+    model = start_of(config, manifest, reader.model(federation.source, manifest))
     return TrainingJob(
         round=current.number,
         previous=manifest.weights_of(model),
@@ -46,10 +46,12 @@ def training_job(ports: Ports, reader: FileReader, federation: Federation, curre
 
 
 def _counted(federation: Federation, account: Address, config: RoundConfig, vault: Vault) -> bytes | None:
-    """Return the context of the newest final round that summed this hospital's control variate, None without one."""
+    """Return the context of the branch's newest final round that summed this hospital's control variate, or None."""
     if not _controlled(config):
         return None
-    final = (each for each in reversed(federation.rounds) if each.phase == Phase.FINAL and account in each.hospitals)
+    began = branch_began(federation)
+    own = (each for each in reversed(federation.rounds) if account in each.hospitals)
+    final = (each for each in own if each.phase == Phase.FINAL and (began is None or each.opened.position > began))
     return next((each.context for each in final if _controlled(read_config(each, vault))), None)
 
 

@@ -9,7 +9,6 @@ Source: PROTOCOL.md 3 (KeyRotated).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from fl.crypto.hpke_keys import PrivateKey, key_record
@@ -18,23 +17,10 @@ from fl.events import Event
 from fl.protocol.errors import KeyEpochMismatch, KeystoreUnreadable, RefusedError
 from fl.protocol.federation import Federation
 from fl.protocol.keys.members import Member
-from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.ledger_view import Ports
 from fl.replay.long_keys import has_long_key
+from fl.roles.hospital.orders import VALID_S, OrderState
 from fl.roles.long_key_statement import long_key_statement, stated_before
-from fl.roles.runner import Agent
-
-VALID_S = 24 * 3600
-"""An order that waited longer is not carried out: nobody may remember it."""
-
-
-class OrderState(StrEnum):
-    """What became of an order."""
-
-    TAKEN = "taken"
-    """The agent makes the key, or waits for the ledger to record it."""
-    DONE = "done"
-    FAILED = "failed"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -171,26 +157,3 @@ class KeyOrders:
 
     def _note(self, order: KeyOrder, state: OrderState, epoch: int = 0, why: str = "") -> None:
         self._box.note(order.name, OrderOutcome(state, self._ports.now(), epoch, why))
-
-
-class KeepingKeys:
-    """An agent that also carries out orders for a new key, before anything else."""
-
-    def __init__(self, agent: Agent, orders: KeyOrders) -> None:
-        self._agent = agent
-        self._orders = orders
-
-    @property
-    def view(self) -> LedgerView:
-        return self._agent.view
-
-    def step(self) -> bool:
-        """Carry out an order if there is one, else do the agent's next thing."""
-        order = self._orders.open()
-        if order is None:
-            return self._agent.step()
-        self._orders.carry_out(order, self.view.refresh())
-        return True
-
-    def finish(self) -> None:
-        self._agent.finish()

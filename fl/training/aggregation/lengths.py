@@ -37,11 +37,14 @@ class Measured:
     """Sum of the squares of the signed sums, over all rows."""
     claims: Claims
     """Its own lanes."""
+    sums: Words
+    """The signed sums, int32 or int64 [rows · buckets]."""
 
     @classmethod
     def of(cls, sketch: Words) -> Measured:
         """Measure a sketch, int32 or int64 [rows · buckets + LANES]."""
-        return cls(sum(int(each) ** 2 for each in sketch[:-LANES]), Claims.of(sketch, 1))
+        sums = sketch[:-LANES]
+        return cls(sum(int(each) ** 2 for each in sums), Claims.of(sketch, 1), sums)
 
     def per_weight(self, config: RoundConfig) -> float:
         """Return the update's length in units of weights, for a claimed weight of at least 1."""

@@ -15,6 +15,7 @@ Inference", 2018 (symmetric weights, one scale for each output).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -53,9 +54,7 @@ class Int8Head:
 
     def features(self, values: Floats) -> npt.NDArray[np.uint8]:
         """Return uint8 [n, d] of 0..127 for features [n, d]."""
-        spread = np.repeat(np.asarray(self.ceilings, np.float64), values.shape[1] // len(self.ceilings))
-        whole: npt.NDArray[np.uint8] = np.clip(np.rint(values * (LEVELS / spread)), 0, LEVELS).astype(np.uint8)
-        return whole
+        return in_steps(values, self.ceilings)
 
     def sums(self, features: npt.NDArray[np.uint8]) -> Whole:
         """Return int64 [n, classes] for uint8 [n, d] of 0..127."""
@@ -65,6 +64,25 @@ class Int8Head:
         """Return float64 [n, classes]."""
         logits: npt.NDArray[np.float64] = sums * np.array(self.scales)
         return logits
+
+
+def in_steps(values: Floats, ceilings: Sequence[float]) -> npt.NDArray[np.uint8]:
+    """Return uint8 [n, d] of 0..127 for features [n, d], d a multiple of the number of ceilings."""
+    spread = np.repeat(np.asarray(ceilings, np.float64), values.shape[1] // len(ceilings))
+    whole: npt.NDArray[np.uint8] = np.clip(np.rint(values * (LEVELS / spread)), 0, LEVELS).astype(np.uint8)
+    return whole
+
+
+def shares_of(sums: Sequence[int], scales: Sequence[float], *, several: bool) -> list[float]:
+    """Return each class's probability: a softmax of the logits, or a sigmoid of each with `several` labels."""
+    logits = np.array(sums, np.float64) * np.array(scales)
+    if several:
+        row = 1 / (1 + np.exp(-logits))
+    else:
+        powers = np.exp(logits - logits.max())
+        row = powers / powers.sum()
+    shares: list[float] = row.tolist()
+    return shares
 
 
 def ceilings_of(values: Floats, blocks: int) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from fl.protocol.errors import NonFinite
+from fl.protocol.errors import NonFinite, WeightsMismatch
 from fl.protocol.task import Task
 from fl.training.calibration.answer import Answer
 from fl.training.calibration.numbers import Calibration
@@ -41,6 +41,20 @@ from fl.training.pictures.preparation import prepare_all
 PER_STEP = {"cpu": 1}
 """Pictures per step. One with 8 views is also the fastest on a CPU (lite0: 55 ms, not 71 with 16 pictures a view)."""
 PER_STEP_ELSEWHERE = 16
+
+
+def no_weights(spec: ModelSpec) -> Vector:
+    """Return float32 zeros for the weights that were trained: with them a predictor is the public network alone.
+
+    Raises:
+        WeightsMismatch: the network is not public.
+    """
+    if not spec.public_network:
+        raise WeightsMismatch("its network is not public: more than the last layer was trained")
+    return np.zeros(manifest_of(build_model(spec, 0)).length, np.float32)
+
+
+Features = npt.NDArray[np.float32]
 
 
 class Predictor:

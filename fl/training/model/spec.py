@@ -133,6 +133,11 @@ class ModelSpec:
         """Return whether a picture may have several labels."""
         return self.outputs == LABELS
 
+    @property
+    def public_network(self) -> bool:
+        """Return whether everybody can build all but the last layer, because only that was trained."""
+        return self.kind == LITE0 and self.trained == "head"
+
     def to_dict(self) -> dict[str, object]:
         """Return all fields; without a `source`, or with classes, not these: earlier documents stay as they were."""
         fields = asdict(self)

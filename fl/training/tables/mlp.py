@@ -125,6 +125,12 @@ class TableNetwork:
         return np.concatenate([np.ones((len(rows), 1)), np.clip(units, -REACH, REACH)], axis=1)
 
     @property
+    def layers(self) -> list[tuple[Reals, Reals]]:
+        """Return each linear layer's weights, float64 [outputs, inputs], and biases [outputs]."""
+        linear = [each for each in self._network if isinstance(each, nn.Linear)]
+        return [tuple(part.detach().numpy().astype(np.float64) for part in (each.weight, each.bias)) for each in linear]  # type: ignore[misc]
+
+    @property
     def head(self) -> Reals:
         """Return float64 [units + 1], the coefficients of the log-odds over `units`, the intercept first."""
         last = cast("nn.Linear", self._network[-1])

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from fl.protocol.branch import without_branch
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
@@ -122,7 +123,7 @@ def enter(table: Table, previous: Vector, config: RoundConfig, context: TrainCon
         WeightsMismatch, NonFinite: the model does not fit the network, or is or becomes no numbers.
     """
     spec = SumSpec.from_dict(config.training)
-    known = Fields(without_sum(config.training), _WHAT)
+    known = Fields(without_branch(without_sum(config.training)), _WHAT)
     part = _Part(table, previous, known, NetworkRecipe.of(config.training))
     if spec is None:
         recipe, design = part.network(), part.design()

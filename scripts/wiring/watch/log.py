@@ -34,6 +34,7 @@ WARNINGS = frozenset(
         Event.TOO_LATE,
         Event.UPLOAD_REFUSED,
         Event.KEY_ORDER_REFUSED,
+        Event.WITHDRAWAL_REFUSED,
         Event.ANSWER_LEFT_OUT,
         Event.MODEL_NOT_ATTESTED,
         Event.MASK_OPENED,
@@ -43,6 +44,7 @@ WARNINGS = frozenset(
         Event.SHARE_MISSED,
         Event.SUCCESSOR_UNUSABLE,
         Event.CALIBRATION_WEAK,
+        Event.WITNESS_FAILED,
     }
 )
 ERRORS = frozenset({Event.ALARM, Event.ENDED})

@@ -63,6 +63,8 @@ class Watching:
     speaker: Speaker
     options: WatchOptions
     home: Home
+    gives_signs: bool = True
+    """Whether it writes the member's signs of life; the keeper of the log does not, as the member's agent does."""
     stop: threading.Event = field(default_factory=threading.Event)
     agent: Agent | None = None
 
@@ -172,7 +174,7 @@ class Watching:
         if time.monotonic() - self._looked >= EVERY_S:
             self._looked = time.monotonic()
             self.look()
-            if federation is not None:
+            if federation is not None and self.gives_signs:
                 self._sign(federation)
 
     def look(self) -> None:

@@ -16,6 +16,7 @@ from fl.protocol.errors import ChainUnavailable, SettingInvalid
 from fl.protocol.names import Address, Blob, Digest, StatementKind
 from fl.protocol.ports import Mark, Vault
 from fl.protocol.records import Receipt, Record, SharesRevealed, StatementMade
+from fl.protocol.rounds.config import Check
 from fl.protocol.rounds.round import Phase
 from fl.replay.round_check import map_of
 from fl.replay.round_documents import read_config
@@ -146,6 +147,35 @@ def test_a_flip_of_its_own_length_is_not_named(ten: Ten) -> None:
     rest(ten.boss(), ten.auditor(), *ten.crowd(trains={"gamma": update("gamma", 0, times=-1)}))
     assert ten.phases() == ["FINAL"]
     assert ten.named() == {}
+
+
+def test_a_flip_of_its_own_length_is_named_after_some_rounds_if_directions_count(ten: Ten) -> None:
+    trains = {party.name: update(party.name, 0, common=0.7) for party in ten.consortium.hospitals}
+    trains["gamma"] = update("gamma", 0, times=-1, common=0.7)
+    counts = Check(1, 64, direction=4)
+    boss, auditor, crowd = ten.boss(6, counts), ten.auditor(), ten.crowd(trains=trains)
+    rest(boss, auditor, *crowd)
+    assert ten.phases() == ["FINAL"] * 3 + ["ABORTED"] + ["FINAL"] * 3
+    assert [ten.named(number) for number in range(1, 8)] == [{}] * 3 + [{"gamma": "UpdateAgainstOthers"}] + [{}] * 3
+    assert all(len(ten.verdict(number).directions) == 10 for number in range(1, 5))
+    assert "gamma" not in ten.roster()
+    report = audit(ten)
+    assert (report.findings, report.checks["verdicts"]) == ([], 7)
+
+    ledger, honest = ten.consortium.auditor.ledger, ten.verdict(4)
+    vault, beta = ten.consortium.vault, ten.account_of("beta")
+    for false in (
+        replace(honest, directions={**honest.directions, beta: -1024}),
+        replace(honest, named={beta: "UpdateAgainstOthers"}),
+    ):
+        ledger.append(StatementMade(ledger.account, 4, StatementKind.CHECKED, vault.put(false.to_bytes()), ""))
+        assert "SketchVerdictWrong" in [each.name for each in audit(ten).findings]
+
+
+def test_honest_updates_without_anything_in_common_are_not_against_each_other(ten: Ten) -> None:
+    rest(ten.boss(6, Check(1, 64, direction=4)), ten.auditor(), *ten.crowd())
+    assert ten.phases() == ["FINAL"] * 6
+    assert audit(ten).findings == []
 
 
 def shifting(ten: Ten, sent: dict[int, Words], liar: str, partner: str) -> Lie:

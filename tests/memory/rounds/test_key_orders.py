@@ -14,7 +14,8 @@ from fl.protocol.records import MemberRevoked
 from fl.replay.ledger_view import Keyring
 from fl.replay.long_keys import long_keys_of
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.key_orders import VALID_S, KeepingKeys, KeyOrder, KeyOrders, OrderOutcome, OrderState
+from fl.roles.hospital.key_orders import KeyOrder, KeyOrders, OrderOutcome
+from fl.roles.hospital.orders import VALID_S, CarryingOut, OrderState
 from fl.roles.long_key_statement import long_key_statement
 from fl.storage.key_orders import FolderKeyOrders
 from fl.storage.keyring import FolderKeys, LiveKeys, create_key
@@ -35,7 +36,7 @@ def order(world: World, age_s: int = 0) -> None:
     box(world).put(KeyOrder(NAME, world.party("beta").now() - age_s, "Tove Lindahl"))
 
 
-def keeper(world: World, fuse: Fuse | None = None) -> KeepingKeys:
+def keeper(world: World, fuse: Fuse | None = None) -> CarryingOut[KeyOrder]:
     """Return beta's agent, whose keys are on its disk."""
     party = world.party("beta")
     for epoch, key in party.keys.items():
@@ -46,7 +47,7 @@ def keeper(world: World, fuse: Fuse | None = None) -> KeepingKeys:
     if fuse is not None:
         disk = FolderKeys(party.folder, PASSWORD)
         orders = KeyOrders(ports, FusedBox(box(world), fuse), FusedOwnKeys(disk, fuse, disk))
-    return KeepingKeys(Hospital(ports, nudge("beta")), orders)
+    return CarryingOut(Hospital(ports, nudge("beta")), orders)
 
 
 @dataclass

@@ -219,8 +219,8 @@ def test_without_a_majority_the_weights_keep_their_bits(six: Six) -> None:
 def test_each_cycle_deals_again(six: Six) -> None:
     six.run(rounds=6)
     federation = LedgerView(six.world.operator).refresh()
-    seeds = {cycle_before(federation, number, six.world.vault).seed for number in (1, 2, 3)}
-    later = {cycle_before(federation, number, six.world.vault).seed for number in (4, 5, 6)}
+    seeds = {cycle_before(federation, number, None, six.world.vault).seed for number in (1, 2, 3)}
+    later = {cycle_before(federation, number, None, six.world.vault).seed for number in (4, 5, 6)}
     assert len(seeds) == len(later) == 1
     assert seeds != later
     everybody = tuple(sorted(party.account for party in six.world.hospitals))
@@ -319,7 +319,7 @@ def ballot() -> dict[str, JsonValue]:
 def test_a_roster_that_the_coordinator_chose_is_refused_by_hospitals_and_found_by_the_audit(six: Six) -> None:
     six.boss().step()
     everybody = tuple(sorted(party.account for party in six.world.hospitals))
-    dealt = deal(cycle_before(LedgerView(six.world.operator).refresh(), 1, six.world.vault).seed, everybody, 2)[0]
+    dealt = deal(cycle_before(LedgerView(six.world.operator).refresh(), 1, None, six.world.vault).seed, everybody, 2)[0]
     chosen = next(each for each in (everybody[:3], everybody[1:4]) if each != dealt)
     [reason] = opened(six, {GROUP: 1}, chosen, Protection.MASKED)
     assert "as the ledger deals it" in reason
@@ -403,7 +403,7 @@ def test_a_group_s_round_of_a_federation_that_began_under_another_rule_is_refuse
     Coordinator(six.world.coordinator.ports(six.world.vault), six.plan, initial()).step()
     federation = LedgerView(six.world.operator).refresh()
     everybody = tuple(sorted(party.account for party in six.world.hospitals))
-    dealt = deal(cycle_before(federation, 1, six.world.vault).seed, everybody, 2)[0]
+    dealt = deal(cycle_before(federation, 1, None, six.world.vault).seed, everybody, 2)[0]
     [reason] = opened(six, {GROUP: 1}, dealt, Protection.MASKED)
     assert "the models carry no state" in reason
     assert "AggregationUnusable" in six.findings()

@@ -23,6 +23,7 @@ from fl.replay.branches import base_without, check_branch, pending
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.replay.round_documents import digest_of, read_config
+from fl.replay.withdrawals import Price, Stage, courses, price_without
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
@@ -130,8 +131,10 @@ def test_no_round_opens_while_the_model_uses_what_was_taken_back(tmp_path: Path)
     coordinator, auditor, hospitals = world.coordinator(2), world.auditor(), world.hospitals()
     settle(coordinator, auditor, *hospitals)
     gamma = world.party("gamma")
+    assert price_without(world.federation, gamma.account, 2) == Price(1, (2,), 2)
     withdraw(gamma.ports(world.consortium.vault), Withdrawal(HOSPITAL, 1))
     settle(world.coordinator(3), auditor, *hospitals)
+    assert course(world) == (Stage.ASKED, 0, (1, 2), ())
     assert world.phases() == ["FINAL", "FINAL"]
     reasons = [str(facts["reason"]) for what, facts in world.party("coordinator").events if what == Event.ALARM]
     why = "the model still uses what gamma took back; run `hemaledger coordinator go-back`, which returns to "
@@ -143,7 +146,9 @@ def test_no_round_opens_while_the_model_uses_what_was_taken_back(tmp_path: Path)
         go_back(ports, 7)
     go_back(ports, 0)
     assert world.federation.untrained
+    assert course(world) == (Stage.GONE_BACK, 0, (1, 2), ())
     settle(world.coordinator(2), auditor, *hospitals)
+    assert course(world) == (Stage.TRAINED_ON, 0, (1, 2), (3, 4))
     assert world.phases() == ["FINAL"] * 4
     assert gamma.account not in {account for each in world.federation.rounds[2:] for account in each.roster}
     assert world.federation.superseded == {1, 2}
@@ -166,6 +171,9 @@ def test_rows_are_taken_back_from_the_round_that_the_hospital_says(tmp_path: Pat
     settle(world.coordinator(3), world.auditor(), *world.hospitals())
     assert world.phases() == ["FINAL"] * 4
     go_back(ports, 1)
+    assert course(world) == (Stage.GONE_BACK, 2, (3,), ())
+    withdraw(alpha.ports(world.consortium.vault), Withdrawal(DATA, 3, 1))
+    assert course(world) == (Stage.UNUSED, 0, (), ())
     settle(world.coordinator(2), world.auditor(), *world.hospitals())
     numbers = [Branch.of(read_config(each, world.consortium.vault).training) for each in world.federation.rounds]
     assert [branch.number if branch else 0 for branch in numbers] == [0, 0, 0, 1, 2]
@@ -210,6 +218,12 @@ def test_a_superseded_model_answers_no_more(tmp_path: Path) -> None:
         cache.current()
     settle(world.coordinator(1), world.auditor(), *world.hospitals())
     assert cache.current().predictor == 3
+
+
+def course(world: World) -> tuple[Stage, int, tuple[int, ...], tuple[int, ...]]:
+    """Return how far the newest withdrawal is."""
+    found = courses(world.federation, world.consortium.vault)[-1]
+    return found.stage, found.base, found.superseded, found.rounds
 
 
 def initial_digest(world: World) -> Digest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,9 +30,10 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose
 from fl.protocol.records import DecryptionRequested, MemberRevoked
-from fl.replay.heads import amount
+from fl.replay.heads import amount, newest_of
 from fl.replay.ledger_view import LedgerView
-from fl.roles.requester.private_answers import Line, PrivateAnswer, PrivateAnswers
+from fl.roles.requester.head_questions import Line, PrivateAnswer
+from fl.roles.requester.private_answers import PrivateAnswers
 from fl.roles.trustee.head_answers import HeadDesk
 from fl.training.evaluation.int8_head import Int8Head
 from tests.support.clinic import Clinic, audit, three_trustees
@@ -65,12 +67,12 @@ class Scene:
 
     def loaded(self) -> EncryptedHead:
         key = ThresholdKey.from_bytes(self.clinic.federation.threshold.committee(KeyUse.INFERENCE).public_key)
-        return self.member(self.clinic.hospital).head(self.head, key)
+        return self.member(self.clinic.hospital).questions.head(self.head, key)
 
     def ask(self, number: int, row: int = 0, who: int = 0, lines: dict[Address, Line] | None = None) -> PrivateAnswer:
         party, everybody = self.clinic.consortium.hospitals[who], self.lines("ada", "ben", "cleo")
         features = FEATURES[row].tobytes()
-        return self.member(party).ask(
+        return self.member(party).questions.ask(
             self.clinic.federation, self.loaded(), number, features, everybody if lines is None else lines, logarithms()
         )
 
@@ -133,6 +135,7 @@ def test_quotas(scene: Scene) -> None:
         assert list(scene.ask(each, who=who).answer.sums) == right()
     with pytest.raises(QuotaUsed):
         scene.ask(first)
+    assert unused(scene) == unused(scene, 1) == {}
     # A hospital that does not keep to it: a request too many on the ledger, and an asker that forgets its journal.
     hospital = scene.clinic.consortium.hospitals[2]
     record = DecryptionRequested(
@@ -143,6 +146,42 @@ def test_quotas(scene: Scene) -> None:
         scene.ask(3 + 1, who=2)
     refused = captured(scene, first)
     assert [type(error) for error in refused] == [DuplicateStep, DuplicateStep]
+
+
+def unused(scene: Scene, who: int = 0) -> dict[int, int]:
+    party = scene.clinic.consortium.hospitals[who]
+    return scene.member(party).questions.unused(scene.clinic.federation, scene.loaded())
+
+
+def test_two_questions_at_once_never_use_the_same_answer(scene: Scene) -> None:
+    late, early = scene.buy(2), scene.buy(1)
+    assert unused(scene) == {late: 2, early: 1}
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(scene.ask, (late, late, early)))
+    assert [list(each.answer.sums) for each in found] == 3 * [right()]
+    assert [dict(each.failed) for each in found] == 3 * [{}]
+    assert unused(scene) == {}
+
+
+def test_the_newest_announcement_that_holds_is_found(scene: Scene, clock: Clock) -> None:
+    clinic = scene.clinic
+    first = newest_of(clinic.federation, MODEL, clock.now)
+    assert first is not None
+    assert first.record.label == scene.head
+    assert newest_of(clinic.federation, Digest(bytes(32)), clock.now) is None
+    scene.member(clinic.hospital).announce(clinic.federation, MODEL, PLAIN, clock.now + 100)  # no auditor
+    assert newest_of(clinic.federation, MODEL, clock.now) == first
+    auditor = PrivateAnswers(clinic.consortium.auditor.ports(clinic.consortium.vault))
+    head, _ = auditor.announce(clinic.federation, MODEL, PLAIN, clock.now + 100)
+    found = newest_of(clinic.federation, MODEL, clock.now)
+    assert found is not None
+    assert found.record.label == head
+    assert newest_of(clinic.federation, MODEL, clock.now + 101) == first
+    clinic.start(CeremonyKind.REFRESH, clinic.parties, use=KeyUse.INFERENCE)
+    settle(*clinic.trustees)
+    assert newest_of(clinic.federation, MODEL, clock.now) == found  # the key is the same
+    clock.now += 10**7
+    assert newest_of(clinic.federation, MODEL, clock.now) is None
 
 
 def captured(scene: Scene, number: int) -> list[HemaledgerError]:
@@ -179,7 +218,7 @@ def test_who_gets_no_answer(scene: Scene) -> None:
         scene.ask(99)
     asker, features, head = scene.member(clinic.hospital), bytes([128]) + bytes(WIDTH - 1), scene.loaded()
     with pytest.raises(CiphertextInvalid):
-        asker.ask(clinic.federation, head, number, features, scene.lines("ada"), logarithms())
+        asker.questions.ask(clinic.federation, head, number, features, scene.lines("ada"), logarithms())
     operator = clinic.consortium.operator
     operator.append(MemberRevoked(operator.account, clinic.hospital.account, "left"))
     with pytest.raises(RevokedSender):
@@ -227,6 +266,6 @@ def test_a_changed_head_is_refused(scene: Scene) -> None:
     with pytest.raises(VaultMissing):
         scene.loaded()
     with pytest.raises(QuorumNotReached):  # the trustees read the file themselves
-        scene.member(scene.clinic.hospital).ask(
+        scene.member(scene.clinic.hospital).questions.ask(
             scene.clinic.federation, head, number, FEATURES[0].tobytes(), scene.lines("ada", "ben"), logarithms()
         )

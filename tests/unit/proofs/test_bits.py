@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from functools import cache
-from hashlib import sha256
 
 import pytest
 
@@ -13,6 +11,7 @@ from fl.proofs.verify import verify
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.tlog.notes import decode64, encode64
 from fl.protocol.tlog.proof_file import ProofFile, parse_proof
+from tests.support.judged_proofs import flipped, resealed, with_extra
 from tests.support.proof_world import FACTS, KINDS, ProofWorld
 
 WITNESSES, QUORUM = 4, 2
@@ -36,13 +35,6 @@ def holds(kind: str, data: bytes) -> bool:
     return True
 
 
-def flipped(data: bytes, bits: range) -> Iterator[tuple[int, bytes]]:
-    for bit in bits:
-        changed = bytearray(data)
-        changed[bit >> 3] ^= 1 << (bit & 7)
-        yield bit >> 3, bytes(changed)
-
-
 def flips(kind: str, every: int) -> None:
     data = proof(kind).encoded()
     assert holds(kind, data)
@@ -59,19 +51,6 @@ def test_no_bit_of_a_proof_can_change(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_none_of_all_bits_of_a_proof_can_change(kind: str) -> None:
     flips(kind, 1)
-
-
-def resealed(data: bytes) -> bytes:
-    """Return a proof with the seal that its other bytes need."""
-    first, extra, rest = data.split(b"\n", 2)
-    raw = decode64(extra.removeprefix(b"extra ").decode(), "proof")[:-32]
-    seal = sha256(raw + first + b"\n" + rest).digest()
-    return first + b"\nextra " + encode64(raw + seal).encode() + b"\n" + rest
-
-
-def with_extra(data: bytes, raw: bytes) -> bytes:
-    first, _, rest = data.split(b"\n", 2)
-    return resealed(first + b"\nextra " + encode64(raw + bytes(32)).encode() + b"\n" + rest)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ from fl.proofs.cosigners import GRACE_S, SILENT_S, WitnessState
 from fl.protocol.names import Role
 from fl.protocol.tlog.notes import Note
 from scripts.wiring.watch import log_status
-from tests.support.log_world import NOTHING, LogWorld, watched
+from tests.support.witnessed_world import NOTHING, LogWorld, watched
 
 T0 = 1_800_000_000
 AUDITOR, HOSPITAL = "auditor", "hospital"

@@ -2,91 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fl.crypto.hpke_keys import verify_possession
-from fl.crypto.note_keys import NoteKey, verify
-from fl.proofs.log_view import LogView
+from fl.crypto.note_keys import verify
 from fl.proofs.trusting import comments_of, keys_of, trust_of
-from fl.proofs.witnessing import Witness, newest_anchored, sign_checkpoint
-from fl.protocol.codec import sha256
+from fl.proofs.witnessing import newest_anchored, sign_checkpoint
 from fl.protocol.errors import CheckpointEarly, CheckpointForged, LogSignatureInvalid, SettingInvalid
-from fl.protocol.federation import Federation, fold
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Role, StatementKind
+from fl.protocol.names import Digest, StatementKind
 from fl.protocol.records import (
     CheckpointAnchored,
-    FederationOpened,
-    MemberRegistered,
     MemberRevoked,
-    Record,
-    StatementMade,
 )
-from fl.protocol.tlog.checkpoint import Checkpoint, log_key, parse_checkpoint, witness_key
-from fl.protocol.tlog.notes import Note, VerifierKey, cosigned_at
+from fl.protocol.tlog.checkpoint import Checkpoint, log_key
+from fl.protocol.tlog.notes import cosigned_at
 from fl.protocol.tlog.policy import parse_policy
 from fl.protocol.tlog.trust import parse_trust
 from fl.storage.journal import SqliteJournal
-from tests.support.ledger import MemoryChain, MemoryLedger
-
-OPERATOR, COORDINATOR, AUDITOR = (Address(bytes([at]) * 20) for at in (1, 2, 3))
-HOSPITALS = tuple(Address(bytes([at]) * 20) for at in (4, 5, 6))
-CONSORTIUM, T0 = b"\x51" * 32, 1_800_000_000
-KEYS = {account: NoteKey.of_seed(account + bytes(12)) for account in (COORDINATOR, AUDITOR, *HOSPITALS)}
-
-
-@dataclass
-class World:
-    folder: Path
-    chain: MemoryChain = field(default_factory=lambda: MemoryChain(lambda: T0, OPERATOR, CONSORTIUM))
-
-    def __post_init__(self) -> None:
-        roles = [
-            (COORDINATOR, Role.COORDINATOR),
-            (AUDITOR, Role.AUDITOR),
-            *((each, Role.HOSPITAL) for each in HOSPITALS),
-        ]
-        for account, role in roles:
-            self.append(MemberRegistered(OPERATOR, account, role, f"{role.name.lower()} {account[0]}"))
-        self.append(
-            FederationOpened(COORDINATOR, NO_ADDRESS, 0, Digest(bytes(32)), Digest(bytes(32)), Digest(bytes(32)))
-        )
-        self.state(StatementKind.LOG, COORDINATOR)
-        self.view = LogView(MemoryLedger(self.chain))
-
-    def append(self, record: Record) -> None:
-        MemoryLedger(self.chain, record.sender).append(record)
-
-    def state(self, kind: StatementKind, account: Address, text: str | None = None) -> VerifierKey:
-        public = KEYS[account].public
-        key = log_key(CONSORTIUM, public) if kind == StatementKind.LOG else witness_key(CONSORTIUM, account, public)
-        said = key.text() if text is None else text
-        self.append(StatementMade(account, 0, kind, sha256(said.encode()), said))
-        return key
-
-    @property
-    def federation(self) -> Federation:
-        ledger = MemoryLedger(self.chain)
-        return fold(Federation(ledger.anchor, verify_possession), ledger.replay())
-
-    def signed(self, checkpoint: Checkpoint | None = None) -> Note:
-        self.view.refresh()
-        journal = SqliteJournal(self.folder / "keeper.sqlite")
-        key = log_key(CONSORTIUM, KEYS[COORDINATOR].public)
-        return sign_checkpoint(checkpoint or self.view.checkpoint(), key, KEYS[COORDINATOR], journal)
-
-    def anchor(self, note: Note) -> None:
-        checkpoint = parse_checkpoint(note.text)
-        self.append(CheckpointAnchored(COORDINATOR, checkpoint.size, checkpoint.root))
-        self.view.refresh()
-
-    def witness(self) -> Witness:
-        keepers, logs = keys_of(self.federation, StatementKind.LOG)
-        key = witness_key(CONSORTIUM, HOSPITALS[0], KEYS[HOSPITALS[0]].public)
-        journal = SqliteJournal(self.folder / "witness.sqlite")
-        return Witness(self.view, tuple(logs), tuple(keepers), key, KEYS[HOSPITALS[0]], journal, lambda: T0 + 5)
+from tests.support.log_world import AUDITOR, CONSORTIUM, COORDINATOR, HOSPITALS, KEYS, OPERATOR, T0, World
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from fl.protocol.errors import CheckUnusable, EncodingError
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.rounds.config import Check, RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay.check_verdicts import Verdict, check_usable, differences, lifted
+from fl.replay.check_verdicts import check_usable
+from fl.replay.verdict import Verdict, differences, lifted
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA, check=Check(1, 64))
 A, B = (Address(bytes([number]) * 20) for number in (1, 2))
@@ -43,6 +44,9 @@ def test_a_verdict_has_one_form() -> None:
     assert Verdict.from_bytes(VERDICT.to_bytes()) == VERDICT
     assert not VERDICT.clean
     assert VERDICT.disputed
+    assert b"directions" not in VERDICT.to_bytes()
+    pointing = replace(VERDICT, directions={A: -1024, B: 7})
+    assert Verdict.from_bytes(pointing.to_bytes()) == pointing
     document = parse_document(VERDICT.to_bytes(), "verdict")
     wrong: list[dict[str, JsonValue]] = [
         {"absent": ["0x" + B.hex(), "0x" + A.hex()]},
@@ -51,6 +55,8 @@ def test_a_verdict_has_one_form() -> None:
         {"named": {"0x01": "UpdateTooLong"}},
         {"set": "0x00"},
         {"more": 1},
+        {"directions": {"0x" + A.hex(): 1025}},
+        {"directions": {"0x" + A.hex(): 0.5}},
     ]
     for changes in wrong:
         with pytest.raises(EncodingError):
@@ -63,4 +69,5 @@ def test_whom_a_person_lifts_is_named_no_more() -> None:
     assert differences(again, VERDICT) == differences(VERDICT, VERDICT) == ""
     assert differences(replace(VERDICT, named={}), VERDICT) == "it names others"
     assert differences(replace(VERDICT, unclear={}), VERDICT) == "other hospitals are unclear"
+    assert differences(replace(VERDICT, directions={A: 1}), VERDICT) == "the directions are others"
     assert differences(replace(VERDICT, usual=1.0), VERDICT) == "the usual length is another one"

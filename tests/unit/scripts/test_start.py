@@ -12,12 +12,13 @@ from fl.training.presets import PRESETS, SYNTHETIC_PLAN
 from scripts.cli import COMMANDS
 from scripts.commands.data import CELLS, IMAGE_PX, SUBJECTS
 from scripts.commands.hospital import MOST_PASSES
-from scripts.commands.serve import CARE_DAYS
+from scripts.commands.serve import ANCHOR_MINUTES, CARE_DAYS
+from scripts.commands.serve import MAX_ANCHOR_MINUTES as LONGEST
 from scripts.commands.serve import MAX_CARE_DAYS as LARGEST
 from scripts.commands.staff import ROLES
 from scripts.wiring.options import AUTO, FRAMES
 from scripts.wiring.plans import PRESET_NAMES
-from webui.config import MAX_CARE_DAYS, SiteConfig
+from webui.config import MAX_ANCHOR_MINUTES, MAX_CARE_DAYS, SiteConfig
 from webui.ports import local_training
 from webui.store.models import SiteRole
 
@@ -45,4 +46,5 @@ def test_the_options_offer_what_there_is() -> None:
     assert [role.value for role in SiteRole if role != SiteRole.PATIENT] == list(ROLES)
     assert (SYNTHETIC_PLAN.subjects, SYNTHETIC_PLAN.cells, SYNTHETIC_PLAN.size_px) == (SUBJECTS, CELLS, IMAGE_PX)
     assert (MAX_CARE_DAYS, SiteConfig.care_days) == (LARGEST, CARE_DAYS)
+    assert (MAX_ANCHOR_MINUTES, SiteConfig.anchor_minutes) == (LONGEST, ANCHOR_MINUTES)
     assert MOST_PASSES == local_training.MOST_PASSES

@@ -13,7 +13,7 @@ from fl.protocol.names import Digest
 from fl.training.data.dataset import load_dataset, save_dataset
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
 from scripts.wiring.home import Home, MemberHome
-from scripts.wiring.withdrawals import remove_persons, stated
+from scripts.wiring.withdrawals import FolderRows, read_persons
 
 
 @pytest.fixture
@@ -24,30 +24,41 @@ def member(tmp_path: Path) -> MemberHome:
     return found
 
 
-def test_the_images_are_gone_and_the_statement_names_nobody(member: MemberHome, tmp_path: Path) -> None:
-    before = load_dataset(member.data_file)
+def test_the_images_are_gone_and_the_statement_names_nobody(member: MemberHome) -> None:
+    before, rows = load_dataset(member.data_file), FolderRows(member)
     gone = sorted(set(before.groups.tolist()))[:2]
-    file = tmp_path / "persons.txt"
-    file.write_text("\n".join(gone) + "\n\n", encoding="utf-8")
-    what = remove_persons(member, file, 3)
-    after = load_dataset(member.data_file)
+    removal = rows.remove(gone, 3)
+    what, after = removal.what, load_dataset(member.data_file)
     assert not set(gone) & set(after.groups.tolist())
     assert what.rows == len(before) - len(after) == int(np.isin(before.groups, gone).sum())
     assert what.since == 3
     listed = (member.folder / "withdrawn" / f"{what.listed.hex()}.json").read_bytes()
     assert sha256(listed) == what.listed
     assert all(person.encode() in listed and person.encode() not in what.to_bytes() for person in gone)
-    assert remove_persons(member, file, 3) == what, "it was not stated yet"
-    stated(member, Digest(b"\x01" * 32))
+    assert rows.waiting() == removal, "it was not stated yet"
+    assert rows.last() is None
+    rows.stated(Digest(b"\x01" * 32))
+    assert rows.waiting() is None
+    assert rows.last() == removal
     with pytest.raises(SettingInvalid, match="have no person"):
-        remove_persons(member, file, 3)
+        rows.remove(gone, 3)
+
+
+def test_a_removal_that_a_power_cut_stopped_is_ended(member: MemberHome) -> None:
+    rows, before = FolderRows(member), load_dataset(member.data_file)
+    gone = sorted(set(before.groups.tolist()))[:1]
+    rows.remove(gone, 1)
+    save_dataset(before, member.data_file)  # as if the rest had not been written
+    assert rows.waiting() is not None
+    assert not rows.has(gone)
 
 
 def test_all_images_or_nobody_are_refused(member: MemberHome, tmp_path: Path) -> None:
-    file = tmp_path / "persons.txt"
-    file.write_text("\n".join(set(load_dataset(member.data_file).groups.tolist())), encoding="utf-8")
     with pytest.raises(SettingInvalid, match="no image would be left"):
-        remove_persons(member, file, 1)
+        FolderRows(member).remove(sorted(set(load_dataset(member.data_file).groups.tolist())), 1)
+    file = tmp_path / "persons.txt"
+    file.write_text("b\n a \n\nb\n", encoding="utf-8")
+    assert read_persons(file) == ["a", "b"]
     file.write_text("\n", encoding="utf-8")
     with pytest.raises(SettingInvalid, match="names nobody"):
-        remove_persons(member, file, 1)
+        read_persons(file)

@@ -14,13 +14,16 @@ ROOT = Path(__file__).parents[3]
 BUNDLE = ROOT / "webui" / "static" / "approve.js"
 MENU = BUNDLE.with_name("menu.js")
 STYLES = BUNDLE.parent / "vendor" / "bootstrap" / "bootstrap.min.css"
+VERIFIER = ROOT / "webui" / "static" / "js" / "verify.js"
 DIGEST = ROOT / "webui" / "static" / "js" / "digest.js"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 PACKAGE = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
 BUNDLED = ("@noble/curves", "@noble/hashes")
 
 
-@pytest.mark.parametrize(("script", "bundle"), [("client", BUNDLE), ("client:digest", DIGEST), ("menu", MENU)])
+@pytest.mark.parametrize(
+    ("script", "bundle"), [("client", BUNDLE), ("client:digest", DIGEST), ("client:verify", VERIFIER), ("menu", MENU)]
+)
 def test_the_bundle_is_what_the_sources_make(tmp_path: Path, script: str, bundle: Path) -> None:
     made = run_script(script, tmp_path)
     assert made.read_bytes() == bundle.read_bytes(), f"run `npm run {script}` and commit {bundle.name}"
@@ -56,15 +59,22 @@ def test_the_libraries_versions_and_licence_stand_beside_the_bundle() -> None:
     assert "MIT License" in (vendor / "noble" / "LICENSE").read_text(encoding="utf-8")
 
 
-def test_the_bundle_holds_nothing_but_those_libraries_and_ours() -> None:
-    sources = re.findall(r"^  // (\S+\.js)$", BUNDLE.read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("bundle", [BUNDLE, VERIFIER], ids=["approve", "verify"])
+def test_the_bundle_holds_nothing_but_those_libraries_and_ours(bundle: Path) -> None:
+    sources = re.findall(r"^  // (\S+\.js)$", bundle.read_text(encoding="utf-8"), re.MULTILINE)
     folders = ("webui/client/", *(f"node_modules/{name}/" for name in BUNDLED))
     assert sources
     assert [each for each in sources if not each.startswith(folders)] == []
 
 
-def test_the_bundle_makes_no_code_from_text_and_stores_nothing() -> None:
-    text = BUNDLE.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("bundle", "requests"), [(BUNDLE, 1), (VERIFIER, 0)], ids=["approve", "verify"])
+def test_the_bundle_makes_no_code_from_text_and_stores_nothing(bundle: Path, requests: int) -> None:
+    text = bundle.read_text(encoding="utf-8")
     for forbidden in ("eval(", "new Function", "localStorage", "sessionStorage", "indexedDB", "innerHTML", "console."):
         assert forbidden not in text, forbidden
-    assert len(re.findall(r"\bfetch\(", text)) == 1
+    assert len(re.findall(r"\bfetch\(", text)) == requests
+
+
+def test_the_verifier_uses_no_web_crypto_and_can_be_written_into_a_page() -> None:
+    text = VERIFIER.read_text(encoding="utf-8")
+    assert [each for each in ("</script", "<!--", "subtle.", "XMLHttpRequest", "WebSocket", "\r") if each in text] == []

@@ -70,6 +70,11 @@ def test_the_entry_of_a_checked_round_has_one_form() -> None:
         config = replace(CONFIG, check=Check(2, buckets))
         assert RoundConfig.from_bytes(config.to_bytes()) == config
     assert b"check" not in CONFIG.to_bytes()
+    config = replace(CONFIG, check=Check(2, 64, direction=4))
+    assert RoundConfig.from_bytes(config.to_bytes()) == config
+    for direction in (3, 17):
+        with pytest.raises(EncodingError):
+            RoundConfig.from_bytes(replace(CONFIG, check=Check(2, 64, direction)).to_bytes())
     for auditors, buckets in ((0, 64), (1, 65), (1025, 64), (1, 0)):
         with pytest.raises(EncodingError):
             RoundConfig.from_bytes(replace(CONFIG, check=Check(auditors, buckets)).to_bytes())

@@ -15,6 +15,7 @@ from tests.support.site_town import MAYA, OMAR, Town
 from webui.errors import NotFound
 from webui.maintenance import keep_up
 from webui.store.leaves import LeafStore
+from webui.usecases.anchoring import MOST_WAITING
 from webui.usecases.sealing import sealed_of
 
 DAY = 24 * 3600
@@ -41,20 +42,32 @@ def test_without_records_nothing_is_anchored(town: Town) -> None:
     assert town.federation.records.made == []
 
 
-def test_the_first_record_is_anchored_at_once_and_then_one_root_a_day(town: Town) -> None:
+def test_the_first_record_is_anchored_at_once_and_then_one_root_each_half_hour(town: Town) -> None:
     town.add_check(MAYA)
     keep_up(town.site)
     assert [root.batch for root in town.federation.records.made] == [1]
     town.add_check(MAYA)
     town.add_check(OMAR)
+    town.federation.clock.now += 30 * 60 - 1
     keep_up(town.site)
     assert len(town.federation.records.made) == 1
-    town.federation.clock.now += DAY
+    town.federation.clock.now += 1
     keep_up(town.site)
     assert [root.batch for root in town.federation.records.made] == [1, 2]
     town.federation.clock.now += DAY
     keep_up(town.site)
     assert len(town.federation.records.made) == 2, "nothing new, no root"
+
+
+def test_many_records_do_not_wait(town: Town) -> None:
+    town.site.anchoring.anchor()
+    town.add_check(MAYA)
+    town.site.anchoring.anchor()
+    for _ in range(MOST_WAITING // 2 - 1):
+        town.add_check(MAYA)
+    assert not town.site.anchoring.due()
+    town.add_check(MAYA)
+    assert town.site.anchoring.due(), "a check and its receipt are two leaves"
 
 
 def test_a_task_that_fails_unexpectedly_does_not_stop_the_others(

@@ -1,0 +1,342 @@
+"""A table's network on encrypted values: CKKS, an approximate homomorphic encryption, by the library SEAL in tenseal.
+
+The asker encrypts each number of a patient's row under a key of its own, made for this question alone. The host, which
+has the network, computes on the ciphertexts, and returns one ciphertext from which the asker reads one number.
+
+Invariant: parameters are fixed here; nobody sends any. No secret key leaves `AskerKey`, and a question has none: its
+layout has only ciphertexts and relinearisation keys. Before SEAL reads a part, its length is checked, and by the heads
+of its compressed blocks how large it can become (zstd_frame.py). SEAL itself then checks that it fits the parameters.
+The host's answer hides all but the sum of the slots (`_blinded`).
+
+Parameters: N = 8192, moduli of 34, 7 × 21 and 34 bits, together 215 of the 218 that 128 bits of security allow.
+
+Layout (big-endian):
+    question = "BAFL/1/ckksask" ‖ H(card)[32] ‖ inputs:u16 ‖ (length:u32 ‖ relinearisation keys)
+               ‖ (length:u32 ‖ ciphertext)[inputs]
+    answer   = "BAFL/1/ckksans" ‖ length:u32 ‖ ciphertext
+    keys and ciphertexts as SEAL 4 writes them: magic 0xA15E, header size 0x10, 4, minor version, 2 (zstd), 0:u16,
+    length:u64 (little-endian), one zstd frame
+
+Source: J. Cheon et al., "Homomorphic Encryption for Arithmetic of Approximate Numbers", 2017; B. Li, D. Micciancio, "On
+the Security of Homomorphic Encryption on Approximate Numbers", 2021 (why nobody but the asker may see a decryption);
+HomomorphicEncryption.org, "Homomorphic Encryption Standard", 2018 (the table of moduli).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.crypto.zstd_frame import check_frame
+from fl.protocol.codec import Reader, Writer
+from fl.protocol.errors import CiphertextInvalid, EncodingError, ToolMissing
+from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
+
+Reals = npt.NDArray[np.float64]
+DEGREE, SLOTS = 8192, 4096
+BITS = (34, 21, 21, 21, 21, 21, 21, 21, 34)
+SCALE = 2.0**21
+MAX_INPUTS, MAX_UNITS = 256, 128
+CIPHERTEXT_CAP, KEYS_CAP = 800_000, 6_000_000
+"""Bytes; a fresh ciphertext has about 0.48 million, and the keys about 4.5 million."""
+CIPHERTEXT_BLOCKS, KEYS_BLOCKS = 16, 112
+"""Blocks of at most 128 KiB; a fresh ciphertext has 10, and the keys have 87."""
+BLIND = 2.0**15
+"""Slots of the answer are hidden by numbers up to this; what they hide is below about 8."""
+_ASK, _ANSWER = LABEL_PREFIX + b"ckksask", LABEL_PREFIX + b"ckksans"
+ANSWER_CAP = len(_ANSWER) + 4 + CIPHERTEXT_CAP
+_WHAT = "encrypted row"
+_HEADER = bytes((0x5E, 0xA1, 0x10, 4))
+_HEADER_BYTES, _ZSTD_AT, _ZSTD = 16, 5, 2
+_MOST = 1024.0
+"""An answer beyond this is no log-odds."""
+
+
+def question_cap(inputs: int = MAX_INPUTS) -> int:
+    """Return the largest number of bytes of a question about a row of so many numbers."""
+    return len(_ASK) + DIGEST_BYTES + 2 + 4 + KEYS_CAP + inputs * (4 + CIPHERTEXT_CAP)
+
+
+class PolynomialWeights(Protocol):
+    """What the host computes with: fl/training/tables/polynomial.py."""
+
+    @property
+    def first(self) -> Reals: ...
+    @property
+    def first_bias(self) -> Reals: ...
+    @property
+    def mixes(self) -> Reals: ...
+    @property
+    def mix_bias(self) -> Reals: ...
+    @property
+    def last(self) -> Reals: ...
+    @property
+    def last_bias(self) -> float: ...
+
+
+class _Seal:
+    """SEAL with our parameters. One thread at a time."""
+
+    def __init__(self, api: Any) -> None:  # noqa: ANN401  # tenseal has no types
+        self.api = api
+        parameters = api.EncryptionParameters(api.SCHEME_TYPE.CKKS)
+        parameters.set_poly_modulus_degree(DEGREE)
+        parameters.set_coeff_modulus(api.CoeffModulus.Create(DEGREE, list(BITS)))
+        self.context = api.SEALContext(parameters, True, api.SEC_LEVEL_TYPE.TC128)  # noqa: FBT003  # SEAL's call
+        self.encoder, self.evaluator = api.CKKSEncoder(self.context), api.Evaluator(self.context)
+
+    def dropped(self, ciphertext: Any) -> float:  # noqa: ANN401
+        """Return the modulus that the next rescaling divides by."""
+        data = self.context.get_context_data(ciphertext.parms_id())
+        return float(data.parms().coeff_modulus()[-1].value())
+
+    def plain(self, value: Any, like: Any, scale: float) -> Any:  # noqa: ANN401
+        """Return a number for all slots, or numbers for the first ones, at the level of a ciphertext."""
+        made = self.api.Plaintext()
+        self.encoder.encode(value, like.parms_id(), scale, made)
+        return made
+
+    def read(self, kind: str, data: bytes) -> Any:  # noqa: ANN401
+        """Parse a ciphertext or keys, or raise CiphertextInvalid."""
+        made = getattr(self.api, kind)()
+        with _file(data) as path:
+            try:
+                made.load(self.context, str(path))
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise CiphertextInvalid("a part of the encrypted row does not fit the parameters") from error
+        return made
+
+    def write(self, made: Any) -> bytes:  # noqa: ANN401
+        with _file(b"") as path:
+            made.save(str(path))
+            return path.read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _seal() -> _Seal:
+    """Return SEAL, or raise ToolMissing where tenseal is not installed."""
+    try:
+        import tenseal.sealapi as api  # noqa: PLC0415  # 5 MB that most members do not need
+    except ImportError as error:
+        why = "install it with `pip install -r requirements-ckks.txt`, or `pip install hemaledger[ckks]`"
+        raise ToolMissing("tenseal", why) from error
+    return _Seal(api)
+
+
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class AskerKey:
+    """The asker's secret of one question. It is never written anywhere."""
+
+    secret: Any = field(repr=False)
+    card: Digest
+
+    @classmethod
+    def ask(cls, card: Digest, row: Sequence[float]) -> tuple[Self, bytes]:
+        """Return a fresh key, and the question about a row.
+
+        Args:
+            card: SHA-256 of the host's card.
+            row: The numbers of the design's row without its intercept.
+
+        Raises:
+            ToolMissing: tenseal is not installed here.
+            EncodingError: there are too many numbers.
+        """
+        if not 1 <= len(row) <= MAX_INPUTS:
+            raise EncodingError(_WHAT, f"it has {len(row)} numbers, not 1 to {MAX_INPUTS}")
+        with _LOCK:
+            seal = _seal()
+            maker = seal.api.KeyGenerator(seal.context)
+            secret, keys = maker.secret_key(), seal.api.RelinKeys()
+            maker.create_relin_keys(keys)
+            encryptor, parts = seal.api.Encryptor(seal.context, secret), [seal.write(keys)]
+            for value in row:
+                plain, made = seal.api.Plaintext(), seal.api.Ciphertext()
+                seal.encoder.encode(float(value), SCALE, plain)
+                encryptor.encrypt_symmetric(plain, made)
+                parts.append(seal.write(made))
+        writer = Writer().raw(_ASK, len(_ASK)).raw(card, DIGEST_BYTES).u16(len(row))
+        for part in parts:
+            writer = writer.text(part)
+        return cls(secret, card), writer.bytes()
+
+    def read(self, answer: bytes) -> float:
+        """Return the log-odds in an answer.
+
+        Raises:
+            EncodingError, CiphertextInvalid: it is no answer, or no number that a network gives.
+        """
+        reader = Reader(answer, _WHAT)
+        if len(answer) > ANSWER_CAP or reader.raw(len(_ANSWER)) != _ANSWER:
+            raise EncodingError(_WHAT, "the answer does not begin like one")
+        part = _part(reader, CIPHERTEXT_CAP, CIPHERTEXT_BLOCKS)
+        reader.end()
+        with _LOCK:
+            seal = _seal()
+            made, plain = seal.read("Ciphertext", part), seal.api.Plaintext()
+            seal.api.Decryptor(seal.context, self.secret).decrypt(made, plain)
+            total = float(np.mean(seal.encoder.decode_double(plain)))
+        if not abs(total) < _MOST:
+            raise CiphertextInvalid("the answer is no number that a network gives")
+        return total
+
+
+@dataclass(frozen=True)
+class HiddenRow:
+    """A question, after its lengths and heads were checked."""
+
+    card: Digest
+    keys: bytes = field(repr=False)
+    inputs: tuple[bytes, ...] = field(repr=False)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse a question without SEAL, or raise EncodingError."""
+        reader = Reader(data, _WHAT)
+        if len(data) > question_cap() or reader.raw(len(_ASK)) != _ASK:
+            raise EncodingError(_WHAT, "it does not begin like one")
+        card, count = Digest(reader.raw(DIGEST_BYTES)), reader.u16()
+        if not 1 <= count <= MAX_INPUTS:
+            raise EncodingError(_WHAT, f"it has {count} numbers, not 1 to {MAX_INPUTS}")
+        keys = _part(reader, KEYS_CAP, KEYS_BLOCKS)
+        inputs = tuple(_part(reader, CIPHERTEXT_CAP, CIPHERTEXT_BLOCKS) for _ in range(count))
+        reader.end()
+        return cls(card, keys, inputs)
+
+
+def answer_row(weights: PolynomialWeights, question: HiddenRow) -> bytes:
+    """Return the network's answer to an encrypted row; it takes seconds of one core.
+
+    Raises:
+        ToolMissing: tenseal is not installed here.
+        CiphertextInvalid: the question does not fit the network, or a part does not fit the parameters.
+    """
+    units, inputs = weights.first.shape
+    if len(question.inputs) != inputs or max(units, weights.mixes.shape[1]) > MAX_UNITS:
+        raise CiphertextInvalid(f"the encrypted row has {len(question.inputs)} numbers, not {inputs}")
+    with _LOCK:
+        seal = _seal()
+        keys = seal.read("RelinKeys", question.keys)
+        row = [seal.read("Ciphertext", part) for part in question.inputs]
+        if any(each.parms_id() != seal.context.first_parms_id() or each.size() != 2 for each in row):  # noqa: PLR2004
+            raise CiphertextInvalid("a number of the encrypted row is not a fresh ciphertext")
+        try:
+            made = seal.write(_computed(seal, weights, row, keys))
+        except (RuntimeError, ValueError) as error:
+            raise CiphertextInvalid("the encrypted row cannot be computed with") from error
+    return Writer().raw(_ANSWER, len(_ANSWER)).text(made).bytes()
+
+
+def _computed(seal: _Seal, weights: PolynomialWeights, row: Sequence[Any], keys: Any) -> Any:  # noqa: ANN401
+    """Return the encrypted log-odds. The first layer's units are single ciphertexts, and the second's are slots."""
+    wide = SLOTS // (1 << (len(weights.mix_bias) - 1).bit_length())
+    ready = [
+        _powers(seal, _sum(seal, list(zip(row, line.tolist(), strict=True)), bias), keys)
+        for line, bias in zip(weights.first, weights.first_bias.tolist(), strict=True)
+    ]
+    terms = [
+        (power, _spread(weights.mixes[place, :, unit], wide))
+        for unit, powers in enumerate(ready)
+        for place, power in enumerate(powers)
+    ]
+    second = _powers(seal, _sum(seal, terms, _spread(weights.mix_bias, wide)), keys)
+    # The mean over all slots is what the asker reads, so each unit's share is multiplied by the number of units.
+    lanes = SLOTS // wide
+    last = [(power, _spread(line * lanes, wide)) for power, line in zip(second, weights.last, strict=True)]
+    return _blinded(seal, _sum(seal, last, weights.last_bias))
+
+
+def _spread(values: Reals, times: int) -> list[float]:
+    """Return numbers for all slots: those of the units, zeros up to a power of two, and all this again and again."""
+    lanes = np.zeros(SLOTS // times)
+    lanes[: len(values)] = values
+    spread: list[float] = np.tile(lanes, times).tolist()
+    return spread
+
+
+def _sum(seal: _Seal, terms: Sequence[tuple[Any, Any]], bias: Any) -> Any:  # noqa: ANN401
+    """Return the sum of products of ciphertexts at one level with plain numbers, rescaled to SCALE, plus `bias`."""
+    drop = seal.dropped(terms[0][0])
+    total: Any = None
+    for ciphertext, weight in terms:
+        scale = SCALE * drop / ciphertext.scale
+        plain, product = seal.plain(_visible(weight, scale), ciphertext, scale), seal.api.Ciphertext()
+        seal.evaluator.multiply_plain(ciphertext, plain, product)
+        product.scale = SCALE * drop
+        if total is None:
+            total = product
+        else:
+            seal.evaluator.add_inplace(total, product)
+    seal.evaluator.rescale_to_next_inplace(total)
+    total.scale = SCALE
+    seal.evaluator.add_plain_inplace(total, seal.plain(bias, total, SCALE))
+    return total
+
+
+def _visible(weight: Any, scale: float) -> Any:  # noqa: ANN401
+    """Return a weight that does not round to 0, since SEAL refuses products that are known to be 0."""
+    if isinstance(weight, float):
+        return weight if abs(weight) * scale >= 1 else 1 / scale
+    return weight if max(map(abs, weight)) * scale >= SLOTS else [SLOTS / scale, *weight[1:]]
+
+
+def _powers(seal: _Seal, value: Any, keys: Any) -> list[Any]:  # noqa: ANN401
+    """Return a ciphertext, its square and its fourth power, all at the level of the last."""
+    square = _squared(seal, value, keys)
+    fourth = _squared(seal, square, keys)
+    for each in (value, square):
+        seal.evaluator.mod_switch_to_inplace(each, fourth.parms_id())
+    return [value, square, fourth]
+
+
+def _squared(seal: _Seal, value: Any, keys: Any) -> Any:  # noqa: ANN401
+    made = seal.api.Ciphertext()
+    seal.evaluator.square(value, made)
+    seal.evaluator.relinearize_inplace(made, keys)
+    seal.evaluator.rescale_to_next_inplace(made)
+    return made
+
+
+def _blinded(seal: _Seal, value: Any) -> Any:  # noqa: ANN401
+    """Add random numbers to the slots whose sum is 0, so that the asker reads the sum and not the single shares."""
+    drawn = np.frombuffer(os.urandom(8 * SLOTS), np.uint64).astype(np.float64)
+    noise = (drawn / 2.0**63 - 1.0) * BLIND
+    noise -= noise.mean()
+    seal.evaluator.add_plain_inplace(value, seal.plain(noise.tolist(), value, value.scale))
+    return value
+
+
+def _part(reader: Reader, cap: int, blocks: int) -> bytes:
+    """Return a part that SEAL 4 wrote, by its length and heads alone."""
+    length = reader.u32()
+    if not _HEADER_BYTES < length <= cap:
+        raise EncodingError(_WHAT, f"a part has {length} bytes")
+    data = reader.raw(length)
+    known = data.startswith(_HEADER) and data[_ZSTD_AT] == _ZSTD and not any(data[6:8])
+    if not known or int.from_bytes(data[8:_HEADER_BYTES], "little") != length:
+        raise EncodingError(_WHAT, "a part does not begin like one of SEAL 4")
+    check_frame(data[_HEADER_BYTES:], blocks)
+    return data
+
+
+@contextmanager
+def _file(data: bytes) -> Iterator[Path]:
+    """Yield a private file with these bytes, in memory where the system has such: SEAL reads and writes only files."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # a private file inside it
+    with tempfile.TemporaryDirectory(dir=memory, prefix="hemaledger-") as folder:
+        path = Path(folder) / "part"
+        path.write_bytes(data)
+        yield path

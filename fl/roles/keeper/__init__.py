@@ -1,0 +1,1 @@
+"""The keeper of the log: signs checkpoints, records them, collects cosignatures and publishes."""
