@@ -34,7 +34,15 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
-from fl.replay.expected_files import ReaderKey, expected_answer, expected_model, expected_sketch, expected_update, model_read, update_files
+from fl.replay.expected_files import (
+    ReaderKey,
+    expected_answer,
+    expected_model,
+    expected_sketch,
+    expected_update,
+    model_read,
+    update_files,
+)
 from fl.replay.first_file import opened_first
 from fl.replay.granted_models import open_grant
 from fl.replay.group_key import GroupTerms, group_terms
