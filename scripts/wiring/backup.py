@@ -26,6 +26,7 @@ from fl.storage.backup import Writer, extract, writing
 from fl.storage.lock import only_one
 from fl.storage.staged_keys import finish_change
 from fl.storage.witness_state import FILE as WITNESS_STATE
+from scripts.wiring import moving_in
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
 from scripts.wiring.joining import own_version
@@ -110,6 +111,8 @@ def make_backup(home: Home, path: Path, password: str, chosen: Chosen) -> list[s
 def restore_backup(home: Home, path: Path, password: str) -> list[str]:
     """Put a backup into place: all of it, or nothing. Return the names of its members.
 
+    If a restore was killed while it moved files, the rest of them is moved first.
+
     Raises:
         BackupUnusable: it is damaged, or the password is wrong.
         RestoreRefused: something that it would replace is here, or the consortium is another one.
@@ -119,21 +122,28 @@ def restore_backup(home: Home, path: Path, password: str) -> list[str]:
     make_folder(home.folder)
     workshop = home.folder / WORKSHOP
     with only_one(workshop):
-        shutil.rmtree(workshop / "files", ignore_errors=True)  # of a restore that was killed
         try:
-            return _restore(home, path, password, workshop / "files")
+            return _restore(home, path, password, workshop)
         except OSError as error:
             raise refused_write(str(home.folder), error) from error
         finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+            if not moving_in.is_begun(workshop):
+                shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _restore(home: Home, path: Path, password: str, partial: Path) -> list[str]:
+def _restore(home: Home, path: Path, password: str, workshop: Path) -> list[str]:
+    if moving_in.is_begun(workshop):
+        names = moving_in.finish(home, PARTS, workshop, path)
+        if names is not None:
+            return names
+    partial = workshop / moving_in.FILES
+    shutil.rmtree(partial, ignore_errors=True)  # of a restore that was killed
     partial.mkdir(mode=0o700)
     left = [max(shutil.disk_usage(home.folder).free - _SPARE, 0)]
     extract(path, password, partial, lambda name, size: _admit(path, name, size, left))
     _check(path, home, partial)
-    return _move(home, partial)
+    moving_in.begin(workshop, path)
+    return moving_in.finish(home, PARTS, workshop, path) or []
 
 
 # --- Making ------------------------------------------------------------------------------------------------------
@@ -261,21 +271,3 @@ def _check(path: Path, home: Home, partial: Path) -> None:
         here, there = home.deployment.anchor, unpacked.deployment.anchor
         if (here.consortium, here.chain_id) != (there.consortium, there.chain_id):
             raise RestoreRefused("consortium.json", f"{home.folder} belongs to another consortium")
-
-
-def _move(home: Home, partial: Path) -> list[str]:
-    """Move what was unpacked into place, the members last: an agent starts only from a complete home."""
-    if (partial / "consortium.json").exists() and not home.deployment_file.exists():
-        (partial / "consortium.json").rename(home.deployment_file)
-    for part in PARTS:
-        if (partial / part).exists():
-            (partial / part).rename(home.folder / part)
-    (home.folder / "members").mkdir(exist_ok=True)
-    names = [member.name for member in Home(partial).members()]
-    for name in names:
-        (partial / "members" / name).rename(home.folder / "members" / name)
-    for folder in (home.folder / "members", home.folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-    return names

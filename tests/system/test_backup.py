@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +35,7 @@ from scripts.wiring.backup import PASSWORD_VARIABLE
 from scripts.wiring.founding import ChainChoice, found_consortium
 from scripts.wiring.home import Home
 from scripts.wiring.roles import create_member, load_account, open_ledger, register_key, register_member
-from tests.support.processes import PASSWORD, Process, invoke
+from tests.support.processes import PASSWORD, ROOT, Process, invoke
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "four random words of a backup"
@@ -195,6 +198,55 @@ def test_a_killed_restore_leaves_nothing_once_another_ends(home: Home, tmp_path:
         assert restore(tmp_path / "b.age", tmp_path / "home").exit_code == 77  # one at a time
     assert restore(tmp_path / "b.age", tmp_path / "home").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["consortium.json", "members"]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from fl.crypto import age_file
+from scripts.cli import main
+age_file.WORK, left, honest = 10, int(sys.argv.pop(1)), pathlib.Path.rename
+def rename(self, target):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    return honest(self, target)
+pathlib.Path.rename = rename
+main(sys.argv[1:])
+"""
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: data for name, data in found.items() if not name.startswith(".restoring")}
+
+
+def test_a_restore_that_is_killed_between_two_moves_is_finished_by_the_next_one(home: Home, tmp_path: Path) -> None:
+    file, whole = tmp_path / "b.age", tmp_path / "whole"
+    assert backup(home, file).exit_code == 0
+    assert restore(file, whole).exit_code == 0
+    for moves in range(4):  # consortium.json, and three members
+        folder = tmp_path / f"home-{moves}"
+        command = [sys.executable, "-c", KILLED, str(moves), "restore", str(file), "--home", str(folder)]
+        assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == -signal.SIGKILL
+        assert len(files_of(folder)) < len(files_of(whole))
+        again = restore(file, folder)
+        assert again.exit_code == 0, again.output
+        assert all(name in again.output for name in NAMES)
+        assert files_of(folder) == files_of(whole)
+        assert not (folder / ".restoring").exists()
+        assert restore(file, folder).exit_code == 77  # now the members are there
+
+
+def test_a_restore_of_another_backup_first_finishes_the_one_that_was_killed(home: Home, tmp_path: Path) -> None:
+    first, second, folder = tmp_path / "1.age", tmp_path / "2.age", tmp_path / "home"
+    assert backup(home, first, "--name", "alpha").exit_code == 0
+    assert backup(home, second, "--name", "zoë").exit_code == 0
+    command = [sys.executable, "-c", KILLED, "1", "restore", str(first), "--home", str(folder)]
+    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == -signal.SIGKILL
+    assert not (folder / "members" / "alpha").exists()
+    assert restore(second, folder).exit_code == 0
+    assert sorted(path.name for path in (folder / "members").iterdir()) == ["alpha", "zoë"]
 
 
 def test_a_restore_replaces_nothing(home: Home, tmp_path: Path) -> None:
