@@ -55,8 +55,8 @@ PICTURES: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
     "health": ("operator", "/operator/health", (PHONE,)),
 }
 """Name -> who sees it, its path, and the widths."""
-FROM_TESTS = ("superseded-390.png",)
-"""Of what the demo never does; tests/support/make_superseded_picture.py takes it."""
+FROM_TESTS = ("superseded-390.png", "leave-390.png", "withdrawals-390.png")
+"""Of what the demo never does; tests/support/make_withdrawal_pictures.py takes them."""
 FIRST = {
     "first check": ("/checks/", "main a[href^='/checks/']:not([href$='/new'])"),
     "first question": ("/requests/", "section[aria-labelledby=waiting] a"),
