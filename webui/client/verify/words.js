@@ -54,7 +54,7 @@ export class Voice {
    */
   constructor(language, words, zone) {
     this.words = words;
-    this.language = language;
+    this.language = language === "en" ? "en-GB" : language; // as the site writes times
     this.zone = zone;
   }
 
@@ -209,6 +209,8 @@ export function coreFacts(voice, core) {
   }
   add("Program", textIn(part(core, "pipeline"), "software"));
   add("Answered by the server of", textIn(part(core, "route"), "server"));
+  const trustees = part(core, "private").get("trustees");
+  add("Came by the private way", Array.isArray(trustees) ? trustees.map((one) => shown(String(one))).join(", ") : null);
   add("Model", numeral(model.get("round"), (round) => voice.say("of round {round}", { round })));
   add("Model digest", textIn(model, "model_digest"), true);
   return found;
