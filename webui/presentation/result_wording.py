@@ -225,7 +225,9 @@ def means(check: Check) -> list[str]:
 
 def means_not(check: Check) -> list[str]:
     """Return what an answer does not mean."""
-    unknown = gettext("It does not mean that the picture shows what the model knows. The private way cannot check that.")
+    unknown = gettext(
+        "It does not mean that the picture shows what the model knows. The private way cannot check that."
+    )
     return [*([unknown] if check.private else []), *_means_not(check)]
 
 
