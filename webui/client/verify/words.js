@@ -28,6 +28,7 @@ const SENTENCES = {
   RoundFinalised: "In round {round}, {who} recorded that the model {model_digest} is final.",
   WideFinalised: "In round {round}, {who} recorded that the model {model_digest} is final.",
   ModelAttested: "In round {round}, {who} attested the model {model_digest}, with the report {report_digest}.",
+  DecryptionRequested: "{who} asked the trustees to open something: request {request}.",
   DecryptionApproved: "{who} approved the request {request}, with the file {digest}.",
   RecordsAnchored: "{who} recorded the root {root} of its records, batch {batch}.",
   KeyRegistered: "{who} registered its key of epoch {epoch}: {public_key}.",
