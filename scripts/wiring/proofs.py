@@ -111,11 +111,12 @@ def make_checkpoint(home: Home, member: MemberHome) -> Note:
 
 
 def merged(first: Note, second: Note) -> Note:
-    """Return one checkpoint with the lines of two copies of it, the first copy's lines first."""
+    """Return one checkpoint with the lines of two copies of it, the first copy's lines first; else ProofMalformed."""
+    from fl.roles.keeper.asking import merged_lines
+
     if first.text != second.text:
         raise ProofMalformed("checkpoint", "the two files are of different checkpoints")
-    known = {(line.name, line.key_id) for line in first.lines}
-    return Note(first.text, (*first.lines, *(each for each in second.lines if (each.name, each.key_id) not in known)))
+    return merged_lines(first, second.lines)
 
 
 def read_note(path: Path) -> Note:
