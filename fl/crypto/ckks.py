@@ -7,7 +7,7 @@ Invariant: parameters are fixed here; nobody sends any. No secret key leaves `As
 layout has only ciphertexts and relinearisation keys. Before SEAL reads a part, its length is checked, and by the heads
 of its compressed blocks how large it can become (zstd_frame.py). SEAL itself then checks that it fits the parameters.
 What the asker decrypts is random but for the mean of the slots (`_blinded`). The ciphertext's second polynomial follows
-from question and weights, and nothing hides it: this is no proof of circuit privacy.
+from question and weights, and nothing hides it: an asker who does not follow the protocol can read weights from it.
 
 Parameters: N = 8192, moduli of 34, 7 × 21 and 34 bits, together 215 of the 218 that 128 bits of security allow.
 
