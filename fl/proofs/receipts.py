@@ -24,7 +24,7 @@ from fl.protocol.tlog.trust import Trust
 
 RECEIPT_CAP = 256 * 1024
 FORMATS = ("hemaledger-receipt-2", "hemaledger-receipt-1")
-FIELDS = ("format", "core", "salt", "leaf", "ledger", "proof", "software", "issued_at")
+FIELDS = ("format", "core", "salt", "leaf", "ledger", "proof", "software", "issued_at", "model_now")
 _WHAT = "receipt"
 
 
@@ -35,6 +35,8 @@ class CheckedReceipt:
     core: dict[str, JsonValue]
     salt: bytes
     leaf: Digest
+    superseded: bool
+    """Whether it says, unproved, that its model is no longer in use (PROTOCOL.md 5X)."""
     proven: Proven | None
     """None while the proof waits: then only the receipt's own fingerprint was checked."""
 
@@ -93,9 +95,9 @@ def _checked(fields: Fields, trust: Trust, facts: ChainFacts) -> CheckedReceipt:
     leaf = Digest(_hex(fields, "leaf", DIGEST_BYTES))
     if record_leaf(salt, sha256(write_document(core))) != leaf:
         raise ReceiptChanged("what it says is not what its fingerprint stands for")
-    text = _proof_in(fields)
+    text, superseded = _proof_in(fields), "model_now" in fields.value
     if text is None:
-        return CheckedReceipt(core, salt, leaf, None)
+        return CheckedReceipt(core, salt, leaf, superseded, None)
     proven = verify(text, trust, facts)
     if proven.leaf != leaf:
         raise ReceiptChanged("its proof is of another answer")
@@ -103,7 +105,7 @@ def _checked(fields: Fields, trust: Trust, facts: ChainFacts) -> CheckedReceipt:
         raise ReceiptChanged("another hospital than the one that it names recorded it")
     if write_document(fields.mapping("ledger")) != write_document(_place(proven, text, trust)):
         raise ReceiptChanged("its place on the ledger is not the one that its proof shows")
-    return CheckedReceipt(core, salt, leaf, proven)
+    return CheckedReceipt(core, salt, leaf, superseded, proven)
 
 
 def _hex(fields: Fields, name: str, length: int) -> bytes:

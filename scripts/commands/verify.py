@@ -134,12 +134,14 @@ def _tell_receipt(path: Path, shown: CheckedReceipt, trust: Trust, data: Path | 
     if as_json:
         proof = None if proven is None else document_of(proven)
         found = {"file": str(path), "trust": trust.code, "receipt": shown.core, "leaf": "0x" + shown.leaf.hex()}
-        click.echo(json.dumps({**found, "proof": proof}))
+        click.echo(json.dumps({**found, "superseded": shown.superseded, "proof": proof}))
         return
     if proven is None:
         click.secho(f"{path.name}: the receipt fits its fingerprint, but it has no proof yet.", fg="yellow")
     else:
         click.secho(f"{path.name}: the receipt is unchanged, and its proof holds.", fg="green")
+    if shown.superseded:
+        click.secho("  It says, without proof, that its model is no longer in use: ask for a new check.", fg="yellow")
     for line in [*lines_of_receipt(shown.core), *([] if proven is None else lines_of(proven, trust))]:
         click.echo(f"  {line}")
 

@@ -163,7 +163,9 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
         evidence = Evidence(home, open_ledger(home, strict=True), home.vault)
         audited = run_audit(evidence, audit_key(home, AUDITOR))
     console.say(_report.to_text(audited))
-    log = _sign_log(run, federation)
+    with console.stage("Signing the log of all records", run.seconds):
+        log = DemoLog(home, run.hospitals, console.trouble)
+        console.say(log.sign_and_prove(federation))
     summary = _summarise(run, federation, audited)
     console.metrics(summary["rounds"])
     console.say(f"  Continue this run later: hemaledger demo --resume --home {home.folder}")
@@ -235,20 +237,6 @@ def _federate(run: Demo, planned: Planned, largest: int) -> Federation:
         together.run(progress.of("demo"))
     run.parts = {name: dict(sorted(watch.seconds.items())) for name, watch in together.watches.items()}
     return together.coordinator.view.refresh()
-
-
-def _sign_log(run: Demo, federation: Federation) -> DemoLog:
-    """Sign the log of all records with every witness, and write one proof that can be checked elsewhere."""
-    console = run.console
-    log = DemoLog(run.home, run.hospitals, console.trouble)
-    with console.stage("Signing the log of all records", run.seconds):
-        log.begin()
-        log.sign()
-        final = [current.number for current in federation.rounds if current.phase == Phase.FINAL]
-        if final:
-            proof, trust = log.prove(final[-1])
-            console.say(f"  Check the model elsewhere: hemaledger verify {proof} --trust {trust}")
-    return log
 
 
 def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> dict[str, list[dict[str, object]]]:

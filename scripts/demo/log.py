@@ -15,7 +15,9 @@ from pathlib import Path
 from fl.events import Notify
 from fl.files import write_atomic
 from fl.proofs.finding import Records
+from fl.protocol.federation import Federation
 from fl.protocol.names import StatementKind
+from fl.protocol.rounds.round import Phase
 from fl.replay.ledger_view import LedgerView
 from fl.roles.keeper.agent import Keeper, KeepSettings
 from fl.roles.keeper.asking import Reply
@@ -51,6 +53,16 @@ class DemoLog:
     hospitals: Sequence[str]
     notify: Notify
     keeper: Keeper = field(init=False)
+
+    def sign_and_prove(self, federation: Federation) -> str:
+        """Sign the log with every witness, prove the newest model, and return a line that says how to check it."""
+        self.begin()
+        self.sign()
+        final = [current.number for current in federation.rounds if current.phase == Phase.FINAL]
+        if not final:
+            return "  All witnesses cosigned the log."
+        proof, trust = self.prove(final[-1])
+        return f"  Check the model elsewhere: hemaledger verify {proof} --trust {trust}"
 
     def begin(self) -> None:
         """State the keys of log and witnesses on the ledger, which may be repeated, and open all of them."""

@@ -119,6 +119,7 @@ def receipts(receipt: PaperReceipt) -> list[tuple[str, bytes]]:
     changes: list[tuple[str, dict[str, JsonValue]]] = [
         (HOLDS, document),
         (HOLDS, {**document, "issued_at": 7}),
+        (HOLDS, {**document, "model_now": {"superseded": True}}),
         ("ReceiptChanged", {**document, "core": forged}),
         ("ReceiptChanged", {**document, "core": forged, "leaf": show(leaf_of(forged, SALT))}),
         ("ReceiptChanged", {**document, "core": alien, "leaf": show(leaf_of(alien, SALT))}),

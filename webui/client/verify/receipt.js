@@ -15,15 +15,16 @@ import { utf8 } from "./text.js";
 
 export const RECEIPT_CAP = 256 * 1024;
 const FORMATS = ["hemaledger-receipt-1", "hemaledger-receipt-2"];
-const FIELDS = ["format", "core", "salt", "leaf", "ledger", "proof", "software", "issued_at"];
+const FIELDS = ["format", "core", "salt", "leaf", "ledger", "proof", "software", "issued_at", "model_now"];
 const WHAT = "receipt";
 const otherForm = () => malformed(WHAT, "it has another form");
 const differs = (why) => new Failed("ReceiptChanged", { why });
 
 /**
  * What a receipt shows.
- * @typedef {{core: Map<string, any>, salt: Uint8Array, leaf: Uint8Array, proven: Proven | null}} Shown  `proven` is null
- *   while the proof waits: then only the receipt's own fingerprint was checked.
+ * @typedef {{core: Map<string, any>, salt: Uint8Array, leaf: Uint8Array, superseded: boolean, proven: Proven | null}} Shown
+ *   `proven` is null while the proof waits: then only the receipt's own fingerprint was checked. `superseded`: it says, unproved,
+ *   that its model is no longer in use.
  */
 
 /**
@@ -44,7 +45,8 @@ export function verifyReceipt(data, trust) {
     throw differs("what it says is not what its fingerprint stands for");
   }
   const text = proofText(fields.get("proof"));
-  return { core, salt, leaf, proven: text === null ? null : provenOf(utf8(text), fields, leaf, trust) };
+  const superseded = fields.has("model_now");
+  return { core, salt, leaf, superseded, proven: text === null ? null : provenOf(utf8(text), fields, leaf, trust) };
 }
 
 /** Return the text of the proof in a receipt; null if it has none yet. */

@@ -88,12 +88,15 @@ function comparisons(voice, { compared, shown }) {
   return compared.map((one) => made("p", one.fits ? "note note-good compared" : "note note-bad compared", text(one)));
 }
 
-function receiptParts(voice, { core, leaf, proven }) {
+function receiptParts(voice, { core, leaf, superseded, proven }) {
   const waits = proven === null
     ? made("p", "", voice.say("Nobody can tell from this file alone who made it. Download the receipt again on another day, or compare it with the ledger on the site of the hospital."))
     : null;
+  const old = superseded
+    ? made("p", "note note-bad", voice.say("The hospital's site says that the model of this answer is no longer in use: ask for a new check. The proof does not cover this sentence."))
+    : null;
   return [
-    waits, heading(voice.say("What it says")),
+    old, waits, heading(voice.say("What it says")),
     factList([...coreFacts(voice, core).map(([name, text, isLong]) => [name, isLong ? code(text) : text, isLong]), [voice.say("Fingerprint"), code(toHex(leaf)), true]]),
   ];
 }

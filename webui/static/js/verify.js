@@ -5130,7 +5130,7 @@ ${text2}`);
   // webui/client/verify/receipt.js
   var RECEIPT_CAP = 256 * 1024;
   var FORMATS = ["hemaledger-receipt-1", "hemaledger-receipt-2"];
-  var FIELDS = ["format", "core", "salt", "leaf", "ledger", "proof", "software", "issued_at"];
+  var FIELDS = ["format", "core", "salt", "leaf", "ledger", "proof", "software", "issued_at", "model_now"];
   var WHAT3 = "receipt";
   var otherForm2 = () => malformed(WHAT3, "it has another form");
   var differs = (why) => new Failed("ReceiptChanged", { why });
@@ -5153,7 +5153,8 @@ ${text2}`);
       throw differs("what it says is not what its fingerprint stands for");
     }
     const text2 = proofText(fields.get("proof"));
-    return { core, salt, leaf, proven: text2 === null ? null : provenOf(utf8(text2), fields, leaf, trust) };
+    const superseded = fields.has("model_now");
+    return { core, salt, leaf, superseded, proven: text2 === null ? null : provenOf(utf8(text2), fields, leaf, trust) };
   }
   function proofText(proof) {
     if (proof === void 0) {
@@ -5561,9 +5562,11 @@ ${text2}`);
     };
     return compared2.map((one) => made("p", one.fits ? "note note-good compared" : "note note-bad compared", text2(one)));
   }
-  function receiptParts(voice, { core, leaf, proven }) {
+  function receiptParts(voice, { core, leaf, superseded, proven }) {
     const waits = proven === null ? made("p", "", voice.say("Nobody can tell from this file alone who made it. Download the receipt again on another day, or compare it with the ledger on the site of the hospital.")) : null;
+    const old = superseded ? made("p", "note note-bad", voice.say("The hospital's site says that the model of this answer is no longer in use: ask for a new check. The proof does not cover this sentence.")) : null;
     return [
+      old,
       waits,
       heading(voice.say("What it says")),
       factList([...coreFacts(voice, core).map(([name, text2, isLong]) => [name, isLong ? code(text2) : text2, isLong]), [voice.say("Fingerprint"), code(toHex(leaf)), true]])
