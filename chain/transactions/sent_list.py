@@ -1,13 +1,15 @@
 """The hashes of all transactions that this program signed for an account, so that a monitor knows its own ones.
 
-Layout: one line for each transaction, `NONCE HASH` (decimal, 64 hexadecimal digits), in a file that only grows. The
-first line says from which number on the list is complete: earlier ones are of another folder, or of an earlier version.
-A restored member begins a new list, because backups leave it out.
+Layout: one line for each transaction, `NONCE HASH` (decimal, 64 hexadecimal digits), in a file that only grows. Each
+begins with a newline, so that one that a crash or a full disk cut spoils no other. The first line says from which
+number on the list is complete: earlier ones are of another folder, or of an earlier version. A restored member begins a
+new list, because backups leave it out.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from fl.protocol.errors import refused_write
 
 NAME = "sent.list"
 OWNER_ONLY = 0o600
-_DIGITS = 64
+_LINE = re.compile(rb"^([0-9]{1,20}) ([0-9a-f]{64})$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def note(folder: Path, nonce: int, transaction_hash: bytes) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY), "ab") as file:
-            file.write(f"{nonce} {transaction_hash.hex()}\n".encode())
+            file.write(f"\n{nonce} {transaction_hash.hex()}".encode())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -51,9 +53,8 @@ def note(folder: Path, nonce: int, transaction_hash: bytes) -> None:
 def read(folder: Path) -> OwnTransactions:
     """Return what was noted; a line that a crash cut is skipped, because its transaction was not sent."""
     try:
-        lines = (folder / NAME).read_text(encoding="ascii", errors="replace").splitlines()
+        whole = _LINE.findall((folder / NAME).read_bytes())
     except FileNotFoundError:
-        lines = []
-    whole = [parts for line in lines if len(parts := line.split(" ")) == 2 and len(parts[1]) == _DIGITS]  # noqa: PLR2004
-    hashes = frozenset(bytes.fromhex(digits) for _, digits in whole)
+        whole = []
+    hashes = frozenset(bytes.fromhex(digits.decode()) for _, digits in whole)
     return OwnTransactions(int(whole[0][0]) if whole else None, hashes)

@@ -6,7 +6,8 @@ has the network, computes on the ciphertexts, and returns one ciphertext from wh
 Invariant: parameters are fixed here; nobody sends any. No secret key leaves `AskerKey`, and a question has none: its
 layout has only ciphertexts and relinearisation keys. Before SEAL reads a part, its length is checked, and by the heads
 of its compressed blocks how large it can become (zstd_frame.py). SEAL itself then checks that it fits the parameters.
-The host's answer hides all but the sum of the slots (`_blinded`).
+What the asker decrypts is random but for the mean of the slots (`_blinded`). The ciphertext's second polynomial follows
+from question and weights, and nothing hides it: an asker who does not follow the protocol can read weights from it.
 
 Parameters: N = 8192, moduli of 34, 7 × 21 and 34 bits, together 215 of the 218 that 128 bits of security allow.
 
@@ -25,6 +26,7 @@ HomomorphicEncryption.org, "Homomorphic Encryption Standard", 2018 (the table of
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -51,8 +53,6 @@ CIPHERTEXT_CAP, KEYS_CAP = 800_000, 6_000_000
 """Bytes; a fresh ciphertext has about 0.48 million, and the keys about 4.5 million."""
 CIPHERTEXT_BLOCKS, KEYS_BLOCKS = 16, 112
 """Blocks of at most 128 KiB; a fresh ciphertext has 10, and the keys have 87."""
-BLIND = 2.0**15
-"""Slots of the answer are hidden by numbers up to this; what they hide is below about 8."""
 _ASK, _ANSWER = LABEL_PREFIX + b"ckksask", LABEL_PREFIX + b"ckksans"
 ANSWER_CAP = len(_ANSWER) + 4 + CIPHERTEXT_CAP
 _WHAT = "encrypted row"
@@ -311,12 +311,29 @@ def _squared(seal: _Seal, value: Any, keys: Any) -> Any:  # noqa: ANN401
 
 
 def _blinded(seal: _Seal, value: Any) -> Any:  # noqa: ANN401
-    """Add random numbers to the slots whose sum is 0, so that the asker reads the sum and not the single shares."""
-    drawn = np.frombuffer(os.urandom(8 * SLOTS), np.uint64).astype(np.float64)
-    noise = (drawn / 2.0**63 - 1.0) * BLIND
-    noise -= noise.mean()
-    seal.evaluator.add_plain_inplace(value, seal.plain(noise.tolist(), value, value.scale))
+    """Add a random polynomial, uniform but for its constant coefficient, which is 0.
+
+    The mean of the slots is the constant coefficient, so the asker reads this and nothing of the others: no single
+    share and no imaginary part, however it made its question.
+    """
+    modulus = int(seal.dropped(value))  # the only one that is left
+    drawn = np.array([secrets.randbelow(modulus) - modulus // 2 for _ in range(DEGREE)])
+    drawn[0] = 0
+    for part in (drawn // 2, drawn - drawn // 2):  # SEAL encodes no coefficient above a quarter of the modulus
+        slots = (_slots_of(part) / value.scale).tolist()
+        seal.evaluator.add_plain_inplace(value, seal.plain(slots, value, value.scale))
     return value
+
+
+def _slots_of(coefficients: npt.NDArray[np.int64]) -> npt.NDArray[np.complex128]:
+    """Return a polynomial's values at ζ^(3^j), ζ = e^(πi/N): the order of SEAL's slots. In another one SEAL refuses."""
+    roots = np.exp(-1j * np.pi * np.arange(DEGREE) / DEGREE)
+    values = np.conj(np.fft.fft(coefficients * roots))  # at ζ^(2i+1)
+    powers = [1]
+    while len(powers) < SLOTS:
+        powers.append(powers[-1] * 3 % (2 * DEGREE))
+    at: npt.NDArray[np.complex128] = values[(np.array(powers) - 1) // 2]
+    return at
 
 
 def _part(reader: Reader, cap: int, blocks: int) -> bytes:

@@ -62,6 +62,8 @@ def two_roots(bench: Bench) -> Verdict:
         HISTORIES if first.included and second.included else f"It does not show that both were included. {HISTORIES}"
     )
     after = " After a deep reorganisation of the chain an honest member may answer again for the same number."
+    if first.kind not in PROMISED:
+        after += " A keeper who makes up a history could put a call into it that a node refused: look who cosigned."
     return Verdict(TwoRoots(who, int(str(number))), facts, limits + after)
 
 

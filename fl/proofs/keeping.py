@@ -62,8 +62,9 @@ class Promises:
         for size in sorted(self._waiting):
             if size > len(view.tree):
                 return False
-            if view.tree.root(size) != self._waiting.pop(size):
+            if view.tree.root(size) != self._waiting[size]:
                 raise CheckpointForged(size, "this keeper signed another root of this size before")
+            del self._waiting[size]
         return True
 
 

@@ -1,12 +1,15 @@
 """The trust file of a consortium, from what its members stated on the ledger.
 
-Invariant: a key counts only if an active member stated it as its newest, under the name that is its own.
+Invariant: a key counts only if an active member stated it as its newest, under the name that is its own. Of members who
+state the same public key, also one as the log's and one as a witness's, only the first counts: who copies a key could
+copy its signatures, too.
 
 Source: PROTOCOL.md 8T.5.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +18,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import ProofMalformed, SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Role, StatementKind
+from fl.protocol.records import StatementMade
 from fl.protocol.tlog.checkpoint import log_key, witness_key
 from fl.protocol.tlog.notes import VerifierKey, parse_key
 from fl.protocol.tlog.policy import NONE, Group, Policy
@@ -23,6 +27,8 @@ from fl.protocol.tlog.trust import CONSENSUS, Trust, TrustedMember
 ALL = "all-witnesses"
 """The name of the group over all witnesses."""
 _SHORT = 8
+"""Hexadecimal digits of an account in the name of a witness; all 40 if two begin with the same ones."""
+_KINDS = (StatementKind.LOG, StatementKind.WITNESS)
 WATCHERS = (Role.HOSPITAL, Role.AUDITOR)
 """The members of whom by default more than half must cosign."""
 
@@ -92,16 +98,14 @@ def settled_at(federation: Federation) -> int:
 
 def keys_of(federation: Federation, kind: StatementKind) -> tuple[list[Address], list[VerifierKey]]:
     """Return the active members that stated a key of the log (LOG) or of a witness (WITNESS), and the keys."""
-    newest = {record.sender: record for _, record in federation.stated(kind)}
-    found: dict[bytes, tuple[Address, VerifierKey]] = {}
-    for account, record in newest.items():
-        member = federation.book.members[account]
-        if member.revoked or (kind == StatementKind.LOG and member.role not in KEEPERS):
-            continue
-        key = _stated(federation.anchor.consortium, account, kind, record.text)
-        if key is not None and record.digest == sha256(record.text.encode()):
-            found.setdefault(key.key, (account, key))
-    return [account for account, _ in found.values()], [key for _, key in found.values()]
+    newest = {(made.sender, made.kind): (entry, made) for each in _KINDS for entry, made in federation.stated(each)}
+    first: dict[bytes, StatementMade] = {}
+    found: dict[Address, VerifierKey] = {}
+    for _, made in sorted(newest.values(), key=lambda each: each[0].position):
+        key = _counting(federation, made)
+        if key is not None and first.setdefault(key.key, made) is made and made.kind == kind:
+            found[made.sender] = key
+    return list(found), list(found.values())
 
 
 def quorum_of(federation: Federation) -> int:
@@ -109,20 +113,29 @@ def quorum_of(federation: Federation) -> int:
     return sum(1 for role in WATCHERS for _ in federation.book.having(role)) // 2 + 1
 
 
-def _stated(consortium: bytes, account: Address, kind: StatementKind, text: str) -> VerifierKey | None:
-    """Return the key in a statement's text; None if it is withdrawn, of another name, or no key."""
+def _counting(federation: Federation, made: StatementMade) -> VerifierKey | None:
+    """Return the key in a statement; None if it is no key of its own name, or its member may have none."""
+    member, consortium = federation.book.members[made.sender], federation.anchor.consortium
+    of_log = made.kind == StatementKind.LOG
+    if member.revoked or (of_log and member.role not in KEEPERS) or made.digest != sha256(made.text.encode()):
+        return None
     try:
-        key = parse_key(text)
+        key = parse_key(made.text)
     except ProofMalformed:
         return None
-    own = log_key(consortium, key.key) if kind == StatementKind.LOG else witness_key(consortium, account, key.key)
+    own = log_key(consortium, key.key) if of_log else witness_key(consortium, made.sender, key.key)
     return key if key == own else None
 
 
 def _policy(
     federation: Federation, logs: Sequence[VerifierKey], witnesses: Sequence[VerifierKey], quorum: int | None
 ) -> Policy:
-    named = {f"w-{key.name.rpartition('0x')[2][:_SHORT]}": key for key in witnesses}
+    accounts = [key.name.rpartition("0x")[2] for key in witnesses]
+    short = Counter(each[:_SHORT] for each in accounts)
+    named = {
+        f"w-{account[:_SHORT] if short[account[:_SHORT]] == 1 else account}": key
+        for account, key in zip(accounts, witnesses, strict=True)
+    }
     if quorum == 0:
         return Policy(tuple(logs), named, {}, NONE)
     needed = quorum_of(federation) if quorum is None else quorum

@@ -171,7 +171,7 @@ class Witness:
 def newest_anchored(view: LogView, keepers: Collection[Address]) -> int:
     """Return the largest size of a right checkpoint that a keeper recorded on the ledger; 0 without one.
 
-    As the chain goes on, it never sinks; so a witness that signs only this size signs ever larger ones.
+    As the chain goes on, it sinks only if a keeper ends; who signed a larger one then waits for a still larger one.
     """
     largest = 0
     for place in reversed(view.anchors):

@@ -142,10 +142,13 @@ def directions_before(
     """Return the directions that an auditor stated about earlier rounds, the oldest first, before a position.
 
     They begin behind the last round in which the auditor named, or lifted, a hospital for its direction: that hospital
-    turned the sum with which the others were compared.
+    turned the sum with which the others were compared. Empty if directions do not count in this round.
     """
+    check = checked(current, vault)
+    if check is None or not check.direction:
+        return []
     found: list[Mapping[Address, int]] = []
-    for earlier in federation.rounds:
+    for earlier in reversed(federation.rounds):
         if earlier.number >= current.number or not judged(earlier):
             continue
         stated = statements(federation, earlier, vault)
@@ -153,10 +156,9 @@ def directions_before(
             each for entry, each in stated if each.auditor == auditor and (before is None or entry.position < before)
         ]
         if own and (UpdateAgainstOthers.__name__ in own[-1].named.values() or own[-1].lifted):
-            found.clear()
-        elif own:
-            found.append(own[-1].directions)
-    return found
+            break
+        found += [own[-1].directions] if own else []
+    return found[::-1]
 
 
 def blame(found: Mapping[Address, Verdict], book: KeyBook) -> str:

@@ -8,18 +8,16 @@ Source: PROTOCOL.md 5C (Verdict).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fl.crypto import masking
-from fl.crypto.mask_sketch import SketchMap, sketch_from_bytes
+from fl.crypto.mask_sketch import sketch_from_bytes
 from fl.crypto.pair_sketches import (
     OPENING_BYTES,
     Opened,
     PairSketch,
     Tags,
-    body_bytes,
-    map_seed,
     pair_sketches,
     parse_body,
     read_opening,
@@ -27,7 +25,6 @@ from fl.crypto.pair_sketches import (
 from fl.crypto.round_keys import Participant, pair_seed, self_seed
 from fl.crypto.unmasking_shares import Uncovered
 from fl.protocol.errors import (
-    CheckUnusable,
     HemaledgerError,
     MalformedError,
     RefusedError,
@@ -45,10 +42,10 @@ from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest, StatementKind
 from fl.protocol.ports import Vault
 from fl.protocol.records import Position
-from fl.protocol.rounds.config import BUCKETS, RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.file_reader import FileReader
 from fl.replay.participants import participants
+from fl.replay.round_sketches import map_of, sketch_body
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import partners, read_responses, uncovered_by
 from fl.replay.vault_files import read_document
@@ -58,36 +55,6 @@ from fl.training.aggregation.lengths import ROWS, Measured, fault_of, usual_leng
 
 Pairs = dict[Address, dict[Address, PairSketch]]
 """Hospital -> partner -> what the hospital says about their mask."""
-
-
-def map_of(current: Round, config: RoundConfig) -> SketchMap:
-    """Return the map of a frozen, checked round.
-
-    Raises:
-        CheckUnusable: the round is not checked, or not frozen.
-    """
-    if config.check is None or current.frozen is None:
-        raise CheckUnusable("it is not a checked round whose set is frozen")
-    seed = map_seed(current.mask_context, current.set_digest, current.frozen.block_hash)
-    return SketchMap(seed, config.check.buckets, current.terms.parameters, wide=config.word_bits == 64)  # noqa: PLR2004
-
-
-def map_if_checked(current: Round, config: RoundConfig) -> SketchMap | None:
-    """Return `map_of` a round, or None if it is not checked or not frozen."""
-    try:
-        return map_of(current, config)
-    except CheckUnusable:
-        return None
-
-
-def sketch_body(current: Round, mapping: SketchMap) -> int:
-    """Return the size of the content of a hospital's file of sketches, in bytes."""
-    return body_bytes(len(current.hospitals) - 1, mapping.size_bytes)
-
-
-def largest_body(hospitals: int) -> int:
-    """Return the size of the largest content of such a file in a round of so many hospitals, in bytes."""
-    return body_bytes(hospitals - 1, SketchMap(bytes(32), max(BUCKETS), 0, wide=True).size_bytes)
 
 
 def openings_of(federation: Federation, current: Round, vault: Vault, before: Position | None = None) -> list[Opened]:
@@ -323,13 +290,3 @@ class Judging:
     @property
     def _buckets(self) -> int:
         return self._config.check.buckets if self._config.check else 0
-
-
-def own_sketches(
-    current: Round, config: RoundConfig, secret: int, own: Participant, others: Iterable[Participant]
-) -> dict[Address, PairSketch]:
-    """Return the true sketches of a hospital's masks with the others of the frozen set, from its s."""
-    context = Digest(current.mask_context)
-    seeds = {each.account: pair_seed(secret, own, each, context) for each in others if each.account != own.account}
-    made = pair_sketches([*seeds.values()], map_of(current, config), current.mask_context, current.set_digest)
-    return dict(zip(seeds, made, strict=True))

@@ -29,10 +29,10 @@ from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import LedgerView, Ports, grants_of
 from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.replay.rejected_responses import RejectionReporter
-from fl.replay.round_check import map_if_checked
 from fl.replay.round_documents import digest_of, read_config, read_manifest
 from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
+from fl.replay.round_sketches import map_if_checked
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.table_design import TableDesigns

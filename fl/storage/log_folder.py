@@ -67,12 +67,13 @@ class LogFolder:
         self._written = size
 
     def tile(self, path: str) -> bytes | None:
-        """Return the content of a tile by its path; None if there is none.
+        """Return the content of a tile by its path; None if there is none, or if entries are not published now.
 
         Raises:
             ProofMalformed: no tile has such a name.
         """
-        parse_tile(path)
+        if parse_tile(path).level is None and self._event is None:
+            return None
         try:
             return (self._folder / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):

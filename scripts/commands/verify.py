@@ -39,7 +39,7 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     A file is a `.tlog-proof`, a receipt, evidence of a monitor, or a model: the ZIP of `hemaledger model export` or of
     a site, or the folder with its files.
 
-    Exit code 0: everything holds. 65: a file is none of these. 75: a receipt has no proof yet. 76: a file
+    Exit code 0: everything holds. 65: a file is none of these. 75: a receipt, or a model, has no proof yet. 76: a file
     does not hold. 77: too few witnesses cosigned. 78: the trust file is missing.
     """
     from chain.proofs.facts import OfflineFacts
@@ -53,7 +53,7 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
     facts, waits = OfflineFacts(), False
     for path in files:
         if path.is_dir() or path.suffix == ".zip":
-            _check_model(path, trust, as_json=as_json)
+            waits = not _check_model(path, trust, as_json=as_json) or waits
             continue
         with path.open("rb") as file:
             content = file.read(max(PROOF_CAP, RECEIPT_CAP, EVIDENCE_CAP) + 1)
@@ -75,8 +75,11 @@ def verify(files: tuple[Path, ...], trust_file: Path | None, data: Path | None, 
         click.get_current_context().exit(UnavailableError.exit_code)
 
 
-def _check_model(path: Path, trust: Trust, *, as_json: bool) -> None:
-    """Check the files of a model together, and say what they show."""
+def _check_model(path: Path, trust: Trust, *, as_json: bool) -> bool:
+    """Check the files of a model together, and say what they show; return whether both proofs are there.
+
+    Without them anybody may have signed the files.
+    """
     from chain.proofs.facts import OfflineFacts
     from fl.proofs.model_folder import check_model, words_of
     from fl.proofs.words import document_of, lines_of
@@ -85,15 +88,20 @@ def _check_model(path: Path, trust: Trust, *, as_json: bool) -> None:
     with model_files(path) as (names, opened):
         proven = check_model(names, opened, trust, OfflineFacts())
     parts = [each for each in (proven.model, proven.key) if each is not None]
+    whole = len(parts) == 2  # noqa: PLR2004 - of the model and of the key
     said = [*words_of(proven), *(line for each in parts for line in lines_of(each, trust))]
     if as_json:
         shown = {"files": sorted(proven.signed.digests), "computed": proven.computed}
         model, key = (None if each is None else document_of(each) for each in (proven.model, proven.key))
         click.echo(json.dumps({"file": str(path), "trust": trust.code, **shown, "model": model, "key": key}))
-        return
-    click.secho(f"{path.name}: the files of the model hold.", fg="green")
+        return whole
+    if whole:
+        click.secho(f"{path.name}: the files of the model hold.", fg="green")
+    else:
+        click.secho(f"{path.name}: the files of the model belong together, but a proof is missing.", fg="yellow")
     for line in said:
         click.echo(f"  {line}")
+    return whole
 
 
 def _compare(proven: Proven, data: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import IO
 from fl.protocol.errors import EncodingError
 
 MOST_FILES = 20_000
+ENCRYPTED = 1
+"""The bit of a file's flags."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 FILES_CAP = 16 * 1024**3
 """Bytes of all files of a ZIP; they are read in parts."""
 
@@ -20,7 +24,7 @@ def model_files(path: Path) -> Iterator[tuple[list[str], Callable[[str], IO[byte
     """Yield the names of all files in a folder or ZIP, and what opens one of them.
 
     Raises:
-        EncodingError: it is no ZIP, has too many or too large files, or two of one name.
+        EncodingError: it is no whole ZIP, has encrypted files, too many or too large files, or two of one name.
     """
     if path.is_dir():
         yield (
@@ -36,6 +40,8 @@ def model_files(path: Path) -> Iterator[tuple[list[str], Callable[[str], IO[byte
                 raise EncodingError("model", "it has too many or too large files")
             if len(set(names)) != len(names):
                 raise EncodingError("model", "two of its files have one name")
+            if any(each.flag_bits & ENCRYPTED or each.compress_type not in METHODS for each in infos):
+                raise EncodingError("model", "a file in it is encrypted, or packed in a way that no export uses")
             yield names, archive.open
-    except zipfile.BadZipFile as error:
-        raise EncodingError("model", "it is not a ZIP file") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise EncodingError("model", "it is not a whole ZIP file") from error

@@ -7,7 +7,7 @@ Source: PROTOCOL.md 8T.7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +29,7 @@ from fl.protocol.errors import (
     ChainReorg,
     LedgerRolledBack,
     NodesDisagree,
+    ProofMalformed,
     ServerSilent,
     UnavailableError,
     WitnessForgot,
@@ -183,7 +184,8 @@ class Monitor:
         """Yield the checkpoints that this home and the servers have, and keep those that the log signed."""
         folder = self.home.folder / LOG_FOLDER
         paths = [path for path in (folder / CHECKPOINT, *sorted((folder / DISPUTED).glob("*.note"))) if path.exists()]
-        found = [read_note(path) for path in (*paths, *self.sources.notes)]
+        self.silent = []
+        found = [*map(read_note, self.sources.notes), *self._readable(paths)]
         shelf = CosignedNotes(folder / COSIGNED)
         found += [each.note for each in shelf.all().values()]
         found += self._asked(trust.origin)
@@ -196,11 +198,19 @@ class Monitor:
                         shelf.put(account, signed.note)
                 yield signed.note
 
+    def _readable(self, paths: Iterable[Path]) -> Iterator[Note]:
+        """Yield the notes of this home; one that cannot be read stops no look, and is in `silent` afterwards."""
+        for path in paths:
+            try:
+                yield read_note(path)
+            except ProofMalformed as error:
+                self.silent.append(f"{path.name}: {error}")
+
     def _asked(self, origin: str) -> list[Note]:
         """Return what the servers of keepers and witnesses show; who does not answer is in `silent` afterwards."""
         asked: list[Callable[[], Note | None]] = [each.checkpoint for each in self.sources.keepers]
         asked += [partial(each.newest, origin) for each in self.sources.witnesses]
-        found, self.silent = list[Note | None](), list[str]()
+        found: list[Note | None] = []
         for ask in asked:
             try:
                 found.append(ask())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import ProofMalformed, SettingInvalid
+from fl.protocol.errors import CheckpointEarly, ProofMalformed, SettingInvalid
 from fl.protocol.names import StatementKind
 from fl.protocol.records import CheckpointAnchored, StatementMade
 from fl.protocol.tlog.checkpoint import log_key, parse_checkpoint, witness_key
@@ -84,30 +84,39 @@ def make_checkpoint(home: Home, member: MemberHome) -> Note:
     """Sign the log as it is now, and record its root on the ledger.
 
     If the newest recorded checkpoint of this keeper still covers everything but itself, that one is signed again.
+
+    Raises:
+        CheckpointForged: the chain has another history than the one that this key signed.
+        CheckpointEarly: the chain does not have all records yet that this key signed.
+        HemaledgerError: as Ledger.append.
     """
-    from fl.proofs.witnessing import newest_anchored, sign_checkpoint
+    from fl.proofs.keeping import Promises
+    from fl.proofs.witnessing import newest_anchored
     from fl.storage.journal import SqliteJournal
     from fl.storage.note_key_files import LOG, load_note_key
 
     log = open_log(home, member)
     private = load_note_key(member.folder, LOG)
+    promises = Promises(SqliteJournal(member.folder / "journal.sqlite"), log_key(log.consortium, private.public))
+    if not promises.check(log.view):
+        raise CheckpointEarly(promises.largest, f"the chain shows {len(log.view.tree)} records so far")
     own = [entry.record for entry in log.view.entries]
     newest = newest_anchored(log.view, {log.ledger.account})
     idle = newest > 0 and all(isinstance(each, CheckpointAnchored) for each in own[newest:])
     checkpoint = log.view.checkpoint(newest if idle else None)
-    key = log_key(log.consortium, private.public)
-    note = sign_checkpoint(checkpoint, key, private, SqliteJournal(member.folder / "journal.sqlite"))
+    note = promises.sign(checkpoint, private)
     if not idle:
         log.ledger.append(CheckpointAnchored(log.ledger.account, checkpoint.size, checkpoint.root))
     return note
 
 
 def merged(first: Note, second: Note) -> Note:
-    """Return one checkpoint with the lines of two copies of it, the first copy's lines first."""
+    """Return one checkpoint with the lines of two copies of it, the first copy's lines first; else ProofMalformed."""
+    from fl.roles.keeper.asking import merged_lines
+
     if first.text != second.text:
         raise ProofMalformed("checkpoint", "the two files are of different checkpoints")
-    known = {(line.name, line.key_id) for line in first.lines}
-    return Note(first.text, (*first.lines, *(each for each in second.lines if (each.name, each.key_id) not in known)))
+    return merged_lines(first, second.lines)
 
 
 def read_note(path: Path) -> Note:

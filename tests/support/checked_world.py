@@ -13,7 +13,7 @@ from fl.crypto.pair_sketches import PairSketch
 from fl.protocol.names import Address, Protection, Role
 from fl.protocol.rounds.config import Check
 from fl.replay.check_verdicts import verdicts
-from fl.replay.round_check import own_sketches
+from fl.replay.round_sketches import own_sketches
 from fl.replay.verdict import Verdict
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan

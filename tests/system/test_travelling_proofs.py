@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from chain.embedded.chain import DevChain, DevChainSettings
+from fl.proofs.witnessing import promises_of
 from fl.protocol.codec import JsonValue, write_document
+from fl.protocol.errors import CheckpointEarly, CheckpointForged
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.records import (
     FederationOpened,
@@ -27,7 +29,10 @@ from fl.protocol.records import (
     Terms,
     UpdateCommitted,
 )
+from fl.protocol.tlog.checkpoint import log_key
 from fl.protocol.tlog.proof_file import SOFT_CAP, parse_proof
+from fl.storage.journal import SqliteJournal
+from fl.storage.note_key_files import LOG, load_note_key
 from scripts.cli import main
 from scripts.demo.together import found_together
 from scripts.wiring.home import Home
@@ -218,3 +223,16 @@ def test_a_receipt_is_checked_with_its_picture(tmp_path: Path) -> None:
     hemaledger("verify", str(folder / "changed.json"), *trust, code=76)
     other = ("--file", str(folder / "other.png"))
     assert "bit for bit" in hemaledger("verify", str(folder / "receipt.json"), *trust, *other, code=76)
+
+
+def test_a_keeper_by_hand_signs_nothing_that_contradicts_what_its_key_signed(home: Home) -> None:
+    """The last test here: the keeper's journal gets a promise that no chain of this consortium holds."""
+    folder = home.member("coordinator").folder
+    key = log_key(home.deployment.anchor.consortium, load_note_key(folder, LOG).public)
+    journal = SqliteJournal(folder / "journal.sqlite")
+    journal.once(f"{promises_of(key)}999999", digest("ahead"))
+    made = ("log", "checkpoint", "--home", str(home.folder), "--out", str(home.folder / "other"))
+    assert "so far" in hemaledger(*made, code=CheckpointEarly.exit_code)
+    journal.once(f"{promises_of(key)}1", digest("another history"))
+    assert "another root" in hemaledger(*made, code=CheckpointForged.exit_code)
+    assert not (home.folder / "other").exists()

@@ -24,8 +24,9 @@ from fl.replay.expected_files import masked_core, sketch_recipients
 from fl.replay.file_reader import FileReader
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import participant, participants
-from fl.replay.round_check import disputes, own_sketches
+from fl.replay.round_check import disputes
 from fl.replay.round_documents import read_config
+from fl.replay.round_sketches import own_sketches
 from fl.replay.unmasking import partners
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.timing import timed

@@ -30,7 +30,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import ANSWER_CAP
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import BUNDLE_CAP
-from fl.replay.round_check import largest_body
+from fl.replay.round_sketches import largest_body
 from fl.replay.vault_files import Presence
 from fl.timing import timed
 from fl.training.aggregation.blockwise import PIECE

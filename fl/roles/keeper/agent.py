@@ -106,7 +106,7 @@ class Keeper:
         """
         federation, log = self.view.current(), self.replayed.log
         if not log.entries or log.entries[-1].position != federation.position:
-            log.refresh()
+            federation = self.replayed.refresh()
         keepers, logs = keys_of(federation, StatementKind.LOG)
         if self.promises.key not in logs or self.view.ledger.account not in keepers:
             why = "its key is not this member's newest one on the ledger: run `hemaledger log init`"

@@ -1,6 +1,6 @@
 """The checkpoint that waits for cosignatures, for witnesses that cannot be reached and ask themselves.
 
-Invariant: only lines of known witnesses under the present checkpoint are taken.
+Invariant: only lines of known witnesses under the present checkpoint are taken, and of each witness one.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Pending:
             if self._note is None or self._note.text != note.text:
                 return None
             lines = good_lines(self._note, note.lines, self._keys)
-            self._note = merged_lines(self._note, lines)
-            self._taken += lines
+            before, self._note = self._note, merged_lines(self._note, lines)
+            self._taken += self._note.lines[len(before.lines) :]
             return bool(lines)
 
     def taken(self) -> Sequence[SignatureLine]:

@@ -18,8 +18,8 @@ from fl.protocol.ports import Mark, Vault
 from fl.protocol.records import Receipt, Record, SharesRevealed, StatementMade
 from fl.protocol.rounds.config import Check
 from fl.protocol.rounds.round import Phase
-from fl.replay.round_check import map_of
 from fl.replay.round_documents import read_config
+from fl.replay.round_sketches import map_of
 from fl.replay.round_work import checked_work
 from fl.roles.forwarding_ledger import ForwardingLedger
 from fl.roles.hospital import checked_rounds, masked_update

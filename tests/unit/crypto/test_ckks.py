@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from fl.crypto import ckks
-from fl.crypto.ckks import BLIND, SLOTS, AskerKey, HiddenRow, answer_row
+from fl.crypto.ckks import SCALE, SLOTS, AskerKey, HiddenRow, answer_row
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import CiphertextInvalid, EncodingError, HemaledgerError, ToolMissing
 from tests.support.hidden_rows import CARD, ROW, WEIGHTS, Weights
@@ -52,24 +54,40 @@ def test_the_answer_is_the_networks(asked: tuple[AskerKey, bytes]) -> None:
     assert key.read(answer_row(still, HiddenRow.from_bytes(question))) == pytest.approx(2.5, abs=0.01)
     other, second = AskerKey.ask(CARD, ROW)
     assert parts_of(second)[1] != parts_of(question)[1]
-    with pytest.raises(CiphertextInvalid):
-        other.read(answer_row(WEIGHTS, HiddenRow.from_bytes(question)))  # another question's key
+    with suppress(CiphertextInvalid):  # another question's key gives a random number; one in four looks like log-odds
+        assert other.read(answer_row(WEIGHTS, HiddenRow.from_bytes(question))) != pytest.approx(found, abs=0.01)
+
+
+def slots_of(key: AskerKey, answer: bytes) -> npt.NDArray[np.complex128]:
+    """Return everything that the asker's key shows."""
+    reader = Reader(answer, "answer")
+    reader.raw(len(ckks._ANSWER))
+    seal, data = ckks._seal(), reader.raw(reader.u32())
+    plain = seal.api.Plaintext()
+    seal.api.Decryptor(seal.context, key.secret).decrypt(seal.read("Ciphertext", data), plain)
+    return np.array(seal.encoder.decode_complex(plain))
+
+
+def imaginary(key: AskerKey, question: bytes) -> bytes:
+    """Return the question with an imaginary part in each number, which no honest asker has."""
+    seal, parts = ckks._seal(), parts_of(question)[:1]
+    for value in ROW:
+        plain, made = seal.api.Plaintext(), seal.api.Ciphertext()
+        seal.encoder.encode([complex(value, 0.5)] * SLOTS, SCALE, plain)
+        seal.api.Encryptor(seal.context, key.secret).encrypt_symmetric(plain, made)
+        parts.append(seal.write(made))
+    return with_parts(question, parts)
 
 
 def test_the_answer_hides_the_shares_of_the_units(asked: tuple[AskerKey, bytes]) -> None:
     key, question = asked
-    slots = []
-    for _ in range(2):
-        reader = Reader(answer_row(WEIGHTS, HiddenRow.from_bytes(question)), "answer")
-        reader.raw(len(ckks._ANSWER))
-        seal, data = ckks._seal(), reader.raw(reader.u32())
-        plain = seal.api.Plaintext()
-        seal.api.Decryptor(seal.context, key.secret).decrypt(seal.read("Ciphertext", data), plain)
-        slots.append(np.array(seal.encoder.decode_double(plain)))
-    assert len(slots[0]) == SLOTS
-    for each in (*slots, slots[0] - slots[1]):
-        assert each.std() > BLIND / 2
-    assert slots[0].mean() == pytest.approx(slots[1].mean(), abs=0.01)
+    for each in (question, imaginary(key, question)):
+        first, second = (slots_of(key, answer_row(WEIGHTS, HiddenRow.from_bytes(each))) for _ in range(2))
+        assert len(first) == SLOTS
+        for shown in (first, second, first - second):
+            assert shown.real.std() > 1e5, "a coefficient has 34 bits, so a slot has a spread of about 150,000"
+            assert shown.imag.std() > 1e5
+        assert first.real.mean() == pytest.approx(second.real.mean(), abs=0.01)
 
 
 def test_a_part_that_is_no_part_is_refused(asked: tuple[AskerKey, bytes]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from fl.protocol.ports import Anchor
 from fl.protocol.records import KeyRotated, RoundFinalised
 from fl.training.model.tensor_file import write_tensors
 from fl.training.model.weights import Manifest, model_digest
+from scripts.wiring.model_files import model_files
 from tests.support.paper_proofs import PaperProofs
 from tests.support.proof_world import AUTHORITY, CHAIN_ID, FACTS, LEDGER
 
@@ -136,3 +139,27 @@ def test_no_bit_of_an_export_can_change(data: st.DataObject) -> None:
 
 
 WHOLE = files()
+
+
+def test_a_zip_that_cannot_be_read_has_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weights", bytes(range(256)) * 40)
+    good = path.read_bytes()
+    entry = good.index(b"PK\x01\x02")
+    for at, bits in ((31, 0x77), (35, 0xFF), (entry + 8, 1), (entry + 10, 99), (len(good) - 9, 0x55)):
+        changed = bytearray(good)
+        changed[at] ^= bits
+        path.write_bytes(changed)
+        with pytest.raises(EncodingError):
+            read_all(path)
+    path.write_bytes(good)
+    assert read_all(path) == ["weights"]
+
+
+def read_all(path: Path) -> list[str]:
+    with model_files(path) as (names, opened):
+        for name in names:
+            with opened(name) as file:
+                file.read()
+        return names

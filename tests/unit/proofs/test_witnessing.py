@@ -10,13 +10,16 @@ import pytest
 from fl.crypto.note_keys import verify
 from fl.proofs.trusting import comments_of, keys_of, trust_of
 from fl.proofs.witnessing import newest_anchored, sign_checkpoint
+from fl.protocol.codec import sha256
 from fl.protocol.errors import CheckpointEarly, CheckpointForged, LogSignatureInvalid, SettingInvalid
-from fl.protocol.names import Digest, StatementKind
+from fl.protocol.names import Address, Digest, Role, StatementKind
 from fl.protocol.records import (
     CheckpointAnchored,
+    MemberRegistered,
     MemberRevoked,
+    StatementMade,
 )
-from fl.protocol.tlog.checkpoint import Checkpoint, log_key
+from fl.protocol.tlog.checkpoint import Checkpoint, log_key, witness_key
 from fl.protocol.tlog.notes import cosigned_at
 from fl.protocol.tlog.policy import parse_policy
 from fl.protocol.tlog.trust import parse_trust
@@ -55,6 +58,31 @@ def test_a_key_counts_as_its_members_newest_statement_under_its_own_name(world: 
     world.state(StatementKind.WITNESS, HOSPITALS[0])
     world.append(MemberRevoked(OPERATOR, HOSPITALS[0], "left"))
     assert keys_of(world.federation, StatementKind.WITNESS) == ([], [])
+
+
+def test_who_states_a_key_again_that_another_member_has_takes_nothing_away(world: World) -> None:
+    """Also a member that stated some key before; and one public key never counts as the log's and a witness's."""
+    world.state(StatementKind.WITNESS, HOSPITALS[1])
+    own = [world.state(StatementKind.WITNESS, each) for each in (HOSPITALS[0], AUDITOR)]
+    for public in (own[0].key, KEYS[COORDINATOR].public):
+        world.state(StatementKind.WITNESS, HOSPITALS[1], witness_key(CONSORTIUM, HOSPITALS[1], public).text())
+        assert keys_of(world.federation, StatementKind.WITNESS) == ([HOSPITALS[0], AUDITOR], own)
+        assert keys_of(world.federation, StatementKind.LOG)[0] == [COORDINATOR]
+        trust = trust_of(world.federation, T0, 2)
+        assert parse_trust(trust.encoded()) == trust
+    world.state(StatementKind.LOG, AUDITOR, log_key(CONSORTIUM, KEYS[COORDINATOR].public).text())
+    assert keys_of(world.federation, StatementKind.LOG)[0] == [COORDINATOR]
+
+
+def test_two_accounts_that_begin_alike_are_two_witnesses(world: World) -> None:
+    near = Address(HOSPITALS[0][:4] + bytes(16))
+    world.append(MemberRegistered(OPERATOR, near, Role.HOSPITAL, "near"))
+    own = world.state(StatementKind.WITNESS, HOSPITALS[0])
+    other = witness_key(CONSORTIUM, near, bytes(range(32)))
+    world.append(StatementMade(near, 0, StatementKind.WITNESS, sha256(other.text().encode()), other.text()))
+    trust = trust_of(world.federation, T0, 2)
+    assert list(trust.policy.witnesses.values()) == [own, other]
+    assert parse_trust(trust.encoded()) == trust
 
 
 def test_a_witness_signs_what_it_replayed_and_what_is_on_the_ledger(world: World) -> None:

@@ -171,6 +171,10 @@ def test_a_witness_that_cannot_be_reached_hands_in_its_line(kept: Kept) -> None:
     stranger = Note(waiting.text, (*waiting.lines, waiting.lines[0]))
     assert kept.pending.offer(stranger) is False
     cosigned = kept.watched.desk.cosign(waiting)
+    many = Note(cosigned.text, (*cosigned.lines, *cosigned.lines[-1:] * 50))
+    assert [kept.pending.offer(each) for each in (many, cosigned)] == [True, True]
+    assert list(kept.pending.taken()) == [cosigned.lines[-1]], "one line sent again and again takes no memory"
+    kept.pending.show(waiting, [kept.watched.desk.key])
     assert kept.pending.offer(cosigned) is True
     kept.settle(keeper)
     assert size_of(kept.shelf.checkpoint()) == kept.anchored()[-1]
@@ -251,9 +255,10 @@ def test_a_chain_that_contradicts_what_was_signed_stops_it_for_good(kept: Kept) 
     assert kept.anchored() == [], "a chain that is shorter than what was signed is waited for"
     for number in range(9):
         kept.record(number + 1)
-    for _ in range(2):
+    stopped = kept.keeper()
+    for each in (stopped, stopped, kept.keeper()):
         with pytest.raises(CheckpointForged, match="another root of this size"):
-            kept.keeper().step()
+            each.step()
     assert kept.anchored() == []
 
 
@@ -263,3 +268,13 @@ def test_it_signs_with_the_key_that_the_ledger_names(kept: Kept) -> None:
     kept.world.state(StatementKind.LOG, COORDINATOR, key.text())
     with pytest.raises(SettingInvalid, match="hemaledger log init"):
         keeper.step()
+
+
+def test_entries_that_were_published_once_are_not_served_without_the_option(kept: Kept) -> None:
+    kept.shelf = LogFolder(kept.folder / "log", lambda entry: entry.leaf)
+    kept.settle(kept.keeper())
+    size = size_of(kept.shelf.checkpoint())
+    shown = [kept.shelf.tile(f"tile/{level}/000.p/{size}") for level in ("0", "entries")]
+    closed = LogFolder(kept.folder / "log")
+    assert None not in shown
+    assert [closed.tile(f"tile/{level}/000.p/{size}") for level in ("0", "entries")] == [shown[0], None]

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from fl.protocol.errors import ServerSilent
+from fl.transport import bounded_http
 from fl.transport.http_server import STATUS_CAP, HttpServer
+from tests.support.private_ca import signed_certificate
 
 Answer = Callable[[socket.socket, threading.Event], object]
 STATUS = b'{"model_digest":"' + b"ab" * 32 + b'","round":7,"waiting":2}'
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[HttpServer]:
-    """Serve one connection with `answer`."""
-    stop = threading.Event()
+def answering(answer: Answer, certificate: Path | None = None) -> Iterator[HttpServer]:
+    """Serve one connection with `answer`; with a certificate over TLS."""
+    stop, scheme = threading.Event(), "https" if certificate else "http"
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             with suppress(OSError):
                 connection, _ = listener.accept()
+                if certificate is not None:
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(certificate)
+                    connection = context.wrap_socket(connection, server_side=True)
                 with connection:
                     connection.recv(65536)
                     answer(connection, stop)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield HttpServer("South", f"http://127.0.0.1:{listener.getsockname()[1]}", 0.3, 0.3)
+        yield HttpServer("South", f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", 0.3, 0.3)
         stop.set()
         thread.join()
 
@@ -47,6 +55,14 @@ def drip(connection: socket.socket, stop: threading.Event) -> None:
     with suppress(OSError):
         while not stop.wait(0.05):
             connection.sendall(b" ")
+
+
+def drip_head(connection: socket.socket, stop: threading.Event) -> None:
+    """Send a head that never ends, in the same way."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    with suppress(OSError):
+        while not stop.wait(0.05):
+            connection.sendall(b"x")
 
 
 def test_a_server_says_how_it_is() -> None:
@@ -67,8 +83,9 @@ def test_a_server_says_how_it_is() -> None:
         lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"),
         lambda _, stop: stop.wait(5),
         drip,
+        drip_head,
     ],
-    ids=["list", "incomplete", "long", "error", "redirect", "no HTTP", "cut off", "silent", "drip"],
+    ids=["list", "incomplete", "long", "error", "redirect", "no HTTP", "cut off", "silent", "drip", "drip in the head"],
 )
 def test_what_is_no_status_is_silence(answer: Answer) -> None:
     with answering(answer) as server, pytest.raises(ServerSilent):
@@ -78,3 +95,17 @@ def test_what_is_no_status_is_silence(answer: Answer) -> None:
 def test_nobody_there_is_silence() -> None:
     with pytest.raises(ServerSilent):
         HttpServer("South", "http://127.0.0.1:1", 0.3, 0.3).ask(b"question")
+
+
+def test_over_tls_the_certificate_counts_and_a_slow_server_is_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = signed_certificate(tmp_path) / "server.pem"
+    with answering(whole(STATUS), certificate) as server, pytest.raises(ServerSilent):
+        server.health()
+    monkeypatch.setattr(bounded_http, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "ca.pem"))
+    with answering(whole(STATUS), certificate) as server:
+        assert server.health().round == 7
+    for answer in (drip, drip_head):
+        with answering(answer, certificate) as server, pytest.raises(ServerSilent, match="too long"):
+            server.health()
