@@ -43,18 +43,22 @@ PEOPLE = {
 PICTURES: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
     "home": ("patient", "/", (PHONE,)),
     "result": ("patient", "first check", (WIDE, PHONE)),
+    "private": ("patient", "/checks/new", (WIDE,)),
+    "accesses": ("patient", "/requests/accesses", (WIDE,)),
+    "verify": ("patient", "receipt checked", (WIDE,)),
     "week": ("doctor", "booked week", (WIDE, PHONE)),
     "working-hours": ("doctor", "/doctor/schedule", (WIDE,)),
     "worklist": ("doctor", "/worklist/", (WIDE, PHONE)),
     "approval": ("trustee", "first question", (PHONE,)),
     "hospital": ("hospital", "/hospital/", (WIDE,)),
     "curves": ("hospital", "/hospital/curves", (PHONE,)),
+    "witnesses": ("auditor", "/witnesses", (WIDE,)),
     "ledger": ("auditor", "/auditor/ledger/", (WIDE,)),
     "audit-report": ("auditor", "/auditor/audit/report", (PHONE,)),
     "next-round": ("operator", "/operator/round", (WIDE,)),
     "health": ("operator", "/operator/health", (PHONE,)),
 }
-"""Name -> who sees it, its path, and the widths."""
+"""Name -> who sees it, its path, and the widths. *private* needs `demo --encrypted-head`."""
 FROM_TESTS = ("superseded-390.png", "leave-390.png", "withdrawals-390.png")
 """Of what the demo never does; tests/support/make_withdrawal_pictures.py takes them."""
 FIRST = {
@@ -154,14 +158,26 @@ def booked_week(page: Page) -> str:
     return str(booked.first.get_attribute("href"))
 
 
+def first_of(page: Page, what: str) -> str:
+    """Return the path of the first link of another page."""
+    page.goto(FIRST[what][0])
+    return str(page.locator(FIRST[what][1]).first.get_attribute("href"))
+
+
+def check_receipt(page: Page) -> None:
+    """Let the browser check the receipt of the first check."""
+    receipt = page.request.get(f"{first_of(page, 'first check')}/receipt.json").body()
+    page.goto("/verify")
+    page.set_input_files("[data-proof]", {"name": "receipt.json", "mimeType": "application/json", "buffer": receipt})
+    page.wait_for_selector("[data-verdict]")
+
+
 def taken(page: Page, path: str, width: int) -> bytes:
     """Return a picture of a page as PNG."""
-    if path == "booked week":
-        path = booked_week(page)
-    if path in FIRST:
-        page.goto(FIRST[path][0])
-        path = str(page.locator(FIRST[path][1]).first.get_attribute("href"))
-    page.goto(path)
+    if path == "receipt checked":
+        check_receipt(page)
+    else:
+        page.goto(booked_week(page) if path == "booked week" else first_of(page, path) if path in FIRST else path)
     page.wait_for_load_state("networkidle")
     if width != PHONE:
         return bytes(page.screenshot(full_page=True))

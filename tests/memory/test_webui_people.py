@@ -13,7 +13,7 @@ from tests.support.site_town import INES, MAYA, OMAR, PASSWORD, Town, words
 SIGN_UP = {"name": "Ada", "date_of_birth": "1990-12-10", "email": "ada@xy.example", "password": PASSWORD}
 PROMISES = (
     "Can be opened",
-    "within a day",
+    "soon be written",
     "Download the proof",
     "now being written to the ledger",
     "Ask the trustees",

@@ -50,6 +50,7 @@ def test_a_patient_chooses_it_and_the_result_says_how_it_came(town: PrivateTown)
     assert WHO in page
     assert f"This hospital has {before} private answers left for this model" in page
     assert "This hospital also has the whole model" in page
+    assert "does not notice a picture that shows nothing that the model knows" in page
     answer = maya.check(CELL, way="private")
     assert answer.status_code == 302
     said = maya.text(answer.location)
@@ -58,6 +59,7 @@ def test_a_patient_chooses_it_and_the_result_says_how_it_came(town: PrivateTown)
         "private prediction",
         "This came by the private way, in ",
         "The percentages are not calibrated",
+        "It does not mean that the picture shows what the model knows",
         "The last layer of the model stayed encrypted",
         "Verified on the ledger",
         "Digest of the encrypted last layer",

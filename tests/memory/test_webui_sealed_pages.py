@@ -34,7 +34,7 @@ def test_a_result_says_how_the_record_is_kept(town: Town) -> None:
         "treatment, second opinion, emergency and my own wish",
     ):
         assert fact in page
-    assert "will be written to the ledger within a day" in page
+    assert "will soon be written to the ledger" in page
     assert visitor.get(f"{location}/proof.json").status_code == 404
     anchored = town.site.anchoring.anchor()
     assert anchored is not None

@@ -18,4 +18,6 @@ blueprint = Blueprint("presence", __name__, url_prefix="/consortium")
 @only(SiteRole.OPERATOR, SiteRole.HOSPITAL)
 def now() -> ResponseReturnValue:
     """Show every member, and the last rounds."""
-    return render_template("operator/now.html", now=members_now(site().services), words=presence_wording)
+    services = site().services
+    shown = {"now": members_now(services), "log": services.log is not None, "words": presence_wording}
+    return render_template("operator/now.html", **shown)

@@ -46,7 +46,6 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("operator.staff", _("Staff")),
         ("operator.members", _("Members")),
         ("presence.now", _("Members now")),
-        ("witnesses.table", _("Witnesses")),
         ("operator.next_round", _("Next round")),
         ("operator.ceremonies", _("Ceremonies")),
         ("ledger.index", _("Ledger")),
@@ -62,7 +61,6 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("hospital.members", _("Members")),
         ("withdrawals.overview", _("Withdrawals")),
         ("presence.now", _("Members now")),
-        ("witnesses.table", _("Witnesses")),
     ),
 }
 """By the value of `SiteRole`."""

@@ -225,6 +225,13 @@ def means(check: Check) -> list[str]:
 
 def means_not(check: Check) -> list[str]:
     """Return what an answer does not mean."""
+    unknown = gettext(
+        "It does not mean that the picture shows what the model knows. The private way cannot check that."
+    )
+    return [*([unknown] if check.private else []), *_means_not(check)]
+
+
+def _means_not(check: Check) -> list[str]:
     task, tone = check.model.task, answer_of(check).tone
     if tone == BAD:
         return [
@@ -244,12 +251,15 @@ def means_not(check: Check) -> list[str]:
 
 def next_step(check: Check) -> str:
     """Return the one sentence about what to do next."""
+    tone = answer_of(check).tone
+    if check.private and tone == GOOD:
+        return str(gettext("Do not rely on this result alone. Keep the appointments that you have."))
     steps = {
         BAD: gettext("Show this result to a doctor soon. You can book an appointment about it now."),
         WAIT: gettext("Try a sharper picture of one cell, or ask a doctor about this one."),
         GOOD: gettext("You need not do anything because of this result. Keep the appointments that you have."),
     }
-    return str(steps.get(answer_of(check).tone, gettext("Ask a doctor what this kind of cell means for you.")))
+    return str(steps.get(tone, gettext("Ask a doctor what this kind of cell means for you.")))
 
 
 def step_after(check: Check | None, *, booked: bool) -> Saying:

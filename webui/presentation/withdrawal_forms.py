@@ -14,6 +14,7 @@ from webui.presentation.forms import Form
 
 MOST_PERSONS, MOST_CHARS = 1000, 200
 MOST_ROUND = 1_000_000
+_NUMBER = _l("Give the number of a round, or 1.")
 
 
 class PersonsForm(Form):
@@ -22,7 +23,7 @@ class PersonsForm(Form):
     persons = TextAreaField(_l("Persons, one in each line"))
     since = IntegerField(
         _l("First round that can have used their pictures"),
-        [InputRequired(_l("Give the number of a round, or 1.")), NumberRange(1, MOST_ROUND)],
+        [InputRequired(_NUMBER), NumberRange(1, MOST_ROUND, _NUMBER)],
         default=1,
     )
     patients = SelectMultipleField(

@@ -28,6 +28,7 @@ const SENTENCES = {
   RoundFinalised: "In round {round}, {who} recorded that the model {model_digest} is final.",
   WideFinalised: "In round {round}, {who} recorded that the model {model_digest} is final.",
   ModelAttested: "In round {round}, {who} attested the model {model_digest}, with the report {report_digest}.",
+  DecryptionRequested: "{who} asked the trustees to open something: request {request}.",
   DecryptionApproved: "{who} approved the request {request}, with the file {digest}.",
   RecordsAnchored: "{who} recorded the root {root} of its records, batch {batch}.",
   KeyRegistered: "{who} registered its key of epoch {epoch}: {public_key}.",
@@ -54,7 +55,7 @@ export class Voice {
    */
   constructor(language, words, zone) {
     this.words = words;
-    this.language = language;
+    this.language = language === "en" ? "en-GB" : language; // as the site writes times
     this.zone = zone;
   }
 
@@ -209,6 +210,8 @@ export function coreFacts(voice, core) {
   }
   add("Program", textIn(part(core, "pipeline"), "software"));
   add("Answered by the server of", textIn(part(core, "route"), "server"));
+  const trustees = part(core, "private").get("trustees");
+  add("Came by the private way", Array.isArray(trustees) ? trustees.map((one) => shown(String(one))).join(", ") : null);
   add("Model", numeral(model.get("round"), (round) => voice.say("of round {round}", { round })));
   add("Model digest", textIn(model, "model_digest"), true);
   return found;

@@ -5320,6 +5320,7 @@ ${text2}`);
     RoundFinalised: "In round {round}, {who} recorded that the model {model_digest} is final.",
     WideFinalised: "In round {round}, {who} recorded that the model {model_digest} is final.",
     ModelAttested: "In round {round}, {who} attested the model {model_digest}, with the report {report_digest}.",
+    DecryptionRequested: "{who} asked the trustees to open something: request {request}.",
     DecryptionApproved: "{who} approved the request {request}, with the file {digest}.",
     RecordsAnchored: "{who} recorded the root {root} of its records, batch {batch}.",
     KeyRegistered: "{who} registered its key of epoch {epoch}: {public_key}.",
@@ -5346,7 +5347,7 @@ ${text2}`);
      */
     constructor(language, words, zone) {
       this.words = words;
-      this.language = language;
+      this.language = language === "en" ? "en-GB" : language;
       this.zone = zone;
     }
     /** Return a text with facts in it; a fact is put in as it is, for it may come from a file. */
@@ -5474,6 +5475,8 @@ ${text2}`);
     }
     add2("Program", textIn(part(core, "pipeline"), "software"));
     add2("Answered by the server of", textIn(part(core, "route"), "server"));
+    const trustees = part(core, "private").get("trustees");
+    add2("Came by the private way", Array.isArray(trustees) ? trustees.map((one) => shown2(String(one))).join(", ") : null);
     add2("Model", numeral2(model.get("round"), (round) => voice.say("of round {round}", { round })));
     add2("Model digest", textIn(model, "model_digest"), true);
     return found;
