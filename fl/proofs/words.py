@@ -78,7 +78,10 @@ def lines_of_receipt(core: Mapping[str, JsonValue]) -> list[str]:
     answer, model, when = core.get("answer"), core.get("model"), core.get("checked_at")
     lines = [f"Checked on {at(when)}."] if isinstance(when, int) and 0 <= when <= LAST_TIME else []
     if isinstance(answer, dict):
-        lines.append(f"Answer: {shown(', '.join(f'{name} {value}' for name, value in answer.items()))}.")
+        plain = {name: value for name, value in answer.items() if isinstance(value, str | int | float)}
+        lines.append(f"Answer: {shown(', '.join(f'{name} {value}' for name, value in plain.items()))}.")
+    if "private" in core:
+        lines.append("The answer came by the private way.")
     if isinstance(model, dict):
         lines.append(f"Model: round {shown(str(model.get('round')))}, {shown(str(model.get('model_digest')))}.")
     return lines
