@@ -46,7 +46,7 @@ def test_staff_programs_leave_a_line_for_lists_too(town: Town) -> None:
     town.book(MAYA, INES)
     town.add_check(MAYA)
     assert ines.get(f"/checks?patient={maya}").status_code == 200
-    assert [event for event, *_ in lines(town, INES)] == ["read by a program"]
+    assert [event for event, *_ in lines(town, INES)] == ["opened", "read by a program"]
 
 
 def test_a_refused_program_leaves_no_line_of_a_reading(town: Town) -> None:
