@@ -14,7 +14,7 @@ from chain.deploy import deploy
 from chain.embedded.intervals import IntervalChain, Network, interval_chain
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.rpc.node import NodeSettings
-from chain.transactions import waiting
+from chain.transactions import sent_list, waiting
 from chain.transactions.fees import GWEI
 from chain.transactions.keystore import AccountKey, generate
 from chain.transactions.sender import TransactionSettings
@@ -174,7 +174,7 @@ def test_a_restart_in_the_middle_of_a_send_does_not_send_again(
     assert receipt.entry.record == record
     assert count(chain) == before + 1
     assert times(settings, record) == 1
-    assert not list(settings.transactions.unfinished.iterdir())  # type: ignore[union-attr]
+    assert [path.name for path in settings.transactions.unfinished.iterdir()] == [sent_list.NAME]  # type: ignore[union-attr]
 
 
 def test_a_transaction_that_its_node_forgot_is_offered_again(proxy: tuple[Front, LedgerSettings]) -> None:
