@@ -183,7 +183,7 @@ class WitnessLoop:
         """After a backup: go on from the largest checkpoint that keeper, peers and the own folder show.
 
         Raises:
-            WitnessForgot: none of the given servers answers.
+            WitnessForgot: no server is given, or one of them does not answer: only it may show what was signed last.
         """
         state = witness_state(self.member)
         try:
@@ -198,12 +198,12 @@ class WitnessLoop:
         shown.append(log_folder(self.home).checkpoint())
         sources: list[Callable[[], Note | None]] = [partial(peer.newest, origin) for peer in self.peers]
         sources += [self.keeper.checkpoint, self.keeper.pending] if self.keeper else []
-        answered = False
+        answered = bool(sources)
         for source in sources:
             try:
                 shown.append(source())
-                answered = True
             except ServerSilent as error:
+                answered = False
                 self.notify(Event.WAITING, {"reason": str(error)})
         if not answered:
             raise WitnessForgot(self.member.name)
