@@ -16,7 +16,6 @@ from fl.protocol.audit import AuditStep
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.federation import Federation
-from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.replay.table_design import TableDesigns
 from fl.roles.auditor import Auditor
@@ -27,13 +26,12 @@ from fl.roles.runner import Agent
 from fl.training.aggregation.reference import RULE
 from fl.training.local.train import TrainContext
 from fl.training.tables.design import Design
-from fl.training.tables.federation import FedAvg, fedavg, shared_statistics, task_of
-from fl.training.tables.network import NETWORK_LOCAL, Network, reference_of
+from fl.training.tables.federation import FedAvg, fedavg, shared_statistics
+from fl.training.tables.network import Network, reference_of
 from fl.training.tables.plans import NetworkPlan, TablePlan
 from fl.training.tables.rounds import enter
-from fl.training.tables.rows import Table, groups_of, parse_values
+from fl.training.tables.rows import parse_values
 from fl.training.tables.saved import load_model, save_model
-from fl.training.tables.schema import Column, Kind, Schema
 from fl.training.tables.statistics import Statistics
 from fl.training.tables.suggestions import load_suggestions
 from scripts.commands.audit import first_digest
@@ -41,36 +39,8 @@ from scripts.wiring.tables import TableCoordinator, table_evaluator, table_train
 from tests.support.federation import endorser, memory_folder
 from tests.support.masked_world import NAMES, Four, rest
 from tests.support.masked_world import step as step_once
+from tests.support.toy_table import BASE, NETWORK, REGRESSION, SCHEMA, drawn
 from tests.support.world import World, audit
-
-SCHEMA = Schema(
-    name="toy",
-    source="drawn",
-    licence="CC0",
-    header=True,
-    ordered=(),
-    columns=(
-        Column("age", "Age", Kind.NUMBER, "years", 18, 110, missing=("?",)),
-        Column("pain", "Pain", Kind.CATEGORY, categories=("1", "2", "3")),
-    ),
-    label="ill",
-    disease=("1",),
-    healthy=("0",),
-    reported="illness",
-    population="drawn persons",
-)
-BASE = RoundConfig(0.5, 50.0, 2**21, {}, task_of(SCHEMA))
-FAST = replace(NETWORK_LOCAL, epochs=12, lr=0.03, lr_final=0.03)
-NETWORK = NetworkPlan(SCHEMA, rows_bits=8, rounds=1, hidden=(4,), local=FAST, seed=3)
-REGRESSION = TablePlan(SCHEMA, rows_bits=8)
-
-
-def drawn(name: str) -> Table:
-    draw = np.random.default_rng(len(name))
-    age, pain = draw.integers(18, 110, 40).astype(np.float64), draw.integers(0, 3, 40).astype(np.float64)
-    values = np.stack([age, pain], axis=1)
-    return Table(SCHEMA, values, (age + 10 * pain > 70).astype(np.int64), groups_of(values), name)
-
 
 TABLES = {name: drawn(name) for name in NAMES}
 DESIGN = Design(SCHEMA, shared_statistics([TABLES[name] for name in ("alpha", "beta", "gamma")], 8))

@@ -51,7 +51,6 @@ from fl.training.tables.plans import NetworkPlan, TablePlan
 from scripts.wiring.plans import first_model, held_back
 from scripts.wiring.tables import TableCoordinator, table_evaluator, table_trainer
 from scripts.wiring.training import trainer
-from tests.memory.rounds.test_table_networks import BASE, NETWORK, REGRESSION, drawn
 from tests.support.federation import (
     Consortium,
     Party,
@@ -64,6 +63,7 @@ from tests.support.federation import (
     settle,
 )
 from tests.support.ledger import MemoryChain, MemoryLedger
+from tests.support.toy_table import BASE, NETWORK, REGRESSION, drawn
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)
 SLOW = LocalConfig(epochs=1, batch=8, lr=0.05, lr_final=0.05)
