@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import TypeGuard
 
 from fl.proofs.verify import Proven
 from fl.protocol import strict_json
@@ -78,13 +79,32 @@ def lines_of_receipt(core: Mapping[str, JsonValue]) -> list[str]:
     answer, model, when = core.get("answer"), core.get("model"), core.get("checked_at")
     lines = [f"Checked on {at(when)}."] if isinstance(when, int) and 0 <= when <= LAST_TIME else []
     if isinstance(answer, dict):
-        plain = {name: value for name, value in answer.items() if isinstance(value, str | int | float)}
-        lines.append(f"Answer: {shown(', '.join(f'{name} {value}' for name, value in plain.items()))}.")
+        lines += _answer_lines(answer)
     if "private" in core:
         lines.append("The answer came by the private way.")
     if isinstance(model, dict):
         lines.append(f"Model: round {shown(str(model.get('round')))}, {shown(str(model.get('model_digest')))}.")
     return lines
+
+
+def _answer_lines(answer: Mapping[str, JsonValue]) -> list[str]:
+    """Return the answer about a picture, or the risk of a row.
+
+    The field `probability` of a picture is that of the disease, so it is not said beside another answer.
+    """
+    label, shares = answer.get("label"), answer.get("shares")
+    if isinstance(label, str):
+        each = [f"{code} {share:.1%}" for code, share in shares.items()] if _are_numbers(shares) else []
+        return [f"Answer: {shown(label)}.", *([f"Share of each class: {shown(', '.join(each))}."] if each else [])]
+    values = {name: answer.get(name) for name in ("probability", "low", "high")}
+    if not _are_numbers(values):
+        return []
+    risk, low, high = (f"{value:.1%}" for value in values.values())
+    return [f"Risk: {risk}, between {low} and {high}."]
+
+
+def _are_numbers(values: object) -> TypeGuard[Mapping[str, float]]:
+    return isinstance(values, dict) and all(isinstance(each, int | float) for each in values.values())
 
 
 def _tie(proven: Proven, trust: Trust) -> str:

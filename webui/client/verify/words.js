@@ -202,8 +202,10 @@ export function coreFacts(voice, core) {
     add("Answer", risk.includes(null) ? null : `${shown(voice.say(String(core.get("about"))))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
     add("Looked at", voice.say("one row of the table {table}", { table: shown(String(core.get("table"))) }));
   } else {
-    const sure = numeral(answer.get("probability"), (value) => `, ${voice.percent(value)}`) ?? "";
-    add("Answer", typeof answer.get("label") === "string" ? className(answer.get("label")) + sure : null);
+    add("Answer", typeof answer.get("label") === "string" ? className(answer.get("label")) : null);
+    const shares = [...part(answer, "shares")].map(([code, share]) => [className(code), numeral(share, (value) => voice.percent(value))]);
+    const isWhole = shares.length > 0 && shares.every(([, share]) => share !== null);
+    add("Share of each class", isWhole ? shares.map((each) => each.join(" ")).join(", ") : null);
     const kept = answer.get("kept");
     add("Still possible", Array.isArray(kept) && kept.length > 0 ? kept.map((code) => className(String(code))).join(", ") : null);
     add("Pictures", Array.isArray(core.get("pictures")) ? voice.number(core.get("pictures").length) : null);

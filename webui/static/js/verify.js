@@ -5467,8 +5467,10 @@ ${text2}`);
       add2("Answer", risk.includes(null) ? null : `${shown2(voice.say(String(core.get("about"))))}: ${risk[0]} (${risk[1]} – ${risk[2]})`);
       add2("Looked at", voice.say("one row of the table {table}", { table: shown2(String(core.get("table"))) }));
     } else {
-      const sure = numeral2(answer.get("probability"), (value) => `, ${voice.percent(value)}`) ?? "";
-      add2("Answer", typeof answer.get("label") === "string" ? className(answer.get("label")) + sure : null);
+      add2("Answer", typeof answer.get("label") === "string" ? className(answer.get("label")) : null);
+      const shares = [...part(answer, "shares")].map(([code2, share]) => [className(code2), numeral2(share, (value) => voice.percent(value))]);
+      const isWhole = shares.length > 0 && shares.every(([, share]) => share !== null);
+      add2("Share of each class", isWhole ? shares.map((each) => each.join(" ")).join(", ") : null);
       const kept = answer.get("kept");
       add2("Still possible", Array.isArray(kept) && kept.length > 0 ? kept.map((code2) => className(String(code2))).join(", ") : null);
       add2("Pictures", Array.isArray(core.get("pictures")) ? voice.number(core.get("pictures").length) : null);

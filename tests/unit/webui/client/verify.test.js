@@ -6,7 +6,8 @@ import { test } from "node:test";
 
 import { verify } from "../../../../webui/client/verify/check.js";
 import { parseTrust } from "../../../../webui/client/verify/trust.js";
-import { limitsOf, shown, Voice, whatOf } from "../../../../webui/client/verify/words.js";
+import { parseJson } from "../../../../webui/client/verify/json.js";
+import { coreFacts, limitsOf, shown, Voice, whatOf } from "../../../../webui/client/verify/words.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../../../vectors/tlog.json", import.meta.url), "utf-8"));
 const bytes = (text) => new TextEncoder().encode(text);
@@ -36,4 +37,13 @@ test("names from a file are shown as they are, and never taken for places of fac
   const voice = new Voice("de", { "In round {round}, {who} recorded its update {digest}.": "Runde {round}: {who}", hospital: "Haus" });
   assert.equal(whatOf(voice, trust, record), "Runde 7: {round}\ufffd (Haus)");
   assert.equal(shown("x".repeat(500)).length, 201);
+});
+
+test("the probability of the disease is never said beside another answer", () => {
+  const core = parseJson(new TextEncoder().encode(JSON.stringify({
+    answer: { label: "HEM", probability: 0.27, shares: { ALL: 0.27, HEM: 0.73 } }, classes: { ALL: "leukemia cell", HEM: "healthy cell" },
+  })), "receipt", 1000);
+  const said = Object.fromEntries(coreFacts(new Voice("en", {}), core).map(([name, text]) => [name, text]));
+  assert.equal(said.Answer, "healthy cell");
+  assert.equal(said["Share of each class"], "leukemia cell 27%, healthy cell 73%");
 });
