@@ -215,7 +215,8 @@ def test_a_receipt_is_checked_with_its_picture(tmp_path: Path) -> None:
     done = offline(folder, *words, "--file", "cell.png")
     assert done.returncode == 0, done.stderr
     assert "the receipt is unchanged, and its proof holds" in done.stdout
-    assert "label blast, probability 0.87" in done.stdout
+    assert "Answer: blast." in done.stdout
+    assert "Share of each class: blast 100.0%, healthy 0.0%." in done.stdout
     assert "4 of 4 witnesses cosigned" in done.stdout
     assert json.loads(offline(folder, *words, "--json").stdout)["proof"]["record"] == "RecordsAnchored"
     trust = ("--trust", str(folder / "trust.json"))
