@@ -28,7 +28,7 @@ SILENT_S = 86_400
 """A witness that lacks a checkpoint of this age is silent; one that never cosigned is so after GRACE_S."""
 
 
-class WitnessState(Enum):
+class Cosigning(Enum):
     """What a person should know about a witness."""
 
     COSIGNS = "cosigns"
@@ -53,7 +53,7 @@ class WitnessNow:
     """How many entries the newest checkpoint has more."""
     seconds: int
     """How long the ledger has had a checkpoint that it did not cosign; 0 if there is none."""
-    state: WitnessState | None
+    state: Cosigning | None
     """None before the first checkpoint."""
 
 
@@ -79,7 +79,7 @@ class LogNow:
         """Return who cosigned the newest checkpoint, or one of the same history that has more entries."""
         if self.checkpoint is None:
             return ()
-        good = (each for each in self.witnesses if each.state != WitnessState.DISAGREES)
+        good = (each for each in self.witnesses if each.state != Cosigning.DISAGREES)
         return tuple(each for each in good if each.size is not None and each.size >= self.checkpoint.size)
 
     @property
@@ -217,13 +217,13 @@ def _witness(
 
 def _state(
     cosigned: dict[Checkpoint, int], recorded: Sequence[_Recorded], newest: Checkpoint, seconds: int
-) -> WitnessState:
+) -> Cosigning:
     known = {each.checkpoint for each in recorded} or {newest}
     first, last = (pick(each.size for each in known) for pick in (min, max))
     sizes = [each.size for each in cosigned]
     if len(set(sizes)) < len(sizes) or any(each not in known and first <= each.size <= last for each in cosigned):
-        return WitnessState.DISAGREES
+        return Cosigning.DISAGREES
     if seconds > (SILENT_S if cosigned else GRACE_S):
-        return WitnessState.SILENT
+        return Cosigning.SILENT
     behind = seconds > GRACE_S or not cosigned or (not recorded and max(sizes) < newest.size)
-    return WitnessState.BEHIND if behind else WitnessState.COSIGNS
+    return Cosigning.BEHIND if behind else Cosigning.COSIGNS

@@ -8,7 +8,7 @@ Source: PROTOCOL.md 8T.8.
 from __future__ import annotations
 
 from fl.proofs.evidence import Claim, HeaderItem, NoteItem, ProofItem, TransactionItem
-from fl.proofs.evidence_pieces import HISTORIES, LATE_S, WORD, Bench, Verdict, both, cosigners, is_member, of
+from fl.proofs.evidence_pieces import HISTORIES, LATE_S, WORD, Bench, Verdict, both, is_member, of, seen_by
 from fl.proofs.words import at, named
 from fl.protocol.errors import ChainForked, CheckpointDisputed, CheckpointForked, LedgerReset, LedgerRolledBack, LogGap
 from fl.protocol.names import show
@@ -32,7 +32,7 @@ def checkpoint_forked(bench: Bench) -> Verdict:
         raise bench.weak("checkpoint and transaction agree, or are of different sizes")
     keepers = bench.keeper_of(signed.key), named(bench.trust, answer.sender)
     facts = (
-        f"{keepers[0]} signed the root {show(root)} for {size} records. {cosigners(bench, signed)}",
+        f"{keepers[0]} signed the root {show(root)} for {size} records. {seen_by(bench, signed)}",
         f"{keepers[1]} signed a transaction that records the root {show(other)} for {size} records.",
     )
     return Verdict(CheckpointForked(both(*keepers), size), facts, HISTORIES)
@@ -47,7 +47,7 @@ def checkpoint_disputed(bench: Bench) -> Verdict:
         raise bench.weak("checkpoint and member agree, or speak of different sizes")
     who = named(bench.trust, claim.account)
     facts = (
-        f"{bench.keeper_of(signed.key)} signed the root {show(root)} for {size} records. {cosigners(bench, signed)}",
+        f"{bench.keeper_of(signed.key)} signed the root {show(root)} for {size} records. {seen_by(bench, signed)}",
         f"{who} says: on {at(claim.time)} its own node gave the root {show(claim.digest)} for them.",
     )
     return Verdict(CheckpointDisputed(who, size), facts, f"It does not show which of the two is right. {WORD}")
@@ -62,7 +62,7 @@ def _two_notes(bench: Bench) -> Verdict:
     twice = [bench.witness(name) for name in sorted(first.cosigned.keys() & second.cosigned.keys())]
     facts = [
         f"{bench.keeper_of(each.key)} signed the root {show(each.checkpoint.root)} for {size} records. "
-        f"{cosigners(bench, each)}"
+        f"{seen_by(bench, each)}"
         for each in (first, second)
     ]
     facts += [f"{name} cosigned both." for name in twice]
@@ -151,7 +151,7 @@ def rolled_back(bench: Bench) -> Verdict:
         raise bench.weak("the member did not see fewer records later")
     who = named(bench.trust, now.account)
     facts = (
-        f"{bench.keeper_of(signed.key)} signed {size} records with the root {show(root)}. {cosigners(bench, signed)}",
+        f"{bench.keeper_of(signed.key)} signed {size} records with the root {show(root)}. {seen_by(bench, signed)}",
         f"{who} says: its own node showed them on {at(before.time)}, and only {now.number} on {at(now.time)}.",
     )
     return Verdict(LedgerRolledBack(size, now.number), facts, f"It does not show who took the records away. {WORD}")
@@ -165,7 +165,7 @@ def log_gap(bench: Bench) -> Verdict:
     if claim.number >= size or claim.time < newest + LATE_S:
         raise bench.weak("the member saw them all, or looked too early")
     facts = (
-        f"{bench.keeper_of(signed.key)} signed {size} records. {cosigners(bench, signed)}",
+        f"{bench.keeper_of(signed.key)} signed {size} records. {seen_by(bench, signed)}",
         f"{named(bench.trust, claim.account)} says: on {at(claim.time)} its node showed only {claim.number}.",
     )
     return Verdict(

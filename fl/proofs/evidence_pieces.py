@@ -254,7 +254,7 @@ def of(bench: Bench, shown: Shown) -> str:
     return f"{said} Block {proven.event.block}, {at(proven.event.time)}."
 
 
-def cosigners(bench: Bench, signed: Signed) -> str:
+def seen_by(bench: Bench, signed: Signed) -> str:
     """Say who cosigned a checkpoint, and when."""
     names = [f"{bench.witness(name)} ({at(seen)})" for name, seen in sorted(signed.cosigned.items())]
     return f"Cosigned by {len(names)} of {len(bench.trust.policy.witnesses)} witnesses: {', '.join(names) or 'none'}."

@@ -83,7 +83,7 @@ def due(view: LogView, keepers: Collection[Address], signed: int) -> int | None:
     return len(view.tree) if fresh else None
 
 
-def cosigners(note: Note, policy: Policy) -> frozenset[str]:
+def cosigned_names(note: Note, policy: Policy) -> frozenset[str]:
     """Return the policy's names of the witnesses that cosigned a note."""
     return frozenset(
         name

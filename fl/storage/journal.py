@@ -12,12 +12,11 @@ import contextlib
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from fl.files import write_once
-from fl.protocol.errors import JournalUnreadable, StorageFull
+from fl.protocol.errors import JournalUnreadable
+from fl.storage.sqlite_errors import translated
 
 SCHEMA = "CREATE TABLE promise (key TEXT PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL)"
 """`seal` is the SHA-256 of key and value: SQLite itself does not notice a changed byte in a value."""
@@ -31,7 +30,7 @@ class SqliteJournal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        with self._translated():
+        with translated(self._path):
             self._create()
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=LOCK_S)
             try:
@@ -50,7 +49,7 @@ class SqliteJournal:
             StorageFull: nothing was recorded.
             JournalUnreadable: the file is damaged, or another program locks it for too long.
         """
-        with self._lock, self._translated():
+        with self._lock, translated(self._path):
             row = (key, value, _seal(key, value))
             self._database.execute("INSERT OR IGNORE INTO promise VALUES (?, ?, ?)", row)
             self._settle()
@@ -58,19 +57,19 @@ class SqliteJournal:
         return value if recorded is None else recorded
 
     def get(self, key: str) -> bytes | None:
-        with self._lock, self._translated():
+        with self._lock, translated(self._path):
             row = self._database.execute("SELECT * FROM promise WHERE key = ?", (key,)).fetchone()
         return self._whole(row) if row else None
 
     def starting(self, prefix: str) -> list[tuple[str, bytes]]:
         """Return every promise whose key starts with `prefix`, as (rest of the key, value)."""
-        with self._lock, self._translated():
+        with self._lock, translated(self._path):
             query = "SELECT * FROM promise WHERE substr(key, 1, ?) = ? ORDER BY key"
             rows = self._database.execute(query, (len(prefix), prefix)).fetchall()
         return [(row[0][len(prefix) :], self._whole(row)) for row in rows]
 
     def erase(self, key: str) -> None:
-        with self._lock, self._translated():
+        with self._lock, translated(self._path):
             self._database.execute("DELETE FROM promise WHERE key = ?", (key,))
             self._settle()
 
@@ -113,21 +112,6 @@ class SqliteJournal:
         if not isinstance(key, str) or not isinstance(value, bytes) or seal != _seal(key, value):
             raise JournalUnreadable(str(self._path), "a promise in it was changed")
         return value
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise StorageFull(str(self._path), "the disk is full or refuses to write") from error
-            why = "another program locks it" if code == sqlite3.SQLITE_BUSY else "it is damaged"
-            raise JournalUnreadable(str(self._path), why) from error
-        except OSError as error:
-            raise JournalUnreadable(str(self._path), error.strerror or "the disk refused it") from error
-        except UnicodeDecodeError as error:  # Python's sqlite3 cannot decode SQLite's message about the damage
-            raise JournalUnreadable(str(self._path), "it is damaged") from error
 
 
 def _seal(key: str, value: bytes) -> bytes:

@@ -23,6 +23,8 @@ from fl.protocol.tlog.tiles import WIDTH, Tile, bundle, entries_between, hashes_
 from fl.storage.cosigned_notes import CosignedNotes
 from fl.storage.lock import waiting_lock
 
+LOG_FOLDER = "log"
+"""Its name in a run's folder."""
 CHECKPOINT, COSIGNED, DISPUTED = "checkpoint", "cosigned", "disputed"
 MOST_DISPUTED = 64
 

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fl.protocol.errors import JournalUnreadable, StorageFull
+from fl.protocol.errors import JournalUnreadable
 from fl.protocol.names import Digest
 from fl.protocol.ports import Sight
 from fl.protocol.tlog.notes import Note, parse_line
+from fl.storage.sqlite_errors import translated
 
 FILE = "monitor.sqlite"
 """Its name in a member's folder."""
@@ -56,7 +57,7 @@ class SqliteSeenLog:
     def __init__(self, path: Path) -> None:
         """Open the file, or create it; raise JournalUnreadable if it is damaged or of another version."""
         self._path = path
-        with self._translated():
+        with translated(self._path):
             self._database = sqlite3.connect(path, isolation_level=None, timeout=LOCK_S)
             try:
                 self._database.execute("PRAGMA journal_mode=WAL")
@@ -70,11 +71,11 @@ class SqliteSeenLog:
         self._database.close()
 
     def leaves(self) -> Sequence[bytes]:
-        with self._translated():
+        with translated(self._path):
             return [row[0] for row in self._database.execute("SELECT leaf FROM sight ORDER BY place")]
 
     def sight(self, place: int) -> Sight:
-        with self._translated():
+        with translated(self._path):
             query = "SELECT leaf, entry, data, sent FROM sight WHERE place = ?"
             row = self._database.execute(query, (place,)).fetchone()
         if row is None:
@@ -82,7 +83,7 @@ class SqliteSeenLog:
         return Sight(Digest(row[0]), row[1], row[2], row[3])
 
     def add(self, sights: Sequence[Sight]) -> None:
-        with self._translated(), self._whole():
+        with translated(self._path), self._whole():
             start = self._database.execute("SELECT COUNT(*) FROM sight").fetchone()[0]
             rows = [
                 (start + place, each.leaf, each.entry, each.data, each.transaction) for place, each in enumerate(sights)
@@ -90,42 +91,42 @@ class SqliteSeenLog:
             self._database.executemany("INSERT INTO sight VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget_from(self, place: int) -> None:
-        with self._translated():
+        with translated(self._path):
             self._database.execute("DELETE FROM sight WHERE place >= ?", (place,))
 
     def notes(self) -> Sequence[Note]:
         found: dict[bytes, list[str]] = {}
-        with self._translated():
+        with translated(self._path):
             for text, line in self._database.execute("SELECT text, line FROM line ORDER BY number"):
                 found.setdefault(text, []).append(line)
         return [Note(text, tuple(map(parse_line, lines))) for text, lines in found.items()]
 
     def add_note(self, note: Note) -> None:
-        with self._translated(), self._whole():
+        with translated(self._path), self._whole():
             rows = [(note.text, line.text()) for line in note.lines]
             self._database.executemany("INSERT OR IGNORE INTO line (text, line) VALUES (?, ?)", rows)
             oldest = "DELETE FROM line WHERE number <= (SELECT MAX(number) FROM line) - ?"
             self._database.execute(oldest, (MOST_LINES,))
 
     def fact(self, name: str) -> bytes | None:
-        with self._translated():
+        with translated(self._path):
             row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
 
     def keep(self, name: str, value: bytes) -> None:
-        with self._translated():
+        with translated(self._path):
             self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
     def findings(self) -> list[Reported]:
         """Return what was reported, in order."""
-        with self._translated():
+        with translated(self._path):
             rows = self._database.execute("SELECT key, kind, sentence, file, open FROM finding ORDER BY rowid")
             return [Reported(key, kind, said, file, bool(is_open)) for key, kind, said, file, is_open in rows]
 
     def report(self, finding: Reported) -> None:
         """Keep a finding, in place of an earlier one of the same key."""
         row = (finding.key, finding.kind, finding.sentence, finding.file, finding.open)
-        with self._translated():
+        with translated(self._path):
             self._database.execute(
                 "INSERT INTO finding VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, "
                 "sentence = excluded.sentence, file = excluded.file, open = excluded.open",
@@ -134,7 +135,7 @@ class SqliteSeenLog:
 
     def accept(self) -> None:
         """Mark every finding as dealt with."""
-        with self._translated():
+        with translated(self._path):
             self._database.execute("UPDATE finding SET open = 0")
 
     def _prepare(self) -> None:
@@ -156,17 +157,6 @@ class SqliteSeenLog:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise StorageFull(str(self._path), "the disk is full or refuses to write") from error
-            why = "another program locks it" if code == sqlite3.SQLITE_BUSY else "it is damaged"
-            raise JournalUnreadable(str(self._path), why) from error
 
 
 def open_findings(folder: Path) -> list[Reported] | None:

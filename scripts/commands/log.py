@@ -117,10 +117,11 @@ def run(  # noqa: PLR0913 - one parameter per option
     from fl.roles.keeper.agent import KeepSettings
     from fl.roles.keeper.pending import Pending
     from fl.storage.lock import only_one
+    from fl.storage.log_folder import LOG_FOLDER
     from scripts.server.log_pages import serving
     from scripts.server.log_server import log_application
     from scripts.wiring.agent import serve_agent
-    from scripts.wiring.log_services import LOG_FOLDER, Keeping, http_witnesses, log_folder
+    from scripts.wiring.log_services import Keeping, http_witnesses, log_folder
     from scripts.wiring.watch.log import Speaker
     from scripts.wiring.watch.watching import Watching
 

@@ -26,7 +26,7 @@ from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.roles.witness import WitnessDesk
 from fl.storage.cosigned_notes import CosignedNotes
 from fl.storage.journal import SqliteJournal
-from fl.storage.log_folder import COSIGNED, LogFolder
+from fl.storage.log_folder import COSIGNED, LOG_FOLDER, LogFolder
 from fl.storage.note_key_files import LOG, WITNESS, load_note_key
 from fl.storage.witness_state import FolderWitnessState
 from fl.transport.http_log import HttpKeeper, HttpWitness
@@ -35,8 +35,6 @@ from scripts.wiring.clock import now
 from scripts.wiring.home import Home, MemberHome
 from scripts.wiring.roles import chain_ledger, ledger_settings, load_account, open_ledger, open_ports
 
-LOG_FOLDER = "log"
-"""Below a run's folder."""
 PULL_S = 5.0
 """How often a witness reads the ledger, and asks its keeper."""
 

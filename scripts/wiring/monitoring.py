@@ -40,7 +40,7 @@ from fl.protocol.tlog.checkpoint import parse_checkpoint
 from fl.protocol.tlog.notes import Note
 from fl.protocol.tlog.trust import Trust, parse_trust
 from fl.storage.cosigned_notes import CosignedNotes
-from fl.storage.log_folder import CHECKPOINT, COSIGNED, DISPUTED
+from fl.storage.log_folder import CHECKPOINT, COSIGNED, DISPUTED, LOG_FOLDER
 from fl.storage.seen_log import FILE, Reported, SqliteSeenLog, open_findings
 from fl.storage.witness_state import FolderWitnessState
 from fl.transport.http_log import HttpKeeper, HttpWitness
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from chain.rpc.node import Node
     from scripts.wiring.home import Home, MemberHome
 
-LOG_FOLDER = "log"
-"""Below a run's folder."""
 EVIDENCE = "evidence"
 """The folder of evidence in the member's folder, if no other one is named."""
 GRACE_S = 3600

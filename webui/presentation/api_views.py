@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fl.proofs.cosigners import LogNow, WitnessState
+from fl.proofs.cosigners import Cosigning, LogNow
 from fl.protocol.task import Task
 from webui.http.page_lookups import is_superseded
 from webui.ports.federation import FileFinding, RoundView, ServedModel
@@ -310,7 +310,7 @@ SCHEMAS: dict[str, Json] = {
         name=TEXT,
         account=TEXT,
         role=TEXT,
-        state=or_null({"enum": [each.value for each in WitnessState]}),
+        state=or_null({"enum": [each.value for each in Cosigning]}),
         size=or_null(NUMBER),
         cosigned_at=or_null(TIME),
         behind_entries=NUMBER,

@@ -8,19 +8,19 @@ from typing import Any
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _l
 
-from fl.proofs.cosigners import LogNow, WitnessNow, WitnessState
+from fl.proofs.cosigners import Cosigning, LogNow, WitnessNow
 from webui.presentation.numbers_and_dates import whole
 from webui.presentation.operator_wording import how_long
 
-STATES: Mapping[WitnessState, tuple[str, Any]] = {
-    WitnessState.COSIGNS: ("good", _l("cosigns")),
-    WitnessState.BEHIND: ("wait", _l("behind")),
-    WitnessState.SILENT: ("bad", _l("silent")),
-    WitnessState.DISAGREES: ("bad", _l("disagrees")),
+STATES: Mapping[Cosigning, tuple[str, Any]] = {
+    Cosigning.COSIGNS: ("good", _l("cosigns")),
+    Cosigning.BEHIND: ("wait", _l("behind")),
+    Cosigning.SILENT: ("bad", _l("silent")),
+    Cosigning.DISAGREES: ("bad", _l("disagrees")),
 }
-ADVICE: Mapping[WitnessState, Any] = {
-    WitnessState.SILENT: _l("Ask whether its witness still runs."),
-    WitnessState.DISAGREES: _l("It signed another history than the ledger has. Call the auditors, and keep all files."),
+ADVICE: Mapping[Cosigning, Any] = {
+    Cosigning.SILENT: _l("Ask whether its witness still runs."),
+    Cosigning.DISAGREES: _l("It signed another history than the ledger has. Call the auditors, and keep all files."),
 }
 
 
@@ -39,7 +39,7 @@ def advice(witness: WitnessNow) -> str:
 
 def lag(witness: WitnessNow) -> str:
     """Return how far a witness is behind, in entries and in time."""
-    if witness.state == WitnessState.DISAGREES:
+    if witness.state == Cosigning.DISAGREES:
         return "–"
     if witness.entries == 0:
         return str(gettext("none"))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fl.crypto.note_keys import NoteKey
 from fl.events import Event
-from fl.proofs.keeping import ListedJournal, Promises, cosigners, due
+from fl.proofs.keeping import ListedJournal, Promises, cosigned_names, due
 from fl.proofs.log_view import LogView
 from fl.proofs.replayed import Replayed
 from fl.proofs.trusting import keys_of, trust_of
@@ -174,7 +174,7 @@ class Keeper:
                 self._why = str(error)
                 self.ports.notify(Event.WAITING, {"reason": self._why})
             return False
-        names = cosigners(note, policy)
+        names = cosigned_names(note, policy)
         if not policy.met_by(names):
             return False
         self.shelf.publish(self.replayed.log, note)

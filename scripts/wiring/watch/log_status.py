@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fl.proofs.cosigners import LogNow, WitnessNow, WitnessState
+from fl.proofs.cosigners import Cosigning, LogNow, WitnessNow
 from fl.protocol.names import show, shown
 from scripts.wiring.watch.silence import moment
 from scripts.wiring.watch.status import ago
 
 FAULTS = {
-    WitnessState.SILENT: "Somebody who cosigned the log, or should, does so no more: see whether `witness run` runs.",
-    WitnessState.DISAGREES: "A witness signed another history than the ledger has. Keep all files; call the auditors.",
+    Cosigning.SILENT: "Somebody who cosigned the log, or should, does so no more: see whether `witness run` runs.",
+    Cosigning.DISAGREES: "A witness signed another history than the ledger has. Keep all files; call the auditors.",
 }
 
 
-def faults(log: LogNow) -> list[WitnessState]:
+def faults(log: LogNow) -> list[Cosigning]:
     """Return the states of witnesses that a person should look at."""
     found = {each.state for each in log.witnesses}
     return [state for state in FAULTS if state in found]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fl.proofs.cosigners import GRACE_S, SILENT_S, WitnessState
+from fl.proofs.cosigners import GRACE_S, SILENT_S, Cosigning
 from fl.protocol.names import Role
 from fl.protocol.tlog.notes import Note
 from scripts.wiring.watch import log_status
@@ -33,23 +33,23 @@ def test_before_the_first_checkpoint_nobody_is_behind(world: LogWorld) -> None:
 
 def test_a_witness_cosigns_falls_behind_and_becomes_silent(world: LogWorld) -> None:
     first = world.anchor()
-    assert world.of(HOSPITAL).state == WitnessState.BEHIND
+    assert world.of(HOSPITAL).state == Cosigning.BEHIND
     world.cosign(HOSPITAL, first)
-    assert (world.of(HOSPITAL).state, world.of(HOSPITAL).at) == (WitnessState.COSIGNS, T0)
+    assert (world.of(HOSPITAL).state, world.of(HOSPITAL).at) == (Cosigning.COSIGNS, T0)
     world.clock += 5 * SILENT_S  # a quiet ledger makes nobody silent
-    assert (world.of(HOSPITAL).state, world.of(HOSPITAL).seconds) == (WitnessState.COSIGNS, 0)
-    assert world.of(AUDITOR).state == WitnessState.SILENT
+    assert (world.of(HOSPITAL).state, world.of(HOSPITAL).seconds) == (Cosigning.COSIGNS, 0)
+    assert world.of(AUDITOR).state == Cosigning.SILENT
     second = world.anchor()
     for later, state in (
-        (0, WitnessState.COSIGNS),
-        (GRACE_S + 1, WitnessState.BEHIND),
-        (SILENT_S + 1, WitnessState.SILENT),
+        (0, Cosigning.COSIGNS),
+        (GRACE_S + 1, Cosigning.BEHIND),
+        (SILENT_S + 1, Cosigning.SILENT),
     ):
         world.clock = T0 + 5 * SILENT_S + later
         found = world.of(HOSPITAL)
         assert (found.state, found.seconds, found.entries) == (state, later, second.size - first.size)
     world.cosign(HOSPITAL, second)
-    assert (world.of(HOSPITAL).state, world.of(HOSPITAL).entries) == (WitnessState.COSIGNS, 0)
+    assert (world.of(HOSPITAL).state, world.of(HOSPITAL).entries) == (Cosigning.COSIGNS, 0)
 
 
 def test_the_quorum_counts_who_cosigned_the_newest_checkpoint(world: LogWorld) -> None:
@@ -71,14 +71,14 @@ def test_another_root_disagrees_also_beside_the_right_one(world: LogWorld) -> No
     world.cosign(HOSPITAL, right)
     world.cosign(HOSPITAL, replace(right, root=NOTHING))
     world.cosign(AUDITOR, replace(right, size=right.size - 1, root=NOTHING))
-    assert [each.state for each in world.now().witnesses] == [WitnessState.DISAGREES] * 2
+    assert [each.state for each in world.now().witnesses] == [Cosigning.DISAGREES] * 2
     assert world.now().cosigners == ()
 
 
 def test_a_larger_checkpoint_than_this_reader_knows_is_no_disagreement(world: LogWorld) -> None:
     right = world.anchor()
     world.cosign(HOSPITAL, replace(right, size=right.size + 9, root=NOTHING))
-    assert world.of(HOSPITAL).state == WitnessState.COSIGNS
+    assert world.of(HOSPITAL).state == Cosigning.COSIGNS
 
 
 def test_lines_of_other_keys_and_notes_of_other_logs_count_for_nothing(world: LogWorld) -> None:
@@ -101,9 +101,9 @@ def test_without_a_checkpoint_on_the_ledger_the_signed_one_is_the_newest(world: 
     world.cosign(AUDITOR, view.checkpoint(3))
     seen = world.now()
     world.cosign(AUDITOR, replace(view.checkpoint(3), root=NOTHING))
-    assert world.of(AUDITOR).state == WitnessState.DISAGREES
+    assert world.of(AUDITOR).state == Cosigning.DISAGREES
     assert (seen.checkpoint, seen.made_at) == (view.checkpoint(3), None)
-    assert [each.state for each in seen.witnesses] == [WitnessState.COSIGNS, WitnessState.BEHIND]
+    assert [each.state for each in seen.witnesses] == [Cosigning.COSIGNS, Cosigning.BEHIND]
 
 
 def test_status_says_the_same_to_people_and_to_programs() -> None:
