@@ -25,28 +25,21 @@ HomomorphicEncryption.org, "Homomorphic Encryption Standard", 2018 (the table of
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from fl.crypto.ckks_seal import DEGREE, LOCK, SLOTS, Seal, load_seal
 from fl.crypto.zstd_frame import check_frame
 from fl.protocol.codec import Reader, Writer
-from fl.protocol.errors import CiphertextInvalid, EncodingError, ToolMissing
+from fl.protocol.errors import CiphertextInvalid, EncodingError
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
 
 Reals = npt.NDArray[np.float64]
-DEGREE, SLOTS = 8192, 4096
-BITS = (34, 21, 21, 21, 21, 21, 21, 21, 34)
 SCALE = 2.0**21
 MAX_INPUTS, MAX_UNITS = 256, 128
 CIPHERTEXT_CAP, KEYS_CAP = 800_000, 6_000_000
@@ -84,58 +77,6 @@ class PolynomialWeights(Protocol):
     def last_bias(self) -> float: ...
 
 
-class _Seal:
-    """SEAL with our parameters. One thread at a time."""
-
-    def __init__(self, api: Any) -> None:  # noqa: ANN401  # tenseal has no types
-        self.api = api
-        parameters = api.EncryptionParameters(api.SCHEME_TYPE.CKKS)
-        parameters.set_poly_modulus_degree(DEGREE)
-        parameters.set_coeff_modulus(api.CoeffModulus.Create(DEGREE, list(BITS)))
-        self.context = api.SEALContext(parameters, True, api.SEC_LEVEL_TYPE.TC128)  # noqa: FBT003  # SEAL's call
-        self.encoder, self.evaluator = api.CKKSEncoder(self.context), api.Evaluator(self.context)
-
-    def dropped(self, ciphertext: Any) -> float:  # noqa: ANN401
-        """Return the modulus that the next rescaling divides by."""
-        data = self.context.get_context_data(ciphertext.parms_id())
-        return float(data.parms().coeff_modulus()[-1].value())
-
-    def plain(self, value: Any, like: Any, scale: float) -> Any:  # noqa: ANN401
-        """Return a number for all slots, or numbers for the first ones, at the level of a ciphertext."""
-        made = self.api.Plaintext()
-        self.encoder.encode(value, like.parms_id(), scale, made)
-        return made
-
-    def read(self, kind: str, data: bytes) -> Any:  # noqa: ANN401
-        """Parse a ciphertext or keys, or raise CiphertextInvalid."""
-        made = getattr(self.api, kind)()
-        with _file(data) as path:
-            try:
-                made.load(self.context, str(path))
-            except (RuntimeError, ValueError, IndexError) as error:
-                raise CiphertextInvalid("a part of the encrypted row does not fit the parameters") from error
-        return made
-
-    def write(self, made: Any) -> bytes:  # noqa: ANN401
-        with _file(b"") as path:
-            made.save(str(path))
-            return path.read_bytes()
-
-
-@lru_cache(maxsize=1)
-def _seal() -> _Seal:
-    """Return SEAL, or raise ToolMissing where tenseal is not installed."""
-    try:
-        import tenseal.sealapi as api  # noqa: PLC0415  # 5 MB that most members do not need
-    except ImportError as error:
-        why = "install it with `pip install -r requirements-ckks.txt`, or `pip install hemaledger[ckks]`"
-        raise ToolMissing("tenseal", why) from error
-    return _Seal(api)
-
-
-_LOCK = threading.Lock()
-
-
 @dataclass(frozen=True)
 class AskerKey:
     """The asker's secret of one question. It is never written anywhere."""
@@ -157,8 +98,8 @@ class AskerKey:
         """
         if not 1 <= len(row) <= MAX_INPUTS:
             raise EncodingError(_WHAT, f"it has {len(row)} numbers, not 1 to {MAX_INPUTS}")
-        with _LOCK:
-            seal = _seal()
+        with LOCK:
+            seal = load_seal()
             maker = seal.api.KeyGenerator(seal.context)
             secret, keys = maker.secret_key(), seal.api.RelinKeys()
             maker.create_relin_keys(keys)
@@ -184,8 +125,8 @@ class AskerKey:
             raise EncodingError(_WHAT, "the answer does not begin like one")
         part = _part(reader, CIPHERTEXT_CAP, CIPHERTEXT_BLOCKS)
         reader.end()
-        with _LOCK:
-            seal = _seal()
+        with LOCK:
+            seal = load_seal()
             made, plain = seal.read("Ciphertext", part), seal.api.Plaintext()
             seal.api.Decryptor(seal.context, self.secret).decrypt(made, plain)
             total = float(np.mean(seal.encoder.decode_double(plain)))
@@ -227,8 +168,8 @@ def answer_row(weights: PolynomialWeights, question: HiddenRow) -> bytes:
     units, inputs = weights.first.shape
     if len(question.inputs) != inputs or max(units, weights.mixes.shape[1]) > MAX_UNITS:
         raise CiphertextInvalid(f"the encrypted row has {len(question.inputs)} numbers, not {inputs}")
-    with _LOCK:
-        seal = _seal()
+    with LOCK:
+        seal = load_seal()
         keys = seal.read("RelinKeys", question.keys)
         row = [seal.read("Ciphertext", part) for part in question.inputs]
         if any(each.parms_id() != seal.context.first_parms_id() or each.size() != 2 for each in row):  # noqa: PLR2004
@@ -240,7 +181,7 @@ def answer_row(weights: PolynomialWeights, question: HiddenRow) -> bytes:
     return Writer().raw(_ANSWER, len(_ANSWER)).text(made).bytes()
 
 
-def _computed(seal: _Seal, weights: PolynomialWeights, row: Sequence[Any], keys: Any) -> Any:  # noqa: ANN401
+def _computed(seal: Seal, weights: PolynomialWeights, row: Sequence[Any], keys: Any) -> Any:  # noqa: ANN401
     """Return the encrypted log-odds. The first layer's units are single ciphertexts, and the second's are slots."""
     wide = SLOTS // (1 << (len(weights.mix_bias) - 1).bit_length())
     ready = [
@@ -267,7 +208,7 @@ def _spread(values: Reals, times: int) -> list[float]:
     return spread
 
 
-def _sum(seal: _Seal, terms: Sequence[tuple[Any, Any]], bias: Any) -> Any:  # noqa: ANN401
+def _sum(seal: Seal, terms: Sequence[tuple[Any, Any]], bias: Any) -> Any:  # noqa: ANN401
     """Return the sum of products of ciphertexts at one level with plain numbers, rescaled to SCALE, plus `bias`."""
     drop = seal.dropped(terms[0][0])
     total: Any = None
@@ -293,7 +234,7 @@ def _visible(weight: Any, scale: float) -> Any:  # noqa: ANN401
     return weight if max(map(abs, weight)) * scale >= SLOTS else [SLOTS / scale, *weight[1:]]
 
 
-def _powers(seal: _Seal, value: Any, keys: Any) -> list[Any]:  # noqa: ANN401
+def _powers(seal: Seal, value: Any, keys: Any) -> list[Any]:  # noqa: ANN401
     """Return a ciphertext, its square and its fourth power, all at the level of the last."""
     square = _squared(seal, value, keys)
     fourth = _squared(seal, square, keys)
@@ -302,7 +243,7 @@ def _powers(seal: _Seal, value: Any, keys: Any) -> list[Any]:  # noqa: ANN401
     return [value, square, fourth]
 
 
-def _squared(seal: _Seal, value: Any, keys: Any) -> Any:  # noqa: ANN401
+def _squared(seal: Seal, value: Any, keys: Any) -> Any:  # noqa: ANN401
     made = seal.api.Ciphertext()
     seal.evaluator.square(value, made)
     seal.evaluator.relinearize_inplace(made, keys)
@@ -310,7 +251,7 @@ def _squared(seal: _Seal, value: Any, keys: Any) -> Any:  # noqa: ANN401
     return made
 
 
-def _blinded(seal: _Seal, value: Any) -> Any:  # noqa: ANN401
+def _blinded(seal: Seal, value: Any) -> Any:  # noqa: ANN401
     """Add a random polynomial, uniform but for its constant coefficient, which is 0.
 
     The mean of the slots is the constant coefficient, so the asker reads this and nothing of the others: no single
@@ -347,13 +288,3 @@ def _part(reader: Reader, cap: int, blocks: int) -> bytes:
         raise EncodingError(_WHAT, "a part does not begin like one of SEAL 4")
     check_frame(data[_HEADER_BYTES:], blocks)
     return data
-
-
-@contextmanager
-def _file(data: bytes) -> Iterator[Path]:
-    """Yield a private file with these bytes, in memory where the system has such: SEAL reads and writes only files."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # a private file inside it
-    with tempfile.TemporaryDirectory(dir=memory, prefix="hemaledger-") as folder:
-        path = Path(folder) / "part"
-        path.write_bytes(data)
-        yield path

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fl.crypto import ckks
-from fl.crypto.ckks import SCALE, SLOTS, AskerKey, HiddenRow, answer_row
+from fl.crypto import ckks, ckks_seal
+from fl.crypto.ckks import SCALE, AskerKey, HiddenRow, answer_row
+from fl.crypto.ckks_seal import SLOTS
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import CiphertextInvalid, EncodingError, HemaledgerError, ToolMissing
 from tests.support.hidden_rows import CARD, ROW, WEIGHTS, Weights
@@ -19,7 +20,7 @@ from tests.support.hidden_rows import CARD, ROW, WEIGHTS, Weights
 def test_without_tenseal_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tenseal", None)
     monkeypatch.setitem(sys.modules, "tenseal.sealapi", None)
-    ckks._seal.cache_clear()
+    ckks_seal.load_seal.cache_clear()
     with pytest.raises(ToolMissing, match=r"requirements-ckks\.txt"):
         AskerKey.ask(CARD, ROW)
 
@@ -27,7 +28,7 @@ def test_without_tenseal_the_error_says_how_to_get_it(monkeypatch: pytest.Monkey
 @pytest.fixture(scope="module")
 def asked() -> tuple[AskerKey, bytes]:
     pytest.importorskip("tenseal")
-    ckks._seal.cache_clear()
+    ckks_seal.load_seal.cache_clear()
     return AskerKey.ask(CARD, ROW)
 
 
@@ -62,7 +63,7 @@ def slots_of(key: AskerKey, answer: bytes) -> npt.NDArray[np.complex128]:
     """Return everything that the asker's key shows."""
     reader = Reader(answer, "answer")
     reader.raw(len(ckks._ANSWER))
-    seal, data = ckks._seal(), reader.raw(reader.u32())
+    seal, data = ckks_seal.load_seal(), reader.raw(reader.u32())
     plain = seal.api.Plaintext()
     seal.api.Decryptor(seal.context, key.secret).decrypt(seal.read("Ciphertext", data), plain)
     return np.array(seal.encoder.decode_complex(plain))
@@ -70,7 +71,7 @@ def slots_of(key: AskerKey, answer: bytes) -> npt.NDArray[np.complex128]:
 
 def imaginary(key: AskerKey, question: bytes) -> bytes:
     """Return the question with an imaginary part in each number, which no honest asker has."""
-    seal, parts = ckks._seal(), parts_of(question)[:1]
+    seal, parts = ckks_seal.load_seal(), parts_of(question)[:1]
     for value in ROW:
         plain, made = seal.api.Plaintext(), seal.api.Ciphertext()
         seal.encoder.encode([complex(value, 0.5)] * SLOTS, SCALE, plain)
@@ -92,7 +93,7 @@ def test_the_answer_hides_the_shares_of_the_units(asked: tuple[AskerKey, bytes])
 
 def test_a_part_that_is_no_part_is_refused(asked: tuple[AskerKey, bytes]) -> None:
     key, question = asked
-    parts, seal = parts_of(question), ckks._seal()
+    parts, seal = parts_of(question), ckks_seal.load_seal()
     secret, wide = seal.write(key.secret), parts[1]
     for wrong in (
         with_parts(question, [secret, *parts[1:]]),  # a secret key is never taken
